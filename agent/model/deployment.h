@@ -1,0 +1,129 @@
+/* model/deployment.h - one attempt to bring a deployment group to a revision: what is asked, and how it went.
+ *
+ * Plain values that floors and processes hand to each other. `struct deployment` is the request, complete: a worker
+ * reads no configuration. `struct deployment_result` is what `slipway show --json` prints (PRODUCT section 3). Both
+ * travel as JSON objects with "schema":1; what reads them checks them like a stranger's. Strings are owned.
+ */
+#pragma once
+
+#include "util/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DEPLOYMENT_SCHEMA 1
+
+enum outputs_left_open { OUTPUTS_WAIT, OUTPUTS_WARN, OUTPUTS_FAIL, OUTPUTS_COUNT };
+const char *outputs_left_open_name(enum outputs_left_open policy);		/* "wait", "warn", "fail" */
+int outputs_left_open_from_name(const char *name, enum outputs_left_open *out); /* -1: not one */
+
+/* What the host's configuration says about every deployment; defaults from settings_defaults(). */
+struct settings {
+	char *deployment_root;	     /* .../deployment-root, absolute */
+	char *install_prefix;	     /* "" or an absolute folder, put before every destination */
+	char *file_exists_behavior;  /* the host's default, NULL: DISALLOW */
+	unsigned max_revisions;	     /* >= 1, default 5 */
+	uint64_t max_entries;	     /* of an archive: default 1,000,000 */
+	uint64_t max_unpacked_bytes; /* default 20 GiB */
+	uint64_t max_ratio; /* unpacked to packed bytes, default 1000; 0: any. Counts from 64 MiB unpacked on */
+	enum outputs_left_open outputs_left_open; /* default wait */
+	bool refuse_outside_links;		  /* default false */
+	bool deployments_log;			  /* default true */
+	bool worker_threads;			  /* default true; false: one thread, for tests that count calls */
+};
+
+enum revision_type { REVISION_LOCAL_DIRECTORY, REVISION_LOCAL_FILE, REVISION_TYPE_COUNT };
+
+struct revision {
+	enum revision_type type;
+	char *location;	   /* absolute path */
+	char *bundle_type; /* "directory", "tgz", "tar", "tar.zst", "zip": as asked; the content decides */
+};
+
+struct deployment {
+	char *id; /* "d-XXXXXXXXX", "d-XXXXXXXXX-local" */
+	char *application;
+	char *group; /* deployment group id: names its folder */
+	char *group_name;
+	char *creator; /* "user" */
+	char *type;    /* "IN_PLACE" */
+	char *requested_by_login;
+	unsigned requested_by_uid;
+	char *requested_by_text;    /* NULL: none */
+	char *appspec_filename;	    /* NULL: appspec.yml, then appspec.yaml */
+	char *file_exists_behavior; /* the deployment's own, NULL: the host's default */
+	bool compatible;	    /* called as codedeploy-local: its words */
+	char **events;		    /* in the order asked; NULL-terminated; NULL: the default order */
+	struct revision revision;
+	struct settings settings;
+};
+
+void settings_defaults(struct settings *s, const char *deployment_root);
+void settings_done(struct settings *s);
+void deployment_done(struct deployment *d);
+json_t *deployment_to_json(const struct deployment *d); /* new reference */
+/* -1, ERR_STATE: not a request this version understands. OUT is the caller's: deployment_done(). */
+int deployment_from_json(const json_t *json, struct deployment *out, struct err *err);
+/* A new id: "d-" and nine of A-Z0-9 from the kernel's random source, and SUFFIX. The caller frees it. */
+char *deployment_id_new(const char *suffix);
+
+enum deployment_status {
+	DEPLOYMENT_QUEUED,
+	DEPLOYMENT_IN_PROGRESS,
+	DEPLOYMENT_SUCCEEDED,
+	DEPLOYMENT_FAILED,
+	DEPLOYMENT_STOPPED,
+	DEPLOYMENT_STATUS_COUNT
+};
+const char *deployment_status_name(enum deployment_status status); /* "Queued", "InProgress", ... */
+
+enum event_status {
+	EVENT_PENDING,
+	EVENT_IN_PROGRESS,
+	EVENT_SUCCEEDED,
+	EVENT_FAILED,
+	EVENT_SKIPPED,
+	EVENT_UNKNOWN,
+	EVENT_STATUS_COUNT
+};
+const char *event_status_name(enum event_status status);
+
+struct event_result {
+	char *event;
+	enum event_status status;
+	int64_t started_at_ms; /* since 1970; 0: not started */
+	int64_t duration_ms;
+	enum err_kind kind; /* ERR_NONE unless it failed */
+	char *script;	    /* the failed one; NULL: none */
+	int exit_code;	    /* of the failed script; -1: none */
+	char *message;	    /* NULL: none */
+	char *log_tail;	    /* at most 2048 bytes of output; NULL: none */
+};
+
+struct file_counts {
+	uint64_t planned, added, changed, unchanged, removed, retained, bytes;
+};
+
+struct deployment_result {
+	enum deployment_status status;
+	int64_t created_at_ms, started_at_ms, finished_at_ms;
+	char *revision_digest; /* "sha256:..."; NULL: a folder has none */
+	struct file_counts files;
+	struct event_result *events;
+	size_t event_count;
+	enum err_kind kind; /* of the failure */
+	char *error_event;  /* NULL: none */
+	char *error_message;
+	char *error_action; /* what to do about it; NULL: nothing to say */
+	char *now;	    /* what runs now, one line for people; NULL: nothing to say */
+	char **conflicts;   /* every file that stands in the way, NULL-terminated; NULL: none */
+	char **warnings;    /* NULL-terminated; NULL: none */
+	bool needs_recovery;
+};
+
+void deployment_result_done(struct deployment_result *r);
+/* The document of PRODUCT section 3. New reference. */
+json_t *deployment_result_to_json(const struct deployment *d, const struct deployment_result *r);
+int deployment_result_from_json(const json_t *json, struct deployment_result *out, struct err *err);

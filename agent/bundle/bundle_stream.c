@@ -1,0 +1,326 @@
+/* bundle/bundle_stream.c - reading, hashing and decompressing a bundle file block by block. */
+#include "bundle/bundle_stream.h"
+
+#include "util/auto.h"
+#include "util/str.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { BLOCK = 256 * 1024 };
+
+#define SUPPORTED "tar, tar.gz (tgz) and tar.zst"
+
+struct bundle_stream {
+	int fd;
+	uint64_t packed, unpacked;
+	struct digest *digest;
+	unsigned char *block; /* BLOCK bytes as they stand in the file */
+	size_t block_len;
+	bool block_waits; /* it was read to see what it is, and not handed out yet */
+	int (*next)(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);
+
+	z_stream gzip;
+	bool gzip_open, gzip_ended;
+	unsigned char *gzip_out;
+
+	struct archive *zstd;
+	struct err zstd_err; /* of a failed read below libarchive */
+};
+
+/* The next block of the file itself. 1, or 0 at its end. */
+static int next_block(struct bundle_stream *s, struct err *err)
+{
+	ssize_t n;
+
+	if (s->block_waits) {
+		s->block_waits = false;
+		return 1;
+	}
+	do
+		n = read(s->fd, s->block, BLOCK);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(err, "reading");
+	s->block_len = (size_t)n;
+	digest_update(s->digest, s->block, s->block_len);
+	return n > 0;
+}
+
+static int next_plain(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err)
+{
+	*bytes = s->block;
+	int found = next_block(s, err);
+
+	*len = s->block_len;
+	return found;
+}
+
+/* At the end of one gzip member: is there another one behind it? */
+static int gzip_goes_on(struct bundle_stream *s, struct err *err)
+{
+	z_stream *z = &s->gzip;
+
+	if (z->avail_in == 0) {
+		int found = next_block(s, err);
+
+		if (found <= 0)
+			return found;
+		z->next_in = s->block;
+		z->avail_in = (unsigned)s->block_len;
+	}
+	if (z->next_in[0] != 0x1f || (z->avail_in > 1 && z->next_in[1] != 0x8b))
+		return 0;
+	(void)inflateReset(z); /* fails only for a stream that was never set up */
+	return 1;
+}
+
+static int inflate_some(struct bundle_stream *s, struct err *err)
+{
+	z_stream *z = &s->gzip;
+
+	if (z->avail_in == 0) {
+		int found = next_block(s, err);
+
+		if (found < 0)
+			return -1;
+		if (!found)
+			return err_set(err, ERR_BUNDLE, "the file is cut short; fetch or pack it again");
+		z->next_in = s->block;
+		z->avail_in = (unsigned)s->block_len;
+	}
+
+	int r = inflate(z, Z_NO_FLUSH);
+
+	if (r == Z_STREAM_END) {
+		int more = gzip_goes_on(s, err);
+
+		s->gzip_ended = more == 0;
+		return more < 0 ? -1 : 0;
+	}
+	if (r != Z_OK && r != Z_BUF_ERROR)
+		return err_set(err, ERR_BUNDLE, "the file is damaged (gzip: %s); fetch or pack it again",
+			       z->msg ? z->msg : "cannot be unpacked");
+	return 0;
+}
+
+static int next_gzip(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err)
+{
+	s->gzip.next_out = s->gzip_out;
+	s->gzip.avail_out = BLOCK;
+	while (s->gzip.avail_out && !s->gzip_ended)
+		if (inflate_some(s, err) < 0)
+			return -1;
+	*bytes = s->gzip_out;
+	*len = BLOCK - s->gzip.avail_out;
+	return *len > 0;
+}
+
+static int open_gzip(struct bundle_stream *s, struct err *err)
+{
+	if (inflateInit2(&s->gzip, 15 + 16) != Z_OK) /* 16: with gzip's header, length and CRC, all checked */
+		return err_set(err, ERR_SYS, "setting up zlib");
+	s->gzip_open = true;
+	s->gzip_out = xmalloc(BLOCK);
+	s->next = next_gzip;
+	return 0;
+}
+
+static la_ssize_t read_zstd(struct archive *a, void *context, const void **bytes)
+{
+	struct bundle_stream *s = context;
+	int found = next_block(s, &s->zstd_err);
+
+	if (found < 0)
+		archive_set_error(a, s->zstd_err.sys, "%s", s->zstd_err.msg);
+	*bytes = s->block;
+	return found < 0 ? -1 : (la_ssize_t)s->block_len;
+}
+
+static int zstd_failed(struct bundle_stream *s, struct err *err)
+{
+	if (s->zstd_err.kind) {
+		*err = s->zstd_err;
+		return -1;
+	}
+	return err_set(err, ERR_BUNDLE, "the file is damaged or cut short (%s); fetch or pack it again",
+		       archive_error_string(s->zstd));
+}
+
+static int next_zstd(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err)
+{
+	la_int64_t offset;
+	int r = archive_read_data_block(s->zstd, bytes, len, &offset);
+
+	if (r == ARCHIVE_EOF)
+		return 0;
+	return r == ARCHIVE_OK ? 1 : zstd_failed(s, err);
+}
+
+/* The memory which unpacking the first frame needs, from its header (RFC 8878 section 3.1.1.1); libarchive does not
+ * let us bound it. 0: cannot be told. */
+static uint64_t zstd_window(const unsigned char *bytes, size_t len)
+{
+	static const unsigned char id_bytes[] = { 0, 1, 2, 4 };
+	static const unsigned char size_bytes[] = { 1, 2, 4, 8 };
+
+	if (len < 18)
+		return 0;
+
+	unsigned descriptor = bytes[4];
+
+	if (!(descriptor & 0x20)) {
+		uint64_t base = (uint64_t)1 << (10 + (bytes[5] >> 3));
+
+		return base + base / 8 * (bytes[5] & 7);
+	}
+
+	const unsigned char *field = bytes + 5 + id_bytes[descriptor & 3];
+	unsigned width = size_bytes[descriptor >> 6];
+	uint64_t size = width == 2 ? 256 : 0;
+
+	for (unsigned i = 0; i < width; i++)
+		size += (uint64_t)field[i] << (8 * i);
+	return size;
+}
+
+static int open_zstd(struct bundle_stream *s, struct err *err)
+{
+	static const uint64_t most = 8 << 20;
+	uint64_t window = zstd_window(s->block, s->block_len);
+	struct archive_entry *entry;
+
+	if (window > most)
+		return err_set(
+			err, ERR_BUNDLE,
+			"it needs a zstd window of %llu MiB, the limit is 8 MiB; pack it without --long or --ultra",
+			(unsigned long long)((window + (1 << 20) - 1) >> 20));
+	s->zstd = archive_read_new();
+	if (!s->zstd || archive_read_support_filter_zstd(s->zstd) != ARCHIVE_OK ||
+	    archive_read_support_format_raw(s->zstd) != ARCHIVE_OK)
+		return err_set(err, ERR_SYS, "this libarchive cannot unpack zstd");
+	if (archive_read_open(s->zstd, s, NULL, read_zstd, NULL) != ARCHIVE_OK ||
+	    archive_read_next_header(s->zstd, &entry) != ARCHIVE_OK)
+		return zstd_failed(s, err);
+	s->next = next_zstd;
+	return 0;
+}
+
+static const struct {
+	const char *magic;
+	size_t len;
+	int (*open)(struct bundle_stream *s, struct err *err); /* NULL: not supported */
+	const char *what;
+} kinds[] = {
+	{ "\x1f\x8b", 2, open_gzip, "gzip" },
+	{ "\x28\xb5\x2f\xfd", 4, open_zstd, "zstd" },
+	{ "PK\x03\x04", 4, NULL, "a zip archive" },
+	{ "PK\x05\x06", 4, NULL, "a zip archive" },
+	{ "BZh", 3, NULL, "compressed by bzip2" },
+	{ "\xfd"
+	  "7zXZ",
+	  5, NULL, "compressed by xz" },
+	{ "7z\xbc\xaf\x27\x1c", 6, NULL, "a 7-zip archive" },
+	{ "\x1f\x9d", 2, NULL, "compressed by compress" },
+	{ "\x04\x22\x4d\x18", 4, NULL, "compressed by lz4" },
+	{ "Rar!", 4, NULL, "a rar archive" },
+	{ "!<arch>", 7, NULL, "an ar archive (a Debian package?)" },
+};
+
+static int choose_kind(struct bundle_stream *s, struct err *err)
+{
+	s->next = next_plain;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (s->block_len < kinds[i].len || memcmp(s->block, kinds[i].magic, kinds[i].len) != 0)
+			continue;
+		if (kinds[i].open)
+			return kinds[i].open(s, err);
+		return err_set(err, ERR_BUNDLE, "it is %s; supported are " SUPPORTED ": pack it again as one of these",
+			       kinds[i].what);
+	}
+	return 0;
+}
+
+int bundle_stream_open(const char *path, struct bundle_stream **out, struct err *err)
+{
+	AUTO(bundle_stream_freep) struct bundle_stream *s = xcalloc(1, sizeof(*s));
+	struct stat st;
+
+	s->digest = digest_new();
+	s->block = xmalloc(BLOCK);
+	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (s->fd < 0 || fstat(s->fd, &st) < 0) {
+		err_sys(err, "opening");
+		err->kind = ERR_SOURCE;
+		return -1;
+	}
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_BUNDLE, "it is no regular file");
+	s->packed = (uint64_t)st.st_size;
+
+	int found = next_block(s, err);
+
+	if (found < 0)
+		return -1;
+	if (!found)
+		return err_set(err, ERR_BUNDLE, "the file is empty");
+	s->block_waits = true;
+	if (choose_kind(s, err) < 0)
+		return -1;
+	*out = TAKE_PTR(s);
+	return 0;
+}
+
+void bundle_stream_free(struct bundle_stream *s)
+{
+	if (!s)
+		return;
+	if (s->gzip_open)
+		(void)inflateEnd(&s->gzip); /* only frees */
+	if (s->zstd)
+		(void)archive_read_free(s->zstd); /* nothing to be lost when reading */
+	free(s->gzip_out);
+	free(s->block);
+	digest_free(s->digest);
+	auto_closep(&s->fd);
+	free(s);
+}
+
+int bundle_stream_next(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err)
+{
+	int found = s->next(s, bytes, len, err);
+
+	if (found > 0)
+		s->unpacked += *len;
+	return found;
+}
+
+uint64_t bundle_stream_packed(const struct bundle_stream *s)
+{
+	return s->packed;
+}
+
+uint64_t bundle_stream_unpacked(const struct bundle_stream *s)
+{
+	return s->unpacked;
+}
+
+int bundle_stream_digest(struct bundle_stream *s, unsigned char out[DIGEST_BYTES], struct err *err)
+{
+	int found;
+
+	s->block_waits = false;
+	while ((found = next_block(s, err)) > 0)
+		;
+	if (found < 0)
+		return -1;
+	digest_finish(s->digest, out);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* bundle/bundle_stream.h - the bytes of a bundle file, unpacked by gzip or zstd, and its SHA-256 on the way.
+ *
+ * The content decides what it is, not the name. What follows the compressed data is ignored, as gzip and tar do.
+ * gzip goes through zlib itself, since libarchive's filter does not compare the checksum; zstd through libarchive,
+ * with a window of at most 8 MiB (PRODUCT section 5).
+ */
+#pragma once
+
+#include "util/digest.h"
+#include "util/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bundle_stream;
+
+/* ERR_SOURCE: PATH cannot be opened; ERR_BUNDLE: no regular file, empty, or of a kind that is not supported (which
+ * the message names). The caller owns *OUT: bundle_stream_free(). */
+int bundle_stream_open(const char *path, struct bundle_stream **out, struct err *err);
+void bundle_stream_free(struct bundle_stream *s); /* NULL is fine */
+/* The next bytes, valid until the next call. 1: some, 0: the end; ERR_BUNDLE when damaged or cut short. */
+int bundle_stream_next(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);
+uint64_t bundle_stream_packed(const struct bundle_stream *s);	/* size of the file */
+uint64_t bundle_stream_unpacked(const struct bundle_stream *s); /* bytes handed out so far */
+/* Reads what is left of the file and tells the digest of all of it. */
+int bundle_stream_digest(struct bundle_stream *s, unsigned char out[DIGEST_BYTES], struct err *err);
+
+static inline void bundle_stream_freep(struct bundle_stream **s)
+{
+	bundle_stream_free(*s);
+}

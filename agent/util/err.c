@@ -15,6 +15,7 @@ static const struct {
 	[ERR_USAGE] = { "UnknownError", 2 },
 	[ERR_CONFIG] = { "UnknownError", 2 },
 	[ERR_APPSPEC] = { "AppSpecInvalid", 1 },
+	[ERR_NOT_READY] = { "AppSpecInvalid", 1 },
 	[ERR_BUNDLE] = { "BundleInvalid", 1 },
 	[ERR_DIGEST] = { "DigestMismatch", 1 },
 	[ERR_SIGNATURE] = { "SignatureInvalid", 1 },
@@ -31,6 +32,8 @@ static const struct {
 	[ERR_SCRIPT_TIMED_OUT] = { "ScriptTimedOut", 1 },
 	[ERR_SCRIPT_FAILED] = { "ScriptFailed", 1 },
 	[ERR_OUTPUTS_LEFT_OPEN] = { "OutputsLeftOpen", 1 },
+	[ERR_INTERRUPTED] = { "FailedAfterRestart", 1 },
+	[ERR_NEEDS_RECOVERY] = { "UnknownError", 5 },
 };
 
 static int set_va(struct err *e, enum err_kind kind, int sys, const char *fmt, va_list ap)

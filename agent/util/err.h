@@ -12,6 +12,7 @@ enum err_kind {
 	ERR_USAGE,	    /* the command line is wrong */
 	ERR_CONFIG,	    /* the configuration is wrong */
 	ERR_APPSPEC,	    /* the appspec cannot be used */
+	ERR_NOT_READY,	    /* something is missing that a hook may still bring: a user, a source */
 	ERR_BUNDLE,	    /* the bundle is damaged, hostile or over a limit */
 	ERR_DIGEST,	    /* the bundle is not the one that was asked for */
 	ERR_SIGNATURE,	    /* no trusted signature */
@@ -28,6 +29,8 @@ enum err_kind {
 	ERR_SCRIPT_TIMED_OUT,
 	ERR_SCRIPT_FAILED,
 	ERR_OUTPUTS_LEFT_OPEN,
+	ERR_INTERRUPTED,    /* the agent itself was ended in the middle */
+	ERR_NEEDS_RECOVERY, /* an earlier deployment of the group can be neither finished nor undone */
 	ERR_KIND_COUNT
 };
 

@@ -98,6 +98,11 @@ static struct fs_call on_bytes(int fd, const void *bytes, size_t len, int64_t of
 		result_;                                                                                               \
 	})
 
+int fs_observed(const struct fs_call *call, int (*make)(void *arg), void *arg)
+{
+	return OBSERVED(*call, make(arg));
+}
+
 int fs_create(int dir_fd, const char *name, int flags, mode_t mode)
 {
 	return OBSERVED(on_name(FS_CREATE, dir_fd, name),

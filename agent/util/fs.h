@@ -88,6 +88,13 @@ int fs_fsync(int fd);
 int fs_fdatasync(int fd);
 int fs_syncfs(int fd);
 
+/* For calls that need a library and so a file of their own (fs_acl.c): announce CALL, let MAKE do it, conclude. */
+int fs_observed(const struct fs_call *call, int (*make)(void *arg), void *arg);
+/* Replace the ACLs of FD by ACCESS and DEFAULTS, in the long text form of acl(5); NULL: leave, "": remove. */
+int fs_set_acl(int fd, const char *access, const char *defaults);
+/* Extended ACLs as "access|default" in that form, "" when FD has none; the caller frees it. NULL and errno. */
+char *fs_get_acl(int fd);
+
 /* Below: no change to the file system by themselves, or made of the calls above. */
 
 /* Open PATH (may have several components) beneath DIR_FD: no symbolic link anywhere in it, no way out by "..",

@@ -1,0 +1,295 @@
+/* installer/install.c - the transaction, read top to bottom. */
+#include "installer/install.h"
+
+#include "installer/commit.h"
+#include "installer/flusher.h"
+#include "installer/records.h"
+#include "util/auto.h"
+#include "util/fs.h"
+#include "util/str.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MANIFEST_STAGED "manifest.staged" /* written before the commit, without what only the renames can tell */
+#define MANIFEST_MOVED	"manifest.moved"  /* written after it */
+
+struct install {
+	struct install_place where;
+	struct journal *journal;
+	struct arrangement arrangement;
+	struct staged_identity *identities;
+	struct flusher *flusher; /* one descriptor per file system, opened before the first write */
+};
+
+static void install_freep(struct install **in)
+{
+	install_free(*in);
+}
+
+void install_free(struct install *in)
+{
+	if (!in)
+		return;
+	flusher_free(in->flusher);
+	journal_free(in->journal);
+	arrangement_done(&in->arrangement);
+	free(in->identities);
+	free(in);
+}
+
+static int publish(const struct install_place *w, const char *from, struct err *err)
+{
+	if (fs_rename(w->deployment_fd, from, w->deployment_fd, INSTALL_MANIFEST) < 0)
+		return err_sys(err, "renaming '%s'", from);
+	return 0;
+}
+
+static int drop(int dir_fd, const char *name, struct err *err)
+{
+	return fs_unlink(dir_fd, name) < 0 && errno != ENOENT ? err_sys(err, "removing '%s'", name) : 0;
+}
+
+/* The group's state after DONE: manifest, records, and last of all the pointer that makes them count. Idempotent. */
+static int record_success(const struct install_place *w, struct err *err)
+{
+	char pointer[NAME_MAX + 1];
+	struct stat st;
+
+	if (fstatat(w->deployment_fd, MANIFEST_MOVED, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (publish(w, MANIFEST_MOVED, err) < 0)
+			return -1;
+	} else if (fstatat(w->deployment_fd, INSTALL_MANIFEST, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (publish(w, MANIFEST_STAGED, err) < 0)
+			return -1;
+	}
+	if (drop(w->deployment_fd, MANIFEST_STAGED, err) < 0)
+		return -1;
+	if (records_publish(w->instructions_fd, w->group, err) < 0)
+		return -1;
+	if (fs_fsync(w->deployment_fd) < 0)
+		return err_sys(err, "flushing the deployment's folder");
+	if (snprintf(pointer, sizeof(pointer), "%s_last_successful_install", w->group) >= (int)sizeof(pointer))
+		return err_set(err, ERR_USAGE, "the deployment group's name '%.100s...' is too long", w->group);
+	return fs_write_file(w->instructions_fd, pointer, w->deployment_path, strlen(w->deployment_path), 0644, err);
+}
+
+static int drop_records(const struct install_place *w, struct err *err)
+{
+	if (drop(w->deployment_fd, MANIFEST_STAGED, err) < 0 || drop(w->deployment_fd, MANIFEST_MOVED, err) < 0 ||
+	    drop(w->deployment_fd, INSTALL_MANIFEST, err) < 0)
+		return -1;
+	return records_discard(w->instructions_fd, w->group, err);
+}
+
+/* Before COMMIT: away with everything staged. */
+static int discard(const struct install_place *w, const struct steps *s, struct journal *j, struct err *err)
+{
+	if (commit_remove_places(s, true, err) < 0 || drop_records(w, err) < 0)
+		return -1;
+	return journal_mark(j, JOURNAL_END, err);
+}
+
+/* After COMMIT, FAILED being durable: back to the old tree. */
+static int undo(const struct install_place *w, const struct steps *s, struct journal *j, struct err *err)
+{
+	if (commit_undo(s, err) < 0)
+		return -1;
+	if (journal_mark(j, JOURNAL_UNDONE, err) < 0)
+		return -1;
+	return discard(w, s, j, err);
+}
+
+/* The steps were cut short by CAUSE: undo them. ERR keeps the cause; when there is no way back either, it tells both.
+ */
+static enum install_outcome fail_back(const struct install_place *w, const struct steps *s, struct journal *j,
+				      struct err *err)
+{
+	struct err e = ERR_INIT;
+
+	if (journal_mark(j, JOURNAL_FAILED, &e) == 0 && undo(w, s, j, &e) == 0)
+		return INSTALL_UNDONE;
+	(void)err_add(err, "undoing failed, too (%s); it is tried again at the next start. The first cause was", e.msg);
+	return INSTALL_NEEDS_RECOVERY;
+}
+
+/* Everything up to the barrier. */
+static int prepare(struct install *in, const struct plan *plan, const struct stage_options *o, struct err *err)
+{
+	const struct install_place *w = &in->where;
+
+	if (steps_write_places(&in->arrangement.steps, in->journal, err) < 0)
+		return -1;
+	in->flusher = flusher_new(&in->arrangement.steps, w->deployment_fd, err);
+	if (!in->flusher || commit_make_places(&in->arrangement.steps, err) < 0)
+		return -1;
+	if (o->threads)
+		flusher_start(in->flusher);
+
+	int r = stage(plan, &in->arrangement, o, in->identities, err);
+
+	flusher_stop(in->flusher);
+	if (r < 0)
+		return -1;
+	if (records_write_manifest(plan, in->identities, false, w->deployment_fd, MANIFEST_STAGED, err) < 0 ||
+	    records_write(plan, w->instructions_fd, w->group, err) < 0 ||
+	    steps_write(&in->arrangement.steps, in->journal, err) < 0)
+		return -1;
+	return flusher_barrier(in->flusher, err);
+}
+
+static int commit(struct install *in, const struct plan *plan, struct err *err)
+{
+	const struct install_place *w = &in->where;
+
+	if (commit_redo(&in->arrangement.steps, err) < 0)
+		return -1;
+	if (records_write_manifest(plan, in->identities, true, w->deployment_fd, MANIFEST_MOVED, err) < 0)
+		return -1;
+	if (flusher_barrier(in->flusher, err) < 0)
+		return -1;
+	return journal_mark(in->journal, JOURNAL_DONE, err);
+}
+
+static int stop_asked(const struct stage_options *o, struct err *err)
+{
+	return o->stop && atomic_load(o->stop) ? err_set(err, ERR_STOPPED, "stopped before anything was changed") : 0;
+}
+
+int install_run(const struct plan *plan, const struct install_place *where, const struct stage_options *o,
+		struct install **out, enum install_outcome *outcome, struct err *err)
+{
+	AUTO(install_freep) struct install *in = xcalloc(1, sizeof(*in));
+	const struct steps *steps = &in->arrangement.steps;
+	struct err e = ERR_INIT;
+
+	*outcome = INSTALL_UNTOUCHED;
+	in->where = *where;
+	in->identities = xcalloc(plan->count, sizeof(*in->identities));
+	if (arrange(plan, where->deployment_id, &in->arrangement, err) < 0 ||
+	    arrange_check_space(&in->arrangement, err) < 0 ||
+	    journal_create(where->deployment_fd, &in->journal, err) < 0)
+		return -1;
+	if (prepare(in, plan, o, err) < 0 || stop_asked(o, err) < 0) {
+		if (discard(where, steps, in->journal, &e) < 0) {
+			*outcome = INSTALL_NEEDS_RECOVERY;
+			(void)err_add(err,
+				      "what was staged could not be removed (%s); the next start does it. The first "
+				      "cause was",
+				      e.msg);
+		}
+		return -1;
+	}
+	if (journal_mark(in->journal, JOURNAL_COMMIT, err) < 0) {
+		/* whether it reached the disk nobody knows: FAILED behind it settles that, and there is nothing to undo
+		 */
+		*outcome = fail_back(where, steps, in->journal, err);
+		*outcome = *outcome == INSTALL_UNDONE ? INSTALL_UNTOUCHED : *outcome;
+		return -1;
+	}
+	if (commit(in, plan, err) < 0) {
+		*outcome = fail_back(where, steps, in->journal, err);
+		return -1;
+	}
+	if (record_success(where, err) < 0) {
+		*outcome = INSTALL_NEEDS_RECOVERY;
+		return err_add(err, "the files are in place, but recording that failed");
+	}
+	*outcome = INSTALL_DONE;
+	*out = TAKE_PTR(in);
+	return 0;
+}
+
+int install_end(struct install *in, struct err *err)
+{
+	if (commit_remove_places(&in->arrangement.steps, false, err) < 0)
+		return -1;
+	return journal_mark(in->journal, JOURNAL_END, err);
+}
+
+/* Recovery */
+
+/* After COMMIT: redo to the end. Flushing all that the steps touched comes before DONE, as in the first run. */
+static int go_on(const struct install_place *w, const struct steps *s, struct journal *j, enum install_outcome *outcome,
+		 struct err *err)
+{
+	struct flusher *f = flusher_new(s, w->deployment_fd, err);
+	int r = !f ? -1 : 0;
+
+	if (r == 0 &&
+	    (drop(w->deployment_fd, MANIFEST_MOVED, err) < 0 || commit_redo(s, err) < 0 || flusher_barrier(f, err) < 0))
+		r = -1;
+	flusher_free(f);
+	if (r == 0)
+		r = journal_mark(j, JOURNAL_DONE, err);
+	if (r == 0)
+		return 0;
+	*outcome = fail_back(w, s, j, err);
+	return *outcome == INSTALL_UNDONE ? 1 : -1;
+}
+
+static int finish(const struct install_place *w, const struct steps *s, struct journal *j,
+		  enum install_outcome *outcome, struct err *err)
+{
+	*outcome = INSTALL_NEEDS_RECOVERY;
+	if (record_success(w, err) < 0 || commit_remove_places(s, false, err) < 0 ||
+	    journal_mark(j, JOURNAL_END, err) < 0)
+		return -1;
+	*outcome = INSTALL_DONE;
+	return 1;
+}
+
+static int recover(const struct install_place *w, const struct steps *s, struct journal *j, enum steps_state state,
+		   enum install_outcome *outcome, struct err *err)
+{
+	int r = 0;
+
+	*outcome = INSTALL_NEEDS_RECOVERY;
+	switch (state) {
+	case STEPS_STAGED:
+		r = discard(w, s, j, err);
+		*outcome = r < 0 ? INSTALL_NEEDS_RECOVERY : INSTALL_UNTOUCHED;
+		return r < 0 ? -1 : 1;
+	case STEPS_COMMITTED:
+		r = go_on(w, s, j, outcome, err);
+		return r ? r : finish(w, s, j, outcome, err);
+	case STEPS_DONE:
+		return finish(w, s, j, outcome, err);
+	case STEPS_FAILED:
+		r = undo(w, s, j, err);
+		*outcome = r < 0 ? INSTALL_NEEDS_RECOVERY : INSTALL_UNDONE;
+		return r < 0 ? -1 : 1;
+	case STEPS_UNDONE:
+		r = discard(w, s, j, err);
+		*outcome = r < 0 ? INSTALL_NEEDS_RECOVERY : INSTALL_UNDONE;
+		return r < 0 ? -1 : 1;
+	default:
+		*outcome = INSTALL_UNTOUCHED;
+		return 0;
+	}
+}
+
+static void journal_freep(struct journal **j)
+{
+	journal_free(*j);
+}
+
+int install_recover(const struct install_place *where, enum install_outcome *outcome, struct err *err)
+{
+	AUTO(journal_freep) struct journal *j = NULL;
+	AUTO(steps_done) struct steps s = { 0 };
+	enum steps_state state;
+	int found = journal_open(where->deployment_fd, &j, err);
+
+	*outcome = INSTALL_UNTOUCHED;
+	if (found == 0)
+		return 0;
+	if (found < 0 || steps_read(j, &s, &state, err) < 0) {
+		*outcome = INSTALL_NEEDS_RECOVERY;
+		return -1;
+	}
+	return recover(where, &s, j, state, outcome, err);
+}

@@ -1,0 +1,280 @@
+/* installer/plan_files.c - the files section becomes wishes: which folder, file and link is to be where. */
+#include "installer/pattern.h"
+#include "installer/plan_internal.h"
+#include "installer/policy.h"
+#include "util/auto.h"
+#include "util/str.h"
+
+#include <string.h>
+
+/* A bundle whose links to folders multiply it beyond this is hostile or broken. */
+#define PLAN_MAX_PATHS (4u * 1024 * 1024)
+
+/* The folders being copied just now, innermost first: a link back to one of them would never end. */
+struct copying {
+	uint32_t folder;
+	const struct copying *outer;
+};
+
+static char *source_path(const struct plan *p, uint32_t source)
+{
+	AUTO_FREE char *relative = tree_path(p->in.tree, source);
+
+	return xasprintf("%s/%s", p->in.archive, relative);
+}
+
+static void want(struct plan *p, uint32_t spelled, enum plan_want what, uint32_t source)
+{
+	uint32_t real = p->nodes[spelled].real;
+
+	p->nodes[real].want = (uint8_t)what;
+	p->nodes[real].source = source;
+	if (spelled != real) {
+		p->nodes[spelled].want = (uint8_t)what;
+		p->nodes[spelled].source = source;
+		p->nodes[real].flags |= PLAN_ALIAS;
+	}
+}
+
+static int refuse_second_source(struct plan *p, const struct appspec_file *f, uint32_t node, uint32_t source)
+{
+	AUTO_FREE char *path = plan_path(p, node);
+	AUTO_FREE char *newer = source_path(p, source);
+	AUTO_FREE char *older = source_path(p, p->nodes[node].source);
+
+	return plan_refuse(
+		p, ERR_APPSPEC, f->place,
+		"The deployment failed because the application specification file specifies two source files "
+		"named %s and %s for the same destination (%s). Remove one of the source file paths from the "
+		"AppSpec file, and then try again.",
+		newer, older, path);
+}
+
+static int refuse_existing(struct plan *p, const struct appspec_file *f, uint32_t node, const char *what)
+{
+	AUTO_FREE char *path = plan_path(p, node);
+
+	return plan_refuse(p, ERR_EXISTS, f->place,
+			   "The deployment failed because a specified file already exists at this location: %s%s", path,
+			   what);
+}
+
+/* 0: it will be there; -1: refused (a finding); -2: the world gave no answer. */
+static int want_folder(struct plan *p, const struct appspec_file *f, uint32_t spelled, struct err *err)
+{
+	uint32_t node = p->nodes[spelled].real;
+	enum disk_kind kind;
+
+	if (p->nodes[node].want == PLAN_WANT_FOLDER) {
+		if (spelled == node)
+			p->nodes[node].flags &= (uint8_t)~PLAN_ALIAS;
+		else
+			want(p, spelled, PLAN_WANT_FOLDER, TREE_NONE);
+		return 0;
+	}
+	if (p->nodes[node].want == PLAN_WANT_FILE || p->nodes[node].want == PLAN_WANT_LINK) {
+		AUTO_FREE char *path = plan_path(p, node);
+
+		return plan_refuse(
+			p, ERR_APPSPEC, f->place,
+			"The deployment failed because the application specification file includes an mkdir "
+			"command more than once for the same destination path (%s) from (%s). Update the files "
+			"section of the AppSpec file, and then try again.",
+			path, f->source);
+	}
+	if (plan_after_cleanup(p, node, &kind, err) < 0)
+		return -2;
+	if (kind == DISK_DIRECTORY)
+		return 0;
+	if (kind != DISK_ABSENT)
+		return refuse_existing(p, f, node, " (a folder is to be made there, but it is none)");
+	want(p, spelled, PLAN_WANT_FOLDER, TREE_NONE);
+	return 0;
+}
+
+/* Does what stands at NODE count as existing? A link does when it leads to something (section 7.4). */
+static int counts_as_existing(struct plan *p, uint32_t node, enum disk_kind kind, bool *out, struct err *err)
+{
+	*out = kind != DISK_ABSENT;
+	if (kind != DISK_LINK)
+		return 0;
+
+	AUTO_FREE char *path = plan_path(p, node);
+	AUTO_FREE char *target = NULL;
+	int r = p->in.world->follow(p->in.world->context, path, &target, &kind, err);
+
+	*out = r == 1;
+	return r < 0 ? -1 : 0;
+}
+
+static int want_file(struct plan *p, const struct appspec_file *f, uint32_t spelled, uint32_t source, struct err *err)
+{
+	uint32_t node = p->nodes[spelled].real;
+	enum disk_kind kind;
+	bool exists;
+
+	if (p->nodes[node].want == PLAN_WANT_FILE || p->nodes[node].want == PLAN_WANT_LINK)
+		return refuse_second_source(p, f, node, source);
+	if (p->nodes[node].want == PLAN_WANT_FOLDER) {
+		AUTO_FREE char *path = plan_path(p, node);
+		AUTO_FREE char *from = source_path(p, source);
+
+		return plan_refuse(
+			p, ERR_APPSPEC, f->place,
+			"The deployment failed because the application specification file calls for installing "
+			"the file %s, but a file with that name already exists at the location (%s). Update "
+			"your AppSpec file or directory structure, and then try again.",
+			from, path);
+	}
+	if (plan_after_cleanup(p, node, &kind, err) < 0 || counts_as_existing(p, node, kind, &exists, err) < 0)
+		return -2;
+
+	enum verdict verdict = policy_verdict(p->in.behavior, exists, false);
+
+	if (verdict == VERDICT_RETAIN) {
+		p->nodes[node].want = PLAN_WANT_RETAINED;
+		return 0;
+	}
+	if (kind == DISK_DIRECTORY)
+		return refuse_existing(p, f, node, " (it is a folder, and a file never replaces a folder)");
+	if (verdict == VERDICT_REFUSE)
+		return refuse_existing(p, f, node, "");
+	want(p, spelled, p->in.tree->entries[source].type == TREE_LINK ? PLAN_WANT_LINK : PLAN_WANT_FILE, source);
+	return 0;
+}
+
+static bool turns_in_circles(const struct copying *c, uint32_t folder)
+{
+	for (; c; c = c->outer)
+		if (c->folder == folder)
+			return true;
+	return false;
+}
+
+static int copy_folder(struct plan *p, const struct appspec_file *f, uint32_t spelled, uint32_t folder,
+		       const struct copying *outer, struct err *err);
+
+/* Put entry SOURCE of the bundle at the node SPELLED. Returns like want_folder. */
+static int copy_entry(struct plan *p, const struct appspec_file *f, uint32_t spelled, uint32_t source,
+		      const struct copying *outer, struct err *err)
+{
+	const struct tree *t = p->in.tree;
+	uint32_t folder = t->entries[source].type == TREE_DIRECTORY ? source : TREE_NONE;
+
+	if (t->entries[source].type == TREE_LINK) {
+		uint32_t target = tree_resolve(t, source);
+
+		if (target != TREE_NONE && t->entries[target].type == TREE_DIRECTORY)
+			folder = target; /* as the reference does: a link to a folder is copied as a folder */
+	}
+	if (folder == TREE_NONE && t->entries[source].type == TREE_OTHER) {
+		AUTO_FREE char *from = source_path(p, source);
+
+		return plan_refuse(p, ERR_BUNDLE, f->place, "%s is no file, folder or link; take it out of the bundle",
+				   from);
+	}
+	if (folder == TREE_NONE)
+		return want_file(p, f, spelled, source, err);
+	if (turns_in_circles(outer, folder)) {
+		AUTO_FREE char *from = source_path(p, source);
+
+		return plan_refuse(p, ERR_BUNDLE, f->place,
+				   "%s is a link to a folder that it stands in: copying it would never end", from);
+	}
+
+	int r = want_folder(p, f, spelled, err);
+
+	return r < 0 ? r : copy_folder(p, f, spelled, folder, outer, err);
+}
+
+static int copy_folder(struct plan *p, const struct appspec_file *f, uint32_t spelled, uint32_t folder,
+		       const struct copying *outer, struct err *err)
+{
+	const struct tree *t = p->in.tree;
+	const struct copying here = { folder, outer };
+	uint32_t first = t->entries[folder].first;
+
+	for (uint32_t i = first; i < first + t->entries[folder].count; i++) {
+		const char *name = tree_name(t, i);
+		uint32_t child;
+
+		if (p->count > PLAN_MAX_PATHS) {
+			(void)plan_refuse(p, ERR_BUNDLE, f->place, "the files section makes more than %u paths",
+					  PLAN_MAX_PATHS);
+			return -2;
+		}
+		if (plan_step(p, spelled, name, strlen(name), &child, err) < 0)
+			return -2;
+		if (copy_entry(p, f, child, i, &here, err) == -2)
+			return -2;
+	}
+	return 0;
+}
+
+/* The folders on the way to PATH, existing or to be made; *OUT is the last one. Returns like want_folder. */
+static int want_way(struct plan *p, const struct appspec_file *f, const char *path, uint32_t *out, struct err *err)
+{
+	uint32_t at = 0;
+
+	for (const char *c = path + strspn(path, "/"); *c; c += strspn(c, "/")) {
+		size_t n = strcspn(c, "/");
+
+		/* borrowed names must live as long as the plan: PATH does not */
+		AUTO_FREE char *name = xasprintf("%.*s/", (int)n, c);
+
+		if (plan_step(p, at, name, n, &at, err) < 0)
+			return -2;
+
+		int r = want_folder(p, f, at, err);
+
+		if (r < 0)
+			return r;
+		c += n;
+	}
+	*out = at;
+	return 0;
+}
+
+static int add_file(struct plan *p, const struct appspec_file *f, struct err *err)
+{
+	AUTO_FREE char *destination = NULL;
+	struct err bad = ERR_INIT;
+	uint32_t source = tree_find(p->in.tree, f->source);
+	uint32_t at;
+	int r;
+
+	if (path_canonical(p->in.install_prefix, f->destination, &destination, &bad) < 0)
+		return plan_refuse(p, bad.kind, f->place, "%s", bad.msg);
+	if (f->destination[0] != '/')
+		plan_warn(p, f->place, "destination '%s' is relative; it is taken as '/%s'", f->destination,
+			  f->destination);
+	if (source == TREE_NONE)
+		return plan_refuse(
+			p, ERR_NOT_READY, f->place,
+			"No such file or directory - %s/%s: the bundle holds no source '%s'. Correct the files "
+			"section of the AppSpec file or add it to the bundle.",
+			p->in.archive, f->source, f->source);
+	if ((r = want_way(p, f, destination, &at, err)) < 0)
+		return r;
+	p->nodes[p->nodes[at].real].flags |= PLAN_DESTINATION;
+
+	uint32_t target = p->in.tree->entries[source].type == TREE_LINK ? tree_resolve(p->in.tree, source) : source;
+
+	if (target != TREE_NONE && p->in.tree->entries[target].type == TREE_DIRECTORY)
+		return copy_folder(p, f, at, target, NULL, err);
+
+	size_t len;
+	const char *name = path_basename(f->source, &len);
+
+	if (plan_step(p, at, name, len, &at, err) < 0)
+		return -2;
+	return copy_entry(p, f, at, source, NULL, err);
+}
+
+int plan_add_files(struct plan *p, struct err *err)
+{
+	for (size_t i = 0; i < p->in.appspec->file_count; i++)
+		if (add_file(p, &p->in.appspec->files[i], err) == -2)
+			return p->findings.errors ? err_set(err, p->kind, "%s", p->findings.items[0].message) : -1;
+	return 0;
+}

@@ -1,0 +1,446 @@
+/* installer/stage.c - copies files into private folders, two threads at once. */
+#include "installer/stage.h"
+
+#include "installer/commit.h"
+#include "installer/permission.h"
+#include "util/auto.h"
+#include "util/digest.h"
+#include "util/fs.h"
+#include "util/str.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define COPY_BUFFER (1024 * 1024)
+#define CLONE_MIN   (1024 * 1024) /* below, sharing blocks is slower than copying (DESIGN section 6) */
+#define CHUNK	    32		  /* files a thread takes at once: neighbours share their folder */
+
+struct file_work {
+	uint32_t node;
+	uint32_t step;
+};
+
+struct stage_work {
+	const struct plan *plan;
+	struct arrangement *a;
+	const struct stage_options *o;
+	struct staged_identity *identities;
+	int *place_fds;
+	struct file_work *files;
+	size_t file_count, capacity;
+	atomic_size_t next;
+	atomic_uint_fast64_t done_files, done_bytes;
+	atomic_bool failed;
+};
+
+struct copier { /* what one thread keeps from file to file */
+	struct stage_work *w;
+	char *buffer;
+	uint32_t from_dir, to_dir; /* folders whose descriptors are open */
+	int from_fd, to_fd;
+	bool no_clone;
+	struct digest *digest;
+	struct err err;
+};
+
+static int64_t nanoseconds(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+/* The path of NODE below its place; TOP is the node that the step places. */
+static char *staged_path(const struct plan *p, uint32_t top, uint32_t number, uint32_t node)
+{
+	AUTO_FREE char *node_path = plan_path(p, node);
+	AUTO_FREE char *top_path = plan_path(p, top);
+
+	return xasprintf("%x%s", number, node_path + strlen(top_path));
+}
+
+static int open_staged_parent(struct stage_work *w, uint32_t step, uint32_t node)
+{
+	uint32_t top = w->a->nodes[step];
+	int place = w->place_fds[w->a->steps.items[step].place];
+
+	if (node == top)
+		return fcntl(place, F_DUPFD_CLOEXEC, 0);
+
+	AUTO_FREE char *path = staged_path(w->plan, top, step, w->plan->nodes[node].parent);
+
+	return fs_open_beneath(place, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
+static const char *staged_name(const struct stage_work *w, uint32_t step, uint32_t node, char number[16])
+{
+	if (node != w->a->nodes[step])
+		return w->plan->nodes[node].name;
+	(void)snprintf(number, 16, "%x", step); /* eight digits at most */
+	return number;
+}
+
+static int where(struct err *err, const struct plan *p, uint32_t node)
+{
+	AUTO_FREE char *path = plan_path(p, node);
+
+	return err_add(err, "staging '%s'", path);
+}
+
+static int record_identity(struct stage_work *w, uint32_t step, uint32_t node, const struct stat *st)
+{
+	w->identities[node] = (struct staged_identity){ st->st_dev, st->st_ino, nanoseconds(&st->st_ctim) };
+	if (w->a->nodes[step] == node) {
+		w->a->steps.items[step].new_dev = st->st_dev;
+		w->a->steps.items[step].new_ino = st->st_ino;
+	}
+	return 0;
+}
+
+/* Folders */
+
+static int stage_folder(struct stage_work *w, uint32_t step, uint32_t node, struct err *err)
+{
+	AUTO_FD int parent = open_staged_parent(w, step, node);
+	char number[16];
+	const char *name = staged_name(w, step, node, number);
+
+	if (parent < 0 || fs_mkdir(parent, name, 0700) < 0)
+		return err_sys(err, "making a folder");
+	return 0;
+}
+
+/* A folder gets its attributes when its content is there: they may forbid to write, or hand themselves down. */
+static int finish_folder(struct stage_work *w, uint32_t step, uint32_t node, struct err *err)
+{
+	AUTO_FD int parent = open_staged_parent(w, step, node);
+	char number[16];
+	AUTO_FD int fd = parent < 0 ? -1
+				    : openat(parent, staged_name(w, step, node, number),
+					     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct plan_attributes want;
+	struct stat st;
+
+	if (fd < 0)
+		return err_sys(err, "opening a folder");
+	plan_attributes(w->plan, node, &want);
+
+	AUTO_FREE char *acl = want.attr && want.attr->acl ? permission_acl_text(want.attr->permission, want.mode)
+							  : NULL;
+
+	if (permission_apply(fd, want.mode, want.uid, want.gid, acl, err) < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "reading attributes");
+	return record_identity(w, step, node, &st);
+}
+
+static void add_file(struct stage_work *w, uint32_t node, uint32_t step)
+{
+	if (w->file_count == w->capacity) {
+		w->capacity = w->capacity ? w->capacity + w->capacity / 2 : 256;
+		w->files = xrealloc(w->files, w->capacity * sizeof(*w->files));
+	}
+	w->files[w->file_count++] = (struct file_work){ node, step };
+}
+
+/* Make the folders of one step, parents first, and note its files. */
+static int begin_step(struct stage_work *w, uint32_t step, struct err *err)
+{
+	const struct plan *p = w->plan;
+	uint32_t top = w->a->nodes[step], end = plan_next(p, top, false);
+
+	for (uint32_t i = top; i != end; i = plan_next(p, i, true)) {
+		if (p->nodes[i].want != PLAN_WANT_FOLDER)
+			add_file(w, i, step);
+		else if (stage_folder(w, step, i, err) < 0)
+			return where(err, p, i);
+	}
+	return 0;
+}
+
+static int finish_step(struct stage_work *w, uint32_t step, uint32_t node, struct err *err)
+{
+	const struct plan *p = w->plan;
+
+	if (p->nodes[node].want != PLAN_WANT_FOLDER)
+		return 0;
+	for (uint32_t i = plan_first_child(p, node); i != TREE_NONE; i = plan_next_sibling(p, i))
+		if (finish_step(w, step, i, err) < 0)
+			return -1;
+	return finish_folder(w, step, node, err) < 0 ? where(err, p, node) : 0;
+}
+
+/* Files and links */
+
+static int open_source(struct copier *c, uint32_t source)
+{
+	const struct tree *t = c->w->plan->in.tree;
+	uint32_t dir = t->entries[source].parent;
+
+	if (c->from_fd < 0 || c->from_dir != dir) {
+		AUTO_FREE char *path = tree_path(t, dir);
+
+		auto_closep(&c->from_fd);
+		c->from_dir = dir;
+		c->from_fd = fs_open_beneath(c->w->o->archive_fd, *path ? path : ".", O_PATH | O_DIRECTORY, 0);
+		if (c->from_fd < 0)
+			return -1;
+	}
+	return openat(c->from_fd, tree_name(t, source), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+}
+
+static int enter_target(struct copier *c, const struct file_work *f)
+{
+	uint32_t dir = c->w->plan->nodes[f->node].parent;
+
+	if (f->node == c->w->a->nodes[f->step])
+		dir = TREE_NONE - 1 - c->w->a->steps.items[f->step].place; /* the place itself */
+	if (c->to_fd >= 0 && c->to_dir == dir)
+		return 0;
+	auto_closep(&c->to_fd);
+	c->to_dir = dir;
+	c->to_fd = open_staged_parent(c->w, f->step, f->node);
+	return c->to_fd < 0 ? -1 : 0;
+}
+
+static int changed_in_archive(struct err *err)
+{
+	return err_set(err, ERR_BUNDLE, "the unpacked bundle changed while it was being installed");
+}
+
+static int copy_bytes(struct copier *c, int from, int to, int64_t size, struct digest *digest, struct err *err)
+{
+	int64_t copied = 0;
+
+	while (copied < size) {
+		ssize_t n = read(from, c->buffer, COPY_BUFFER);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, "reading the unpacked file");
+		if (n == 0)
+			return changed_in_archive(err);
+		if (digest)
+			digest_update(digest, c->buffer, (size_t)n);
+		if (fs_write(to, c->buffer, (size_t)n) < 0)
+			return err_sys(err, "writing");
+		copied += n;
+		if (c->w->o->stop && atomic_load(c->w->o->stop))
+			return err_set(err, ERR_STOPPED, "stopped");
+	}
+	return 0;
+}
+
+static bool cloned(struct copier *c, int from, int to, int64_t size)
+{
+	if (c->no_clone || size < CLONE_MIN)
+		return false;
+	if (fs_clone(to, from) == 0)
+		return true;
+	c->no_clone = true; /* this file system never will */
+	return false;
+}
+
+/* The content, and its digest where nobody has seen it yet. */
+static int copy_content(struct copier *c, uint32_t source, int from, int to, struct err *err)
+{
+	const struct tree_entry *e = &c->w->plan->in.tree->entries[source];
+	struct digest_index *known = c->w->o->digests;
+	unsigned char sum[DIGEST_SIZE];
+
+	if (digest_index_find(known, e->ino, e->size, e->ctime_ns, sum))
+		return cloned(c, from, to, e->size) ? 0 : copy_bytes(c, from, to, e->size, NULL, err);
+
+	digest_start(c->digest);
+	if (copy_bytes(c, from, to, e->size, c->digest, err) < 0)
+		return -1;
+	digest_finish(c->digest, sum);
+	digest_index_add(known, e->ino, e->size, e->ctime_ns, sum);
+	return 0;
+}
+
+static bool is_as_listed(int fd, const struct tree_entry *e)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == e->ino && st.st_size == e->size &&
+	       nanoseconds(&st.st_ctim) == e->ctime_ns;
+}
+
+static int copy_file(struct copier *c, const struct file_work *f, struct err *err)
+{
+	const struct plan_node *n = &c->w->plan->nodes[f->node];
+	const struct tree_entry *e = &c->w->plan->in.tree->entries[n->source];
+	struct plan_attributes want;
+	struct stat st;
+	char number[16];
+	AUTO_FD int from = open_source(c, n->source);
+
+	if (from < 0)
+		return err_sys(err, "opening the unpacked file");
+	if (!is_as_listed(from, e))
+		return changed_in_archive(err);
+	plan_attributes(c->w->plan, f->node, &want);
+
+	AUTO_FD int to = fs_create(c->to_fd, staged_name(c->w, f->step, f->node, number), O_WRONLY, want.mode & 0777);
+
+	if (to < 0)
+		return err_sys(err, "creating it");
+	if (copy_content(c, n->source, from, to, err) < 0)
+		return -1;
+	if (!is_as_listed(from, e))
+		return changed_in_archive(err);
+
+	AUTO_FREE char *acl = want.attr && want.attr->acl ? permission_acl_text(want.attr->permission, want.mode)
+							  : NULL;
+	const struct timespec when = { want.mtime_ns / 1000000000, want.mtime_ns % 1000000000 };
+
+	if (permission_apply(to, want.mode, want.uid, want.gid, acl, err) < 0)
+		return -1;
+	if (fs_utimens(to, (const struct timespec[]){ when, when }) < 0 || fstat(to, &st) < 0)
+		return err_sys(err, "setting its times");
+	atomic_fetch_add(&c->w->done_bytes, (uint64_t)e->size);
+	return record_identity(c->w, f->step, f->node, &st);
+}
+
+static int copy_link(struct copier *c, const struct file_work *f, struct err *err)
+{
+	struct plan_attributes want;
+	struct stat st;
+	char number[16];
+	const char *name = staged_name(c->w, f->step, f->node, number);
+
+	plan_attributes(c->w->plan, f->node, &want);
+	if (fs_symlink(tree_link_text(c->w->plan->in.tree, c->w->plan->nodes[f->node].source), c->to_fd, name) < 0)
+		return err_sys(err, "making the link");
+	if ((want.uid != geteuid() || want.gid != getegid()) && fs_chown_at(c->to_fd, name, want.uid, want.gid) < 0)
+		return err_sys(err, "setting the link's owner %u and group %u", want.uid, want.gid);
+	if (fstatat(c->to_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "looking at the link");
+	return record_identity(c->w, f->step, f->node, &st);
+}
+
+static int copy_one(struct copier *c, const struct file_work *f, struct err *err)
+{
+	if (enter_target(c, f) < 0)
+		return err_sys(err, "opening its private folder");
+	if (c->w->plan->nodes[f->node].want == PLAN_WANT_LINK)
+		return copy_link(c, f, err);
+	return copy_file(c, f, err);
+}
+
+static void report(struct copier *c)
+{
+	if (c->w->o->progress)
+		c->w->o->progress(c->w->o->context, atomic_load(&c->w->done_files), atomic_load(&c->w->done_bytes));
+}
+
+/* Take chunks of files until there are none; the thread that REPORTS is the caller's own. */
+static void copy_chunks(struct copier *c, bool reports)
+{
+	struct stage_work *w = c->w;
+
+	while (!atomic_load(&w->failed)) {
+		size_t first = atomic_fetch_add(&w->next, CHUNK);
+		size_t end = first + CHUNK < w->file_count ? first + CHUNK : w->file_count;
+
+		if (first >= w->file_count)
+			return;
+		for (size_t i = first; i < end; i++) {
+			if (copy_one(c, &w->files[i], &c->err) < 0) {
+				(void)where(&c->err, w->plan, w->files[i].node);
+				atomic_store(&w->failed, true);
+				return;
+			}
+			atomic_fetch_add(&w->done_files, 1);
+		}
+		if (w->o->stop && atomic_load(w->o->stop)) {
+			(void)err_set(&c->err, ERR_STOPPED, "stopped while staging");
+			atomic_store(&w->failed, true);
+		}
+		if (reports)
+			report(c);
+	}
+}
+
+static void copier_init(struct copier *c, struct stage_work *w)
+{
+	*c = (struct copier){ .w = w, .from_fd = -1, .to_fd = -1, .err = ERR_INIT };
+	c->buffer = xmalloc(COPY_BUFFER);
+	c->digest = digest_new();
+}
+
+static void copier_done(struct copier *c)
+{
+	auto_closep(&c->from_fd);
+	auto_closep(&c->to_fd);
+	free(c->buffer);
+	digest_free(c->digest);
+}
+
+static void *helper_main(void *arg)
+{
+	copy_chunks(arg, false);
+	return NULL;
+}
+
+static int copy_all(struct stage_work *w, struct err *err)
+{
+	AUTO(copier_done) struct copier own, helper;
+	pthread_t thread;
+
+	copier_init(&own, w);
+	copier_init(&helper, w);
+
+	bool threaded = w->o->threads && w->file_count > CHUNK &&
+			pthread_create(&thread, NULL, helper_main, &helper) == 0;
+
+	copy_chunks(&own, true);
+	if (threaded)
+		(void)pthread_join(thread, NULL); /* it was created, so it can be joined */
+	if (own.err.kind || helper.err.kind) {
+		*err = own.err.kind ? own.err : helper.err;
+		return -1;
+	}
+	return 0;
+}
+
+static int stage_steps(struct stage_work *w, struct err *err)
+{
+	const struct steps *s = &w->a->steps;
+
+	for (size_t i = 0; i < s->place_count; i++)
+		if ((w->place_fds[i] = steps_open_place(&s->places[i], err)) < 0)
+			return -1;
+	for (uint32_t i = 0; i < s->count; i++)
+		if ((s->items[i].kind == STEP_PLACE || s->items[i].kind == STEP_EXCHANGE) && begin_step(w, i, err) < 0)
+			return -1;
+	if (copy_all(w, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < s->count; i++)
+		if ((s->items[i].kind == STEP_PLACE || s->items[i].kind == STEP_EXCHANGE) &&
+		    finish_step(w, i, w->a->nodes[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int stage(const struct plan *plan, struct arrangement *a, const struct stage_options *o,
+	  struct staged_identity *identities, struct err *err)
+{
+	struct stage_work w = { .plan = plan, .a = a, .o = o, .identities = identities };
+
+	w.place_fds = xmalloc((a->steps.place_count + 1) * sizeof(*w.place_fds));
+	memset(w.place_fds, 0xff, (a->steps.place_count + 1) * sizeof(*w.place_fds));
+
+	int r = stage_steps(&w, err);
+
+	for (size_t i = 0; i < a->steps.place_count; i++)
+		auto_closep(&w.place_fds[i]);
+	free(w.place_fds);
+	free(w.files);
+	return r;
+}

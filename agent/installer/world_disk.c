@@ -1,0 +1,179 @@
+/* installer/world_disk.c - the real host, as the plan may see it. Reads only. */
+#include "installer/world.h"
+
+#include "util/auto.h"
+#include "util/fs.h"
+#include "util/str.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <string.h>
+
+struct world_disk {
+	int root_fd;
+	int dir_fd; /* of `dir`: the plan asks for one folder's entries in a row */
+	char *dir;
+};
+
+static int64_t nanoseconds(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+static enum disk_kind kind_of(mode_t mode)
+{
+	return S_ISREG(mode) ? DISK_FILE : S_ISDIR(mode) ? DISK_DIRECTORY : S_ISLNK(mode) ? DISK_LINK : DISK_OTHER;
+}
+
+static int enter(struct world_disk *w, const char *dir, struct err *err)
+{
+	if (w->dir && !strcmp(w->dir, dir))
+		return 0;
+	auto_closep(&w->dir_fd);
+	free(w->dir);
+	w->dir = NULL;
+	w->dir_fd = dir[1] ? fs_open_beneath(w->root_fd, dir + 1, O_PATH | O_DIRECTORY, 0)
+			   : fcntl(w->root_fd, F_DUPFD_CLOEXEC, 0);
+	if (w->dir_fd < 0)
+		return err_sys(err, "opening folder '%s'", dir);
+	w->dir = xstrdup(dir);
+	return 0;
+}
+
+static int disk_probe(void *context, const char *dir, const char *name, struct disk_entry *out, struct err *err)
+{
+	struct world_disk *w = context;
+	struct stat st;
+
+	if (enter(w, dir, err) < 0)
+		return -1;
+	if (fstatat(w->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			return err_sys(err, "looking at '%s/%s'", dir[1] ? dir : "", name);
+		*out = (struct disk_entry){ .kind = DISK_ABSENT };
+		return 0;
+	}
+	*out = (struct disk_entry){
+		.kind = kind_of(st.st_mode),
+		.mode = st.st_mode & 07777,
+		.uid = st.st_uid,
+		.gid = st.st_gid,
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+		.size = st.st_size,
+		.mtime_ns = nanoseconds(&st.st_mtim),
+		.ctime_ns = nanoseconds(&st.st_ctim),
+	};
+	return 0;
+}
+
+static int disk_follow(void *context, const char *path, char **out, enum disk_kind *kind, struct err *err)
+{
+	char *real = realpath(path, NULL);
+	struct stat st;
+
+	(void)context;
+	if (!real || lstat(real, &st) < 0) {
+		int failed = errno;
+
+		free(real);
+		errno = failed;
+		return failed == ENOENT || failed == ELOOP || failed == ENOTDIR ? 0
+										: err_sys(err, "following '%s'", path);
+	}
+	*out = real;
+	*kind = kind_of(st.st_mode);
+	return 1;
+}
+
+static void close_dirp(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir); /* was only read */
+}
+
+static int disk_list(void *context, const char *dir, int (*each)(void *arg, const char *name), void *arg,
+		     struct err *err)
+{
+	struct world_disk *w = context;
+
+	if (enter(w, dir, err) < 0)
+		return -1;
+
+	int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(close_dirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d)
+		return err_sys(err, "listing folder '%s'", dir);
+	for (;;) {
+		errno = 0;
+		const struct dirent *e = readdir(d);
+
+		if (!e)
+			return errno ? err_sys(err, "listing folder '%s'", dir) : 0;
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+
+		int r = each(arg, e->d_name);
+
+		if (r)
+			return r;
+	}
+}
+
+static char *disk_link_text(void *context, const char *dir, const char *name)
+{
+	struct world_disk *w = context;
+	struct err ignored = ERR_INIT; /* a folder that is gone holds no link */
+	char text[PATH_MAX];
+
+	if (enter(w, dir, &ignored) < 0)
+		return NULL;
+
+	ssize_t n = readlinkat(w->dir_fd, name, text, sizeof(text));
+
+	return n < 0 ? NULL : xstrndup(text, (size_t)n);
+}
+
+static int disk_user(void *context, const char *name, uid_t *out)
+{
+	const struct passwd *p = getpwnam(name);
+
+	(void)context;
+	if (p)
+		*out = p->pw_uid;
+	return p != NULL;
+}
+
+static int disk_group(void *context, const char *name, gid_t *out)
+{
+	const struct group *g = getgrnam(name);
+
+	(void)context;
+	if (g)
+		*out = g->gr_gid;
+	return g != NULL;
+}
+
+struct world_disk *world_disk_new(struct world *out)
+{
+	struct world_disk *w = xcalloc(1, sizeof(*w));
+
+	w->dir_fd = -1;
+	w->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*out = (struct world){ disk_probe, disk_follow, disk_list, disk_link_text, disk_user, disk_group, w };
+	return w;
+}
+
+void world_disk_free(struct world_disk *w)
+{
+	if (!w)
+		return;
+	auto_closep(&w->dir_fd);
+	auto_closep(&w->root_fd);
+	free(w->dir);
+	free(w);
+}

@@ -1,0 +1,89 @@
+/* util/fs_acl.c - the one change to files that goes by way of libacl. */
+#include "util/fs.h"
+
+#include "util/str.h"
+
+#include <acl/libacl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/acl.h>
+
+struct setting {
+	int fd;
+	const char *access, *defaults;
+};
+
+static int set_type(int fd, acl_type_t type, const char *text)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* libacl sets default ACLs by path only */
+	if (type == ACL_TYPE_DEFAULT && !*text)
+		return acl_delete_def_file(path);
+	if (!*text)
+		return 0; /* an access ACL goes with the mode that is set next */
+
+	acl_t acl = acl_from_text(text);
+	int r = acl ? acl_set_file(path, type, acl) : -1;
+	int saved = errno;
+
+	if (acl)
+		(void)acl_free(acl); /* only memory */
+	errno = saved;
+	return r;
+}
+
+static int make_setting(void *arg)
+{
+	const struct setting *s = arg;
+
+	if (s->access && set_type(s->fd, ACL_TYPE_ACCESS, s->access) < 0)
+		return -1;
+	return s->defaults ? set_type(s->fd, ACL_TYPE_DEFAULT, s->defaults) : 0;
+}
+
+int fs_set_acl(int fd, const char *access, const char *defaults)
+{
+	const struct fs_call call = { .op = FS_SETACL, .fd = fd, .dir_fd = -1, .to_dir_fd = -1 };
+	struct setting s = { fd, access, defaults };
+
+	return fs_observed(&call, make_setting, &s);
+}
+
+static int append_acl(struct str *out, acl_t acl)
+{
+	char *text = acl ? acl_to_any_text(acl, NULL, ',', TEXT_NUMERIC_IDS) : NULL;
+	int r = text ? str_add(out, text) : -1;
+
+	if (text)
+		(void)acl_free(text); /* only memory */
+	return r;
+}
+
+char *fs_get_acl(int fd)
+{
+	struct str out = STR_INIT(64 * 1024);
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+
+	acl_t access = acl_get_file(path, ACL_TYPE_ACCESS);
+	acl_t defaults = acl_get_file(path, ACL_TYPE_DEFAULT);
+	int r = 0;
+
+	if (access && acl_equiv_mode(access, NULL) == 1)
+		r = append_acl(&out, access);
+	if (defaults && acl_entries(defaults) > 0)
+		r |= str_add(&out, "|") | append_acl(&out, defaults);
+	if (access)
+		(void)acl_free(access); /* only memory */
+	if (defaults)
+		(void)acl_free(defaults);
+	if (r < 0) {
+		str_done(&out);
+		errno = E2BIG;
+		return NULL;
+	}
+	return str_take(&out);
+}

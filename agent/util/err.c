@@ -33,7 +33,8 @@ static const struct {
 	[ERR_OUTPUTS_LEFT_OPEN] = { "OutputsLeftOpen", 1 },
 };
 
-static int set_va(struct err *e, enum err_kind kind, int sys, const char *fmt, va_list ap)
+static __attribute__((format(printf, 4, 0))) int set_va(struct err *e, enum err_kind kind, int sys, const char *fmt,
+							va_list ap)
 {
 	e->kind = kind;
 	e->sys = sys;

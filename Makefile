@@ -5,12 +5,18 @@ PREFIX ?= /usr
 DESTDIR ?=
 LIBEXECDIR ?= $(PREFIX)/libexec/slipway
 MANDIR ?= $(PREFIX)/share/man
+CONFDIR ?= /etc/slipway
 PYTHON ?= /usr/bin/python3
 VERSION := 0.1.0
 
 LIBS := yaml-0.1 jansson libarchive libcrypto libacl zlib
 CLI_LIBS := yaml-0.1 jansson libcrypto
 have_libs := $(shell pkg-config --exists $(LIBS) cmocka 2>/dev/null && echo yes)
+
+# Two jobs unless the caller says how many; steps that must follow one another are lines of one recipe.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j2
+endif
 
 FLAGS.debug := -O1 -g3
 FLAGS.release := -O2 -g -D_FORTIFY_SOURCE=3
@@ -24,8 +30,12 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread
 MAINS := agent/main.c agent/worker_main.c
 CORE := $(patsubst %.c,$(O)/%.o,$(filter-out $(MAINS),$(shell find agent -name '*.c' | sort)))
 UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+CRASH := $(patsubst tests/crash/%.c,$(O)/crash/%,$(sort $(wildcard tests/crash/test_*.c)))
+# What several tests share: every file of the two folders that is not itself a test.
+TESTKIT := $(patsubst %.c,$(O)/%.o,$(filter-out tests/unit/test_% tests/crash/test_%, \
+	$(sort $(wildcard tests/unit/*.c tests/crash/*.c))))
 DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-dev libssl-dev libacl1-dev zlib1g-dev
-DEPS_TEST := libcmocka-dev python3 python3-pytest libarchive-tools acl nginx-light curl util-linux clang-format
+DEPS_TEST := libcmocka-dev python3 python3-pytest libarchive-tools acl nginx-light curl util-linux clang-format shellcheck procps
 DEPS_BENCH := rsync libarchive-tools e2fsprogs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -51,21 +61,87 @@ $(O)/slipway: $(O)/agent/main.o $(O)/core.a
 $(O)/worker: $(O)/agent/worker_main.o $(O)/core.a
 	$(CC) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) $^ $$(pkg-config --libs $(LIBS)) -o $@
 
-$(O)/unit/%: tests/unit/%.c $(O)/core.a
+$(O)/testkit.a: $(TESTKIT)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+LINK_TEST = $(CC) $(CPPFLAGS) $(TEST_INCLUDES) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) -MMD -MP -MF $@.d $< \
+	$(O)/testkit.a $(O)/core.a $$(pkg-config --libs $(LIBS) cmocka) -o $@
+TEST_INCLUDES := -Itests/unit -Itests/crash
+
+$(O)/unit/%: tests/unit/%.c $(O)/testkit.a $(O)/core.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit -Itests/crash $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) -MMD -MP -MF $@.d $< $(O)/core.a \
-		$$(pkg-config --libs $(LIBS) cmocka) -o $@
+	$(LINK_TEST)
+
+$(O)/crash/%: tests/crash/%.c $(O)/testkit.a $(O)/core.a
+	@mkdir -p $(@D)
+	$(LINK_TEST)
+
+$(O)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(TEST_INCLUDES) $(CFLAGS) $(FLAGS.$(MODE)) -MMD -MP -c $< -o $@
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS.$(MODE)) -MMD -MP -c $< -o $@
 
-.PHONY: all deps need-deps unit help
 .SECONDARY:
+.PHONY: all deps need-deps tests unit crash integration check asan demo bench coverage format check-format \
+	install clean help
+
+tests: need-deps $(UNIT) $(CRASH) # built, not run
+
 unit: $(UNIT) ## the unit tests alone
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
 
+crash: $(CRASH) ## the crash, fault and ordering tests alone
+	@for t in $(CRASH); do echo "== $$t"; $$t || exit 1; done
+
+integration: all ## the integration tests alone (K=expression selects some)
+	SLIPWAY_BUILD=$(abspath $(O)) $(PYTHON) -B -m pytest -q -p no:cacheprovider $(if $(K),-k '$(K)') tests/integration
+
+check: deps ## everything that must be green, with a summary (installs what is missing)
+	@MODE=$(MODE) O=$(O) PYTHON=$(PYTHON) MAKE='$(MAKE)' tests/check
+
+asan: ## `make check` under the address and undefined-behaviour sanitizers
+	@$(MAKE) MODE=asan O=build/asan check
+
+demo: deps ## three deployments of a small nginx site in a throwaway folder (about ten seconds)
+	@$(MAKE) MODE=release O=build/release all
+	@demo/run build/release
+
+bench: deps ## durable deployments against bsdtar, cp and rsync (root; BENCH_RUNS=5, BENCH_ONLY=pattern)
+	@$(MAKE) MODE=release O=build/release all
+	@$(PYTHON) -B tests/bench/bench.py --build build/release
+
+coverage: deps ## which lines the tests reach, per folder
+	@$(MAKE) MODE=coverage O=build/coverage all tests
+	@find build/coverage -name '*.gcda' -delete
+	@$(MAKE) MODE=coverage O=build/coverage unit crash integration
+	@$(PYTHON) -B tests/coverage build/coverage
+
+FORMATTED = $(shell find agent tests -name '*.[ch]' | sort)
+format: ## apply .clang-format to the C files
+	clang-format -i $(FORMATTED)
+
+check-format: ## say which C files differ from .clang-format
+	clang-format --dry-run --Werror $(FORMATTED)
+
+# The name codedeploy-local is not installed: who wants it makes the link (HACKING.md).
+install: all ## into DESTDIR and PREFIX, as MODE says (MODE=release for use)
+	install -D -m 0755 $(O)/slipway $(DESTDIR)$(PREFIX)/bin/slipway
+	install -D -m 0755 $(O)/worker $(DESTDIR)$(LIBEXECDIR)/worker
+	install -d -m 0755 $(DESTDIR)$(CONFDIR)/conf.d
+	test -e $(DESTDIR)$(CONFDIR)/slipway.yml || \
+		install -m 0644 packaging/slipway.yml $(DESTDIR)$(CONFDIR)/slipway.yml
+	for section in 1 5 7 8; do for page in packaging/man/*.$$section; do \
+		if [ -e "$$page" ]; then \
+			install -D -m 0644 "$$page" "$(DESTDIR)$(MANDIR)/man$$section/$${page##*/}"; fi; done; done
+
+clean: ## remove build/
+	rm -rf build
+
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -36,7 +36,8 @@ static const struct {
 	[ERR_NEEDS_RECOVERY] = { "UnknownError", 5 },
 };
 
-static int set_va(struct err *e, enum err_kind kind, int sys, const char *fmt, va_list ap)
+static __attribute__((format(printf, 4, 0))) int set_va(struct err *e, enum err_kind kind, int sys, const char *fmt,
+							va_list ap)
 {
 	e->kind = kind;
 	e->sys = sys;

@@ -27,7 +27,7 @@ struct str {
 int str_append(struct str *s, const void *bytes, size_t len);
 int str_add(struct str *s, const char *text);
 int str_printf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int str_vprintf(struct str *s, const char *fmt, va_list ap);
+int str_vprintf(struct str *s, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* Bytes for people: control characters and bytes that are no UTF-8 as \xNN, so that a terminal is safe from them. */
 int str_append_printable(struct str *s, const char *bytes, size_t len);
 void str_clear(struct str *s); /* keeps the memory */

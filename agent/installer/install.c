@@ -242,6 +242,14 @@ static int finish(const struct install_place *w, const struct steps *s, struct j
 	return 1;
 }
 
+static bool has_record(const struct journal *j, enum journal_type type)
+{
+	for (size_t i = 0; i < journal_count(j); i++)
+		if (journal_record(j, i)->type == type)
+			return true;
+	return false;
+}
+
 static int recover(const struct install_place *w, const struct steps *s, struct journal *j, enum steps_state state,
 		   enum install_outcome *outcome, struct err *err)
 {
@@ -266,8 +274,10 @@ static int recover(const struct install_place *w, const struct steps *s, struct 
 		r = discard(w, s, j, err);
 		*outcome = r < 0 ? INSTALL_NEEDS_RECOVERY : INSTALL_UNDONE;
 		return r < 0 ? -1 : 1;
-	default:
-		*outcome = INSTALL_UNTOUCHED;
+	default: /* ended: nothing to do, but say how */
+		*outcome = has_record(j, JOURNAL_UNDONE) ? INSTALL_UNDONE
+			   : has_record(j, JOURNAL_DONE) ? INSTALL_DONE
+							 : INSTALL_UNTOUCHED;
 		return 0;
 	}
 }

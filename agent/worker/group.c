@@ -1,0 +1,411 @@
+/* worker/group.c - lock, pointers and retention of a deployment group. */
+#include "worker/group.h"
+
+#include "installer/install.h"
+#include "util/auto.h"
+#include "util/fs.h"
+#include "util/str.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+
+#define REQUEST_NAME "request.json"
+#define RESULT_NAME  "result.json"
+#define STATE_MAX    (16 * 1024 * 1024)
+#define FOLDER_MODE  0755
+
+static const char *const pointer_names[] = {
+	[GROUP_LAST_SUCCESSFUL] = "last_successful_install",
+	[GROUP_MOST_RECENT] = "most_recent_install",
+};
+
+static bool usable_name(const char *name)
+{
+	static const char *const taken[] = { ".", "..", "deployment-instructions", "deployment-logs",
+					     "ongoing-deployment" };
+
+	for (size_t i = 0; i < ARRAY_LEN(taken); i++)
+		if (!strcmp(name, taken[i]))
+			return false;
+	return *name && strlen(name) <= 200 && !strchr(name, '/');
+}
+
+static json_t *read_json(int dir_fd, const char *path)
+{
+	AUTO(str_done) struct str text = STR_INIT(STATE_MAX);
+	struct err ignored = ERR_INIT; /* what cannot be read tells nothing; the callers know what that means */
+
+	if (fs_read_file(dir_fd, path, &text, &ignored) != 1)
+		return NULL;
+	return json_loadb(str_text(&text), text.len, 0, NULL);
+}
+
+static void close_dirp(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir); /* was only read */
+}
+
+static DIR *list(int fd)
+{
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return again < 0 ? NULL : fdopendir(again);
+}
+
+/* "deployment d-1 (pid 42, since 20:11:00)": the folder whose request has no result yet. */
+static char *holder(int group_fd)
+{
+	AUTO(close_dirp) DIR *dir = list(group_fd);
+
+	for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
+		AUTO_FREE char *request_path = xasprintf("%s/" REQUEST_NAME, e->d_name);
+		AUTO_FREE char *result_path = xasprintf("%s/" RESULT_NAME, e->d_name);
+		json_t *request = read_json(group_fd, request_path);
+		const char *since = json_string_value(json_object_get(request, "started_at"));
+		long long pid = json_integer_value(json_object_get(request, "pid"));
+		char *text = NULL;
+
+		if (request && faccessat(group_fd, result_path, F_OK, 0) < 0)
+			text = xasprintf("deployment %s (process %lld, since %s)", e->d_name, pid, since ? since : "?");
+		json_decref(request);
+		if (text)
+			return text;
+	}
+	return xstrdup("another deployment");
+}
+
+static int lock(struct group *g, struct err *err)
+{
+	if (flock(g->fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return err_sys(err, "locking deployment group '%s'", g->id);
+
+	AUTO_FREE char *who = holder(g->fd);
+
+	return err_set(err, ERR_BUSY,
+		       "deployment group '%s' is busy: %s is running; wait for its end, or use another group", g->id,
+		       who);
+}
+
+static int open_below(int dir_fd, const char *name, struct err *err)
+{
+	if (fs_mkdir(dir_fd, name, FOLDER_MODE) == 0) {
+		if (fs_fsync(dir_fd) < 0)
+			return err_sys(err, "flushing the folder of '%s'", name);
+	} else if (errno != EEXIST) {
+		return err_sys(err, "making folder '%s'", name);
+	}
+
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(err, "opening folder '%s'", name) : fd;
+}
+
+int group_open(const struct deployment *d, struct group *out, struct err *err)
+{
+	struct group g = { .root_fd = -1, .fd = -1, .instructions_fd = -1 };
+	const char *root = d->settings.deployment_root;
+
+	if (!usable_name(d->group))
+		return err_set(
+			err, ERR_USAGE,
+			"'%.200s' cannot be a deployment group: a name has 1 to 200 bytes, no '/', and is none of the "
+			"agent's own folders",
+			d->group);
+	if (fs_make_path(root, FOLDER_MODE, err) < 0)
+		return err_add(err, "deployment root (as an ordinary user choose another one with --root DIR)");
+	g.root = xstrdup(root);
+	g.id = xstrdup(d->group);
+	if ((g.root_fd = fs_open_dir(root, err)) < 0 || (g.fd = open_below(g.root_fd, g.id, err)) < 0 ||
+	    lock(&g, err) < 0 || (g.instructions_fd = open_below(g.root_fd, "deployment-instructions", err)) < 0) {
+		group_done(&g);
+		return -1;
+	}
+	*out = g;
+	return 0;
+}
+
+void group_done(struct group *g)
+{
+	auto_closep(&g->root_fd);
+	auto_closep(&g->fd); /* the lock goes with it */
+	auto_closep(&g->instructions_fd);
+	free(g->root);
+	free(g->id);
+	*g = (struct group){ .root_fd = -1, .fd = -1, .instructions_fd = -1 };
+}
+
+int group_new_deployment(struct group *g, const struct deployment *d, int *fd, char **path, struct err *err)
+{
+	AUTO_FD int own = -1;
+	struct timespec now;
+	char when[32];
+	struct tm tm;
+
+	if (fs_mkdir(g->fd, d->id, FOLDER_MODE) < 0)
+		return err_sys(err, "making the folder of deployment %s", d->id);
+	own = openat(g->fd, d->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (own < 0)
+		return err_sys(err, "opening the folder of deployment %s", d->id);
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with this clock */
+	(void)strftime(when, sizeof(when), "%FT%TZ", gmtime_r(&now.tv_sec, &tm));
+
+	json_t *request = deployment_to_json(d);
+
+	(void)json_object_set_new(request, "pid", json_integer(getpid())); /* memory only */
+	(void)json_object_set_new(request, "started_at", json_string(when));
+
+	AUTO_FREE char *text = json_dumps(request, JSON_INDENT(1));
+
+	json_decref(request);
+	if (!text)
+		return err_set(err, ERR_STATE, "the request of deployment %s cannot be written as JSON", d->id);
+	if (fs_write_file(own, REQUEST_NAME, text, strlen(text), 0600, err) < 0)
+		return err_add(err, "deployment %s", d->id);
+	*path = xasprintf("%s/%s/%s", g->root, g->id, d->id);
+	*fd = TAKE_FD(own);
+	return 0;
+}
+
+int group_write_result(int deployment_fd, const struct deployment *d, const struct deployment_result *r,
+		       struct err *err)
+{
+	json_t *json = deployment_result_to_json(d, r);
+	AUTO_FREE char *text = json_dumps(json, JSON_INDENT(1));
+
+	json_decref(json);
+	if (!text)
+		return err_set(err, ERR_STATE, "the result of deployment %s cannot be written as JSON", d->id);
+	return fs_write_file(deployment_fd, RESULT_NAME, text, strlen(text), 0644, err);
+}
+
+int group_pointer(const struct group *g, enum group_pointer pointer, char **out, struct err *err)
+{
+	AUTO(str_done) struct str text = STR_INIT(PATH_MAX);
+	AUTO_FREE char *name = xasprintf("%s_%s", g->id, pointer_names[pointer]);
+	int found = fs_read_file(g->instructions_fd, name, &text, err);
+
+	if (found <= 0)
+		return found;
+	if (text.len && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	if (!text.len)
+		return 0;
+	*out = str_take(&text);
+	return 1;
+}
+
+int group_set_pointer(struct group *g, enum group_pointer pointer, const char *path, struct err *err)
+{
+	AUTO_FREE char *name = xasprintf("%s_%s", g->id, pointer_names[pointer]);
+
+	return fs_write_file(g->instructions_fd, name, path, strlen(path), 0644, err);
+}
+
+/* Recovery */
+
+struct recovery {
+	struct group *g;
+	void (*note)(void *context, const char *text);
+	void *context;
+};
+
+static const char *const outcome_texts[] = {
+	[INSTALL_UNTOUCHED] = "nothing at its destinations had changed",
+	[INSTALL_DONE] = "its files were put in place completely; its later hooks have not run",
+	[INSTALL_UNDONE] = "the old revision's files are back",
+	[INSTALL_NEEDS_RECOVERY] = "it can be neither finished nor undone",
+};
+
+/* Was it interrupted (no result), or did it leave work behind (needs_recovery)? */
+static bool needs_recovery(int deployment_fd)
+{
+	json_t *result = read_json(deployment_fd, RESULT_NAME);
+	bool needed = !result || json_is_true(json_object_get(result, "needs_recovery"));
+
+	json_decref(result);
+	return needed;
+}
+
+/* The result of a deployment whose process is gone. */
+static int write_interrupted(const struct recovery *r, int fd, const char *id, enum install_outcome outcome,
+			     struct err *err)
+{
+	AUTO(deployment_done) struct deployment d = { 0 };
+	AUTO(deployment_result_done) struct deployment_result result = { 0 };
+	json_t *request = read_json(fd, REQUEST_NAME);
+	struct err bad = ERR_INIT;
+
+	if (!request || deployment_from_json(request, &d, &bad) < 0) {
+		d.id = xstrdup(id);
+		d.group = xstrdup(r->g->id);
+	}
+	json_decref(request);
+	result.status = DEPLOYMENT_FAILED;
+	result.kind = ERR_INTERRUPTED;
+	result.error_message = xasprintf("the agent was ended in the middle of this deployment; %s",
+					 outcome_texts[outcome]);
+	result.now = xstrdup(outcome_texts[outcome]);
+	return group_write_result(fd, &d, &result, err);
+}
+
+/* A result is there, and work was left: it is done now. */
+static int clear_mark(int fd, struct err *err)
+{
+	json_t *result = read_json(fd, RESULT_NAME);
+
+	if (!result)
+		return 0;
+	(void)json_object_set_new(result, "needs_recovery", json_false()); /* memory only */
+
+	AUTO_FREE char *text = json_dumps(result, JSON_INDENT(1));
+
+	json_decref(result);
+	return text ? fs_write_file(fd, RESULT_NAME, text, strlen(text), 0644, err) : 0;
+}
+
+/* Before the install began: what preflight had unpacked is of no use, and may be half of it. */
+static int drop_unpacked(int fd, struct err *err)
+{
+	static const char *const names[] = { "deployment-archive-temp", REQUEST_NAME ".new", RESULT_NAME ".new" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (fs_remove_tree(fd, names[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Another agent's folder, or one of ours cut off before its request was written: that one is empty. */
+static void drop_unbegun(struct group *g, int fd, const char *id)
+{
+	(void)fs_unlink(fd, REQUEST_NAME ".new"); /* not there in most cases; nothing is lost when it stays */
+	(void)fs_rmdir(g->fd, id);		  /* refuses by itself when there is anything in it */
+}
+
+static int recover_one(struct recovery *r, const char *id, struct err *err)
+{
+	AUTO_FD int fd = openat(r->g->fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_FREE char *path = xasprintf("%s/%s/%s", r->g->root, r->g->id, id);
+	enum install_outcome outcome;
+
+	if (fd < 0)
+		return 0;
+	if (faccessat(fd, REQUEST_NAME, F_OK, 0) < 0) {
+		drop_unbegun(r->g, fd, id);
+		return 0;
+	}
+	if (!needs_recovery(fd))
+		return 0;
+
+	const struct install_place where = { fd, path, id, r->g->instructions_fd, r->g->id };
+
+	if (install_recover(&where, &outcome, err) < 0) {
+		err->kind = ERR_NEEDS_RECOVERY;
+		return err_add(err,
+			       "deployment %s was interrupted and can be neither finished nor undone yet, so group "
+			       "'%s' takes no other; "
+			       "remove the cause and deploy again",
+			       id, r->g->id);
+	}
+	if (drop_unpacked(fd, err) < 0)
+		return err_add(err, "deployment %s", id);
+
+	bool had_result = faccessat(fd, RESULT_NAME, F_OK, 0) == 0;
+
+	if ((had_result ? clear_mark(fd, err) : write_interrupted(r, fd, id, outcome, err)) < 0)
+		return err_add(err, "deployment %s", id);
+	if (r->note) {
+		AUTO_FREE char *text = xasprintf("deployment %s was interrupted: %s", id, outcome_texts[outcome]);
+
+		r->note(r->context, text);
+	}
+	return 0;
+}
+
+int group_recover(struct group *g, void (*note)(void *context, const char *text), void *context, struct err *err)
+{
+	struct recovery r = { g, note, context };
+	AUTO(close_dirp) DIR *dir = list(g->fd);
+
+	if (!dir)
+		return err_sys(err, "listing deployment group '%s'", g->id);
+	for (;;) {
+		errno = 0;
+		const struct dirent *e = readdir(dir);
+
+		if (!e)
+			return errno ? err_sys(err, "listing deployment group '%s'", g->id) : 0;
+		if (e->d_name[0] != '.' && recover_one(&r, e->d_name, err) < 0)
+			return -1;
+	}
+}
+
+/* Retention */
+
+struct revision_folder {
+	char *name;
+	struct timespec mtime;
+};
+
+static int by_age(const void *a, const void *b)
+{
+	const struct revision_folder *x = a, *y = b;
+
+	if (x->mtime.tv_sec != y->mtime.tv_sec)
+		return x->mtime.tv_sec < y->mtime.tv_sec ? -1 : 1;
+	return x->mtime.tv_nsec < y->mtime.tv_nsec ? -1 : x->mtime.tv_nsec > y->mtime.tv_nsec;
+}
+
+static int remove_oldest(struct group *g, struct revision_folder *items, size_t count, size_t extra, const char *spared,
+			 struct err *err)
+{
+	qsort(items, count, sizeof(*items), by_age);
+	for (size_t i = 0; i < count && extra; i++) {
+		if (spared && !strcmp(items[i].name, spared))
+			continue;
+		if (fs_remove_tree(g->fd, items[i].name, err) < 0)
+			return err_add(err, "removing old deployment %s", items[i].name);
+		extra--;
+	}
+	return 0;
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : NULL;
+}
+
+int group_prune(struct group *g, const char *current, unsigned max_revisions, struct err *err)
+{
+	AUTO(close_dirp) DIR *dir = list(g->fd);
+	AUTO_FREE char *last = NULL;
+	struct revision_folder *items = NULL;
+	size_t count = 0;
+	int r = dir ? group_pointer(g, GROUP_LAST_SUCCESSFUL, &last, err) : err_sys(err, "listing old deployments");
+
+	for (const struct dirent *e = r < 0 ? NULL : readdir(dir); e; e = readdir(dir)) {
+		struct stat st;
+
+		if (e->d_name[0] == '.' || !strcmp(e->d_name, current) ||
+		    fstatat(g->fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		items = xrealloc(items, (count + 1) * sizeof(*items));
+		items[count++] = (struct revision_folder){ xstrdup(e->d_name), st.st_mtim };
+	}
+	if (r >= 0)
+		r = remove_oldest(g, items, count, count + 1 > max_revisions ? count + 1 - max_revisions : 0,
+				  last_part(last), err);
+	for (size_t i = 0; i < count; i++)
+		free(items[i].name);
+	free(items);
+	return r < 0 ? -1 : 0;
+}

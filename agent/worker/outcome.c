@@ -1,0 +1,157 @@
+/* worker/outcome.c - results in values and in words. */
+#include "worker/outcome.h"
+
+#include "util/auto.h"
+#include "util/str.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define LISTED_MAX 10000 /* conflicts and warnings; a bundle may have a million */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail with this clock */
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void outcome_begin(struct deployment_result *r, const char *const *order)
+{
+	size_t n = 0;
+
+	while (order[n])
+		n++;
+	*r = (struct deployment_result){ .status = DEPLOYMENT_IN_PROGRESS, .created_at_ms = now_ms() };
+	r->started_at_ms = r->created_at_ms;
+	r->events = xcalloc(n, sizeof(*r->events));
+	r->event_count = n;
+	for (size_t i = 0; i < n; i++)
+		r->events[i] = (struct event_result){ .event = xstrdup(order[i]), .exit_code = -1 };
+}
+
+static void append_text(char ***list, const char *fmt, va_list ap)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n = 0;
+
+	while (*list && (*list)[n])
+		n++;
+	if (n >= LISTED_MAX || vasprintf(&text, fmt, ap) < 0)
+		return;
+	*list = xrealloc(*list, (n + 2) * sizeof(**list));
+	(*list)[n] = TAKE_PTR(text);
+	(*list)[n + 1] = NULL;
+}
+
+void outcome_warn(struct deployment_result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	append_text(&r->warnings, fmt, ap);
+	va_end(ap);
+}
+
+void outcome_conflict(struct deployment_result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	append_text(&r->conflicts, fmt, ap);
+	va_end(ap);
+}
+
+void outcome_event_started(struct event_result *e)
+{
+	e->status = EVENT_IN_PROGRESS;
+	e->started_at_ms = now_ms();
+}
+
+void outcome_event_finished(struct event_result *e, int failed, const struct err *err)
+{
+	e->duration_ms = now_ms() - e->started_at_ms;
+	e->status = failed ? EVENT_FAILED : EVENT_SUCCEEDED;
+	if (!failed)
+		return;
+	e->kind = err->kind;
+	free(e->message);
+	e->message = xstrdup(err->msg);
+}
+
+static const char *const actions[ERR_KIND_COUNT] = {
+	[ERR_EXISTS] = "move these files away, or say what is to happen with them: file_exists_behavior: OVERWRITE or "
+		       "RETAIN in "
+		       "appspec.yml, or --file-exists-behavior",
+	[ERR_APPSPEC] = "correct appspec.yml; `slipway lint` on the bundle's folder finds everything at once",
+	[ERR_NOT_READY] = "bring what is missing onto this host or into the bundle, then deploy again",
+	[ERR_BUNDLE] = "make the bundle anew from a clean folder",
+	[ERR_NO_SPACE] = "free some space, then deploy again",
+	[ERR_SCRIPT_MISSING] = "add the script to the bundle, or correct the hooks section of appspec.yml",
+	[ERR_SCRIPT_NOT_EXECUTABLE] = "make the script executable before bundling it",
+	[ERR_SCRIPT_TIMED_OUT] = "see what the script was waiting for, or give it a longer timeout in appspec.yml",
+	[ERR_SCRIPT_FAILED] = "see the script's last lines above; the whole log is in the deployment's folder",
+	[ERR_OUTPUTS_LEFT_OPEN] =
+		"start background processes with their output elsewhere: `nohup command >/dev/null 2>&1 &`",
+	[ERR_STOPPED] = "deploy again when it suits",
+};
+
+static char *revision_now(const struct outcome_state *s, bool failed)
+{
+	const char *slash = s->last_path ? strrchr(s->last_path, '/') : NULL;
+
+	if (s->install == INSTALL_NEEDS_RECOVERY)
+		return xstrdup("neither the old nor the new revision is complete; the next deployment of this group "
+			       "finishes or undoes it");
+	if (s->install == INSTALL_DONE && failed)
+		return xasprintf("the files of %s are in place, but its later hooks did not all succeed",
+				 s->deployment->id);
+	if (s->install == INSTALL_DONE)
+		return xasprintf("revision %s is in place", s->deployment->id);
+	if (slash)
+		return xasprintf("revision %s (previous) is in place, its files untouched", slash + 1);
+	return xstrdup("nothing was installed, nothing was changed");
+}
+
+void outcome_end(struct deployment_result *r, const struct err *err, const char *event, const struct outcome_state *s)
+{
+	r->finished_at_ms = now_ms();
+	r->now = revision_now(s, err != NULL);
+	if (!err) {
+		r->status = DEPLOYMENT_SUCCEEDED;
+		return;
+	}
+	r->status = err->kind == ERR_STOPPED ? DEPLOYMENT_STOPPED : DEPLOYMENT_FAILED;
+	r->kind = err->kind;
+	r->error_event = xstrdup(event);
+	r->error_message = xstrdup(err->msg);
+	if (actions[err->kind])
+		r->error_action = xstrdup(actions[err->kind]);
+	for (size_t i = 0; i < r->event_count; i++)
+		if (r->events[i].status == EVENT_PENDING)
+			r->events[i].status = EVENT_SKIPPED;
+}
+
+char *outcome_bundle_text(uint64_t files, uint64_t bytes)
+{
+	return bytes < 1024 * 1024
+		       ? xasprintf("%llu files  %.1f KiB", (unsigned long long)files, (double)bytes / 1024)
+		       : xasprintf("%llu files  %.1f MiB", (unsigned long long)files, (double)bytes / (1024 * 1024));
+}
+
+char *outcome_counts_text(const struct file_counts *c)
+{
+	AUTO_FREE char *size = outcome_bundle_text(c->planned, c->bytes);
+
+	return c->retained
+		       ? xasprintf("%s   %llu added  %llu changed  %llu unchanged  %llu removed  %llu kept (RETAIN)",
+				   size, (unsigned long long)c->added, (unsigned long long)c->changed,
+				   (unsigned long long)c->unchanged, (unsigned long long)c->removed,
+				   (unsigned long long)c->retained)
+		       : xasprintf("%s   %llu added  %llu changed  %llu unchanged  %llu removed", size,
+				   (unsigned long long)c->added, (unsigned long long)c->changed,
+				   (unsigned long long)c->unchanged, (unsigned long long)c->removed);
+}

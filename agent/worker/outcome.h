@@ -1,0 +1,28 @@
+/* worker/outcome.h - puts together what a deployment's result says, in values and in words.
+ *
+ * The words are for people: what failed, what runs now, what to type next (PRODUCT section 3).
+ */
+#pragma once
+
+#include "installer/install.h"
+#include "model/deployment.h"
+#include "util/err.h"
+
+void outcome_begin(struct deployment_result *r, const char *const *order);
+void outcome_warn(struct deployment_result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void outcome_conflict(struct deployment_result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+void outcome_event_started(struct event_result *e);
+void outcome_event_finished(struct event_result *e, int failed, const struct err *err);
+
+struct outcome_state {	       /* how things stand at the end */
+	const char *last_path; /* folder of the last successful revision before this one; NULL: none */
+	enum install_outcome install;
+	const struct deployment *deployment;
+	const char *folder; /* of this deployment; NULL: it has none */
+};
+/* ERR NULL: it succeeded. EVENT is where it failed. */
+void outcome_end(struct deployment_result *r, const struct err *err, const char *event, const struct outcome_state *s);
+
+char *outcome_counts_text(const struct file_counts *c);	   /* "812 files  10.0 MiB   412 added ..." */
+char *outcome_bundle_text(uint64_t files, uint64_t bytes); /* "812 files  10.0 MiB" */

@@ -1,0 +1,190 @@
+/* worker/preflight.c - looks before the deployment leaps. */
+#include "worker/preflight.h"
+
+#include "installer/policy.h"
+#include "lifecycle/event.h"
+#include "util/auto.h"
+#include "util/fs.h"
+#include "util/str.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+
+#define BUNDLE_NAME "bundle.tar" /* whatever the type: section 6 */
+
+void revision_files_done(struct revision_files *r)
+{
+	auto_closep(&r->archive_fd);
+	free(r->archive_path);
+	free(r->appspec_name);
+	appspec_free(r->appspec);
+	findings_done(&r->findings);
+	tree_done(&r->tree);
+	digest_index_free(r->digests);
+	unpack_report_done(&r->report);
+	*r = (struct revision_files){ .archive_fd = -1 };
+}
+
+/* 0: no such file; 1: parsed. */
+static int try_appspec(int archive_fd, const char *name, struct appspec **out, struct findings *findings,
+		       struct err *err)
+{
+	AUTO(str_done) struct str text = STR_INIT(APPSPEC_MAX_BYTES);
+	AUTO_FD int fd = fs_open_beneath(archive_fd, name, O_RDONLY | O_NONBLOCK, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "opening '%s' in the bundle", name);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(err, ERR_APPSPEC, "'%s' in the bundle is no regular file", name);
+	if (st.st_size > APPSPEC_MAX_BYTES)
+		return err_set(err, ERR_APPSPEC, "'%s' is larger than 1 MiB", name);
+
+	char buffer[16384];
+	ssize_t n;
+
+	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+		if (str_append(&text, buffer, (size_t)n) < 0)
+			return err_set(err, ERR_APPSPEC, "'%s' is larger than 1 MiB", name);
+	if (n < 0)
+		return err_sys(err, "reading '%s'", name);
+	if (appspec_parse(str_text(&text), text.len, out, findings, err) < 0)
+		return err_add(err, "%s", name);
+	return 1;
+}
+
+int preflight_read_appspec(int archive_fd, const char *name, struct appspec **out, char **found,
+			   struct findings *findings, struct err *err)
+{
+	const char *const names[] = { name ? name : "appspec.yml", "appspec.yaml", "appspec.yml" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		int r = try_appspec(archive_fd, names[i], out, findings, err);
+
+		if (r == 1)
+			*found = xstrdup(names[i]);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int no_appspec(const struct revision_files *r, const struct deployment *d, struct err *err)
+{
+	const char *name = d->appspec_filename ? d->appspec_filename : "appspec.yml";
+
+	return err_set(err, ERR_APPSPEC,
+		       "the bundle holds no %s in its root folder; `slipway init` writes one to start from. (The "
+		       "CodeDeploy agent "
+		       "did not find an AppSpec file within the unpacked revision directory at revision-relative path "
+		       "\"%s\". The "
+		       "revision was unpacked to directory \"%s\".)",
+		       name, name, r->archive_path);
+}
+
+int preflight_list(struct revision_files *r, uint64_t max_entries, struct err *err)
+{
+	uint32_t limit = max_entries && max_entries < UINT32_MAX - 1 ? (uint32_t)max_entries : UINT32_MAX - 1;
+
+	tree_done(&r->tree);
+	r->tree_known = false;
+	if (tree_scan(r->archive_fd, limit, &r->tree, err) < 0)
+		return err_add(err, "listing the unpacked bundle");
+	r->tree_known = true;
+	return 0;
+}
+
+int preflight_fetch(const struct deployment *d, int dir_fd, const char *dir_path, const struct unpack_options *o,
+		    struct revision_files *out, struct err *err)
+{
+	const char *location = d->revision.location;
+	int r;
+
+	*out = (struct revision_files){ .archive_fd = -1 };
+	out->digests = digest_index_new();
+	out->archive_path = xasprintf("%s/" UNPACK_FOLDER, dir_path);
+	if (d->revision.type == REVISION_LOCAL_FILE) {
+		if (fs_symlink(location, dir_fd, BUNDLE_NAME) < 0)
+			return err_sys(err, "linking to bundle '%s'", location);
+		r = unpack_archive(location, dir_fd, o, out->digests, &out->report, err);
+	} else {
+		r = unpack_folder(location, dir_fd, o, out->digests, &out->report, err);
+	}
+	if (r < 0)
+		return err_add(err, "bundle '%s'", location);
+	out->archive_fd = openat(dir_fd, UNPACK_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (out->archive_fd < 0)
+		return err_sys(err, "opening the unpacked bundle");
+	r = preflight_read_appspec(out->archive_fd, d->appspec_filename, &out->appspec, &out->appspec_name,
+				   &out->findings, err);
+	if (r < 0)
+		return -1;
+	return r == 0 ? no_appspec(out, d, err) : 0;
+}
+
+int preflight_plan(const struct revision_files *r, const struct planning *p, const struct world *world,
+		   struct plan **out, struct err *err)
+{
+	const struct deployment *d = p->deployment;
+	const char *own = d->file_exists_behavior, *host = d->settings.file_exists_behavior;
+	const struct plan_input in = {
+		.appspec = r->appspec,
+		.tree = &r->tree,
+		.archive = r->archive_path,
+		.digests = r->digests,
+		.manifest = p->manifest,
+		.world = world,
+		.behavior = policy_behavior(r->appspec->file_exists_behavior,
+					    own ? file_exists_from_name(own, strlen(own)) : FILE_EXISTS_UNSET,
+					    host ? file_exists_from_name(host, strlen(host)) : FILE_EXISTS_UNSET),
+		.install_prefix = d->settings.install_prefix,
+		.umask = p->umask,
+		.uid = geteuid(),
+		.gid = getegid(),
+	};
+
+	return plan_build(&in, out, err);
+}
+
+static int check_script(const struct revision_files *r, const struct appspec_hook *hook, const struct appspec_script *s,
+			struct err *err)
+{
+	const char *location = s->location + strspn(s->location, "/");
+
+	if (tree_find(&r->tree, location) == TREE_NONE)
+		return err_set(
+			err, ERR_SCRIPT_MISSING,
+			"%s line %u: %s: Script does not exist at specified location: %s/%s. Add it to the bundle, or "
+			"correct the hooks section.",
+			r->appspec_name, s->place.line, hook->event, r->archive_path, location);
+	if (s->runas && !getpwnam(s->runas))
+		return err_set(
+			err, ERR_NOT_READY,
+			"%s line %u: %s: %s is to run as user '%s', but there is no such user on this host; create it "
+			"first, or correct 'runas'",
+			r->appspec_name, s->place.line, hook->event, s->location, s->runas);
+	return 0;
+}
+
+bool preflight_is_provisional(const struct revision_files *r)
+{
+	const struct appspec_hook *hook = appspec_hook(r->appspec, "BeforeInstall");
+
+	return hook && hook->script_count;
+}
+
+int preflight_check_hooks(const struct revision_files *r, const char *const *order, struct err *err)
+{
+	for (size_t i = 0; order[i]; i++) {
+		const struct appspec_hook *hook = appspec_hook(r->appspec, order[i]);
+
+		if (!hook || event_revision_at(order, i, false) != EVENT_REVISION_CURRENT ||
+		    (preflight_is_provisional(r) && strcmp(order[i], "BeforeInstall")))
+			continue;
+		for (size_t k = 0; k < hook->script_count; k++)
+			if (check_script(r, hook, &hook->scripts[k], err) < 0)
+				return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,431 @@
+/* worker/runner.c - a deployment, read top to bottom. */
+#include "worker/runner.h"
+
+#include "lifecycle/event.h"
+#include "lifecycle/hook.h"
+#include "util/auto.h"
+#include "util/digest.h"
+#include "util/fs.h"
+#include "util/str.h"
+#include "worker/group.h"
+#include "worker/outcome.h"
+#include "worker/preflight.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PREFLIGHT "Preflight"
+
+struct run {
+	const struct runner *r;
+	const struct deployment *d;
+	struct deployment_result *result;
+	const char *const *order;
+	struct group group;
+	bool group_is_open;
+	int fd; /* the deployment's folder */
+	char *path;
+	char *last_path; /* of the last successful revision; NULL: none */
+	struct manifest *manifest;
+	struct revision_files files;
+	bool hooks_ran; /* since the bundle was listed */
+	struct script_log *log;
+	struct install *install;
+	enum install_outcome install_outcome;
+	const char *event; /* being run, for errors */
+};
+
+static bool stopped(const struct run *run)
+{
+	return run->r->stop && atomic_load(run->r->stop);
+}
+
+/* What the last revision left: its folder, and the manifest of what it installed. */
+static int load_history(struct run *run, struct err *err)
+{
+	AUTO(str_done) struct str cleanup = STR_INIT(256 * 1024 * 1024);
+	AUTO_FREE char *name = xasprintf("%s-cleanup", run->d->group);
+	int found = group_pointer(&run->group, GROUP_LAST_SUCCESSFUL, &run->last_path, err);
+
+	if (found < 0)
+		return -1;
+	if (found) {
+		AUTO_FD int fd = open(run->last_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		found = fd < 0 ? 0 : manifest_open(fd, INSTALL_MANIFEST, &run->manifest, err);
+		if (found)
+			return found < 0 ? err_add(err, "last successful revision '%s'", run->last_path) : 0;
+	}
+	/* a CodeDeploy agent's record, or what is left when the revision's folder was removed by hand */
+	found = fs_read_file(run->group.instructions_fd, name, &cleanup, err);
+	if (found == 1)
+		run->manifest = manifest_from_cleanup(str_text(&cleanup), cleanup.len);
+	return found < 0 ? -1 : 0;
+}
+
+static void note_recovery(void *context, const char *text)
+{
+	struct run *run = context;
+
+	outcome_warn(run->result, "%s", text);
+	progress_note(run->r->progress, PREFLIGHT, text);
+}
+
+static int begin(struct run *run, struct err *err)
+{
+	run->event = PREFLIGHT;
+	if (group_open(run->d, &run->group, err) < 0)
+		return -1;
+	run->group_is_open = true;
+	if (group_recover(&run->group, note_recovery, run, err) < 0 ||
+	    group_new_deployment(&run->group, run->d, &run->fd, &run->path, err) < 0)
+		return -1;
+	progress_started(run->r->progress, run->path);
+
+	const struct script_log_place place = {
+		.folder = run->path,
+		.deployment_root = run->d->settings.deployments_log ? run->d->settings.deployment_root : NULL,
+		.deployment_id = run->d->id,
+		.max_bytes = SCRIPT_LOG_MAX_BYTES,
+		.rotate_bytes = SCRIPT_LOG_MAX_BYTES,
+	};
+
+	run->log = script_log_new(&place);
+	return load_history(run, err);
+}
+
+/* Preflight */
+
+static void take_warnings(struct run *run)
+{
+	const struct warnings *w = &run->files.report.warnings;
+
+	for (size_t i = 0; i < run->files.findings.count; i++) {
+		const struct finding *f = &run->files.findings.items[i];
+		const char *name = run->files.appspec_name ? run->files.appspec_name : "appspec";
+
+		if (f->level == FINDING_WARNING)
+			outcome_warn(run->result, "%s line %u: %s", name, f->place.line, f->message);
+		else
+			outcome_conflict(run->result, "%s line %u: %s", name, f->place.line, f->message);
+	}
+	for (size_t i = 0; i < w->count; i++)
+		outcome_warn(run->result, "%s", w->items[i]);
+}
+
+static void take_findings(struct run *run, const struct plan *plan, bool errors)
+{
+	for (size_t i = 0; i < plan->findings.count; i++) {
+		const struct finding *f = &plan->findings.items[i];
+
+		if (f->level == FINDING_ERROR && errors)
+			outcome_conflict(run->result, "%s", f->message);
+		else if (f->level == FINDING_WARNING && !errors)
+			outcome_warn(run->result, "%s line %u: %s", run->files.appspec_name, f->place.line, f->message);
+	}
+}
+
+static int fetch(struct run *run, struct err *err)
+{
+	const struct settings *s = &run->d->settings;
+	const struct unpack_options options = {
+		.max_entries = s->max_entries,
+		.max_bytes = s->max_unpacked_bytes,
+		.max_ratio = s->max_ratio,
+		.restore_owner = geteuid() == 0,
+		.refuse_outside_links = s->refuse_outside_links,
+		.threads = s->worker_threads,
+		.stop = run->r->stop,
+		.progress = progress_work,
+		.context = run->r->progress,
+	};
+	int r = preflight_fetch(run->d, run->fd, run->path, &options, &run->files, err);
+
+	take_warnings(run);
+	return r;
+}
+
+/* What a hook may still put right is only told; what nothing can put right refuses now. */
+static int trial_plan(struct run *run, struct err *err)
+{
+	struct world world;
+	struct world_disk *disk = world_disk_new(&world);
+	const struct planning planning = { run->d, run->manifest, run->r->umask };
+	struct arrangement arrangement;
+	struct plan *plan = NULL;
+	int r = preflight_plan(&run->files, &planning, &world, &plan, err);
+
+	if (r < 0 && plan->findings.errors && !plan->hard && preflight_is_provisional(&run->files)) {
+		AUTO_FREE char *text = xasprintf(
+			"%zu findings would stop Install now, unless BeforeInstall changes that; the first: %s",
+			plan->findings.errors, plan->findings.items[0].message);
+
+		outcome_warn(run->result, "%s", text);
+		progress_note(run->r->progress, PREFLIGHT, text);
+		r = 0;
+	} else if (r < 0) {
+		take_findings(run, plan, true);
+	} else if ((r = arrange(plan, run->d->id, &arrangement, err)) == 0) {
+		r = arrange_check_space(&arrangement, err);
+		arrangement_done(&arrangement);
+	}
+	plan_free(plan);
+	world_disk_free(disk);
+	return r;
+}
+
+static int preflight(struct run *run, struct err *err)
+{
+	progress_event(run->r->progress, PREFLIGHT, EVENT_IN_PROGRESS, "");
+	if (fetch(run, err) < 0 || preflight_list(&run->files, run->d->settings.max_entries, err) < 0)
+		return -1;
+	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
+	    preflight_check_hooks(&run->files, run->order, err) < 0 || trial_plan(run, err) < 0)
+		return -1;
+	progress_event(run->r->progress, PREFLIGHT, EVENT_SUCCEEDED, "");
+	return stopped(run) ? err_set(err, ERR_STOPPED, "stopped") : 0;
+}
+
+/* Events */
+
+/* The bundle is there already: from here on it counts as the most recent one. */
+static int run_download_bundle(struct run *run, struct event_result *event, struct err *err)
+{
+	const struct unpack_report *report = &run->files.report;
+	char hex[DIGEST_HEX_SIZE];
+
+	if (group_set_pointer(&run->group, GROUP_MOST_RECENT, run->path, err) < 0)
+		return -1;
+	if (report->has_digest) {
+		digest_hex(report->digest, hex);
+		run->result->revision_digest = xasprintf("sha256:%s", hex);
+	}
+	event->message = outcome_bundle_text(report->files, report->bytes);
+	return 0;
+}
+
+static int install_plan(struct run *run, const struct plan *plan, struct event_result *event, struct err *err)
+{
+	const struct plan_counts *c = &plan->counts;
+	const struct install_place where = { run->fd, run->path, run->d->id, run->group.instructions_fd,
+					     run->d->group };
+	const struct stage_options options = {
+		.archive_fd = run->files.archive_fd,
+		.digests = run->files.digests,
+		.threads = run->d->settings.worker_threads,
+		.stop = run->r->stop,
+		.progress = progress_work,
+		.context = run->r->progress,
+	};
+
+	run->result->files = (struct file_counts){
+		.planned = c->planned,
+		.added = c->added,
+		.changed = c->changed,
+		.unchanged = c->unchanged,
+		.removed = c->removed,
+		.retained = c->retained,
+		.bytes = c->bytes,
+	};
+	run->r->progress->files_total = c->added + c->changed;
+	run->r->progress->bytes_total = c->bytes;
+	if (install_run(plan, &where, &options, &run->install, &run->install_outcome, err) < 0)
+		return -1;
+	event->message = outcome_counts_text(&run->result->files);
+	return 0;
+}
+
+static int run_install(struct run *run, struct event_result *event, struct err *err)
+{
+	struct world world;
+	struct world_disk *disk = world_disk_new(&world);
+	const struct planning planning = { run->d, run->manifest, run->r->umask };
+	struct plan *plan = NULL;
+	int r = 0;
+
+	if (run->hooks_ran)
+		r = preflight_list(&run->files, run->d->settings.max_entries, err);
+	if (r == 0)
+		r = preflight_plan(&run->files, &planning, &world, &plan, err);
+	if (plan)
+		take_findings(run, plan, r < 0);
+	if (r == 0)
+		r = install_plan(run, plan, event, err);
+	plan_free(plan);
+	world_disk_free(disk);
+	return r;
+}
+
+static void note_hook(void *context, const char *event, const char *text)
+{
+	progress_note(context, event, text);
+}
+
+static int run_scripts(struct run *run, const struct appspec_hook *hook, const char *archive,
+		       struct event_result *event, struct err *err)
+{
+	AUTO_FREE char *previous = run->last_path ? xasprintf("%s/" UNPACK_FOLDER, run->last_path) : NULL;
+	struct hook_outcome outcome = { .exit_code = -1 };
+	struct hook_run hr = HOOK_RUN_INIT;
+	char tail[SCRIPT_LOG_TAIL + 1];
+
+	hr.zygote = run->r->zygote;
+	hr.log = run->log;
+	hr.deployment = run->d;
+	hr.event = event->event;
+	hr.archive_dir = archive;
+	hr.previous_archive_dir = previous;
+	hr.stop = run->r->stop;
+	hr.stop_fd = run->r->stop_fd;
+	hr.note = note_hook;
+	hr.note_context = run->r->progress;
+	run->hooks_ran = true;
+
+	int r = hook_event_run(&hr, hook, &outcome, err);
+	const char *trouble = script_log_trouble(run->log);
+
+	if (trouble)
+		outcome_warn(run->result, "%s: %s", event->event, trouble);
+	if (script_log_tail(run->log, tail))
+		event->log_tail = xstrdup(tail);
+	if (r < 0 && outcome.script)
+		event->script = xstrdup(outcome.script);
+	event->exit_code = outcome.exit_code;
+	return r;
+}
+
+/* Whose scripts: this revision's appspec, or that of an earlier one, which may be gone (Q15: then there is nothing to
+ * do, and that is said). */
+static int run_earlier(struct run *run, enum event_revision whose, struct event_result *event, struct err *err)
+{
+	enum group_pointer pointer = whose == EVENT_REVISION_MOST_RECENT ? GROUP_MOST_RECENT : GROUP_LAST_SUCCESSFUL;
+	AUTO_FREE char *folder = NULL, *archive = NULL, *name = NULL;
+	AUTO_FD int fd = -1;
+	struct appspec *appspec = NULL;
+	struct findings findings = { 0 };
+	int r = group_pointer(&run->group, pointer, &folder, err);
+
+	if (r <= 0)
+		return r;
+	archive = xasprintf("%s/" UNPACK_FOLDER, folder);
+	fd = open(archive, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = fd < 0 ? 0 : preflight_read_appspec(fd, run->d->appspec_filename, &appspec, &name, &findings, err);
+	if (r == 1 && appspec_hook(appspec, event->event))
+		r = run_scripts(run, appspec_hook(appspec, event->event), archive, event, err);
+	else if (r == 0)
+		outcome_warn(run->result, "%s was skipped: the %s revision '%s' is gone or holds no appspec",
+			     event->event, event_revision_name(whose), folder);
+	else if (r == 1)
+		r = 0;
+	findings_done(&findings);
+	appspec_free(appspec);
+	return r < 0 ? err_add(err, "%s revision '%s'", event_revision_name(whose), folder) : 0;
+}
+
+static int run_hooks(struct run *run, size_t index, struct event_result *event, struct err *err)
+{
+	enum event_revision whose = event_revision_at(run->order, index, event_is_blue_green_rollback(run->d));
+
+	if (whose != EVENT_REVISION_CURRENT)
+		return run_earlier(run, whose, event, err);
+
+	const struct appspec_hook *hook = appspec_hook(run->files.appspec, event->event);
+
+	return hook ? run_scripts(run, hook, run->files.archive_path, event, err) : 0;
+}
+
+static int run_event(struct run *run, size_t index, struct err *err)
+{
+	struct event_result *event = &run->result->events[index];
+	bool built_in = event_is_built_in(event->event);
+	int r;
+
+	run->event = event->event;
+	outcome_event_started(event);
+	progress_event(run->r->progress, event->event, EVENT_IN_PROGRESS, "");
+	if (stopped(run))
+		r = err_set(err, ERR_STOPPED, "stopped");
+	else if (built_in)
+		r = (strcmp(event->event, EVENT_INSTALL) ? run_download_bundle : run_install)(run, event, err);
+	else
+		r = run_hooks(run, index, event, err);
+	outcome_event_finished(event, r, err);
+	progress_event(run->r->progress, event->event, event->status, event->message ? event->message : "");
+	return r;
+}
+
+/* The end */
+
+static void end_install(struct run *run)
+{
+	struct err e = ERR_INIT;
+
+	if (run->install && install_end(run->install, &e) < 0) {
+		run->result->needs_recovery = true;
+		outcome_warn(run->result,
+			     "what the install had put aside could not be removed (%s); the next deployment does it",
+			     e.msg);
+	}
+	if (run->install_outcome == INSTALL_NEEDS_RECOVERY)
+		run->result->needs_recovery = true;
+}
+
+/* Retention and the result. A deployment that could not even begin (busy) has no folder and leaves none. */
+static void end(struct run *run, struct err *err)
+{
+	struct err e = ERR_INIT;
+
+	if (run->fd < 0)
+		return;
+	end_install(run);
+	if (group_prune(&run->group, run->d->id, run->d->settings.max_revisions, &e) < 0)
+		outcome_warn(run->result, "old revisions were not removed: %s", e.msg);
+	e = ERR_INIT;
+	if (group_write_result(run->fd, run->d, run->result, &e) < 0) {
+		outcome_warn(run->result, "the result could not be recorded: %s", e.msg);
+		if (!err->kind)
+			*err = e;
+	}
+}
+
+static int run_all(struct run *run, struct err *err)
+{
+	if (begin(run, err) < 0 || preflight(run, err) < 0)
+		return -1;
+	for (size_t i = 0; i < run->result->event_count; i++)
+		if (run_event(run, i, err) < 0)
+			return -1;
+	return 0;
+}
+
+static void run_done(struct run *run)
+{
+	install_free(run->install);
+	script_log_free(run->log);
+	revision_files_done(&run->files);
+	manifest_free(run->manifest);
+	free(run->last_path);
+	free(run->path);
+	auto_closep(&run->fd);
+	if (run->group_is_open)
+		group_done(&run->group);
+}
+
+int runner_run(const struct runner *r, struct deployment_result *out, struct err *err)
+{
+	AUTO(run_done) struct run run = { .r = r, .d = r->deployment, .result = out, .fd = -1, .files.archive_fd = -1 };
+
+	run.order = run.d->events ? (const char *const *)run.d->events : event_default_order();
+	outcome_begin(out, run.order);
+
+	int failed = run_all(&run, err);
+
+	if (run.log)
+		script_log_flush(run.log);
+	outcome_end(out, failed ? err : NULL, run.event,
+		    &(struct outcome_state){ run.last_path, run.install_outcome, run.d, run.path });
+	end(&run, err);
+	progress_result(r->progress, run.d, out);
+	return failed || err->kind ? -1 : 0;
+}

@@ -1,0 +1,5 @@
+/* worker/worker.h - the worker process: one deployment, then gone. See worker/protocol.h for what goes in and out. */
+#pragma once
+
+/* The worker's main(); returns its exit status: 0, or 1 when the deployment or the request failed. */
+int worker_main(void);

@@ -1,0 +1,132 @@
+/* appspec/appspec_hooks.c - 'hooks': events and their scripts. */
+#include "appspec/reading.h"
+#include "util/str.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#define DEFAULT_TIMEOUT_S 3600
+
+/* As Ruby's String#to_i: blanks, a sign, then digits that single underscores may part; what follows does not count.
+ * *END: the first character that does not. */
+static double leading_number(const char *s, const char **end)
+{
+	s += strspn(s, " \t\n\v\f\r");
+
+	double sign = *s == '-' ? -1 : 1, sum = 0;
+
+	if (*s == '-' || *s == '+')
+		s++;
+	while (isdigit((unsigned char)*s)) {
+		sum = sum * 10 + (*s++ - '0');
+		if (*s == '_' && isdigit((unsigned char)s[1]))
+			s++;
+	}
+	*end = s;
+	return sign * sum;
+}
+
+/* Seconds that are not those a reader would think of. */
+static void warn_of_odd_timeout(struct reading *r, const struct yml_node *n, int seconds, const char *rest)
+{
+	if (n->type == YML_TEXT && rest[strspn(rest, " \t\n\v\f\r")])
+		reading_warning(r, n, "the timeout '%s' is read as %d seconds: write a whole number of seconds",
+				reading_shown(r, n), seconds);
+	else if (n->type != YML_TEXT && (n->number != seconds || strpbrk(n->text, ":xb") ||
+					 (n->text[0] == '0' && n->type == YML_INT && n->len > 1)))
+		reading_warning(r, n, "the timeout %s is read as %d seconds: write a whole number of seconds",
+				reading_shown(r, n), seconds);
+}
+
+static int read_timeout(struct reading *r, const struct yml_node *n)
+{
+	const char *rest = "";
+	double seconds = 0;
+
+	if (reading_is_absent(n))
+		return DEFAULT_TIMEOUT_S;
+	if (n->type == YML_INT || n->type == YML_FLOAT)
+		seconds = isfinite(n->number) ? trunc(n->number) : 0;
+	else if (n->type == YML_TEXT)
+		seconds = leading_number(n->text, &rest);
+	if (seconds <= 0) {
+		reading_error(r, n,
+			      APPSPEC_FAILED "an invalid timeout value was provided for a script in the application "
+					     "specification file. Make corrections in the hooks section of the AppSpec "
+					     "file, and then try again.");
+		return DEFAULT_TIMEOUT_S;
+	}
+
+	int whole = seconds > INT_MAX ? INT_MAX : (int)seconds;
+
+	warn_of_odd_timeout(r, n, whole, rest);
+	return whole;
+}
+
+static void read_script(struct reading *r, const struct yml_node *n, struct appspec_script *out)
+{
+	const struct yml_node *location = yml_get(n, "location"), *runas = yml_get(n, "runas");
+
+	out->place = reading_place(n);
+	if (n->type != YML_MAP) {
+		reading_error(r, n,
+			      "a script of a hook must be a mapping with 'location', not %s: write '- location: %s'",
+			      yml_type_name(n->type), yml_is_scalar(n) ? reading_shown(r, n) : "...");
+		return;
+	}
+	reading_check_keys(r, n, LEVEL_SCRIPT);
+	out->location = reading_is_null(location) ? "" : reading_trimmed(r, location, "location");
+	if (!*out->location && (!location || yml_is_scalar(location)))
+		reading_error(r, location ? location : n,
+			      APPSPEC_FAILED
+			      "the application specification file specifies a script with no location "
+			      "value. Specify the location in the hooks section of the AppSpec file, and "
+			      "then try again.");
+	reading_check_inside(r, location, "location", out->location);
+	if (!reading_is_null(runas)) {
+		out->runas = reading_trimmed(r, runas, "runas");
+		if (!*out->runas && yml_is_scalar(runas))
+			reading_warning(r, runas,
+					"'runas' is blank, and the script cannot be run as nobody in particular: "
+					"name a user or leave it out");
+	}
+	out->sudo = !reading_is_absent(yml_get(n, "sudo"));
+	if (out->sudo && yml_get(n, "sudo")->type != YML_BOOL)
+		reading_warning(r, yml_get(n, "sudo"),
+				"'sudo: %s' counts as true, as anything does but false: write true or false",
+				reading_shown(r, yml_get(n, "sudo")));
+	out->timeout_s = read_timeout(r, yml_get(n, "timeout"));
+}
+
+static void read_hook(struct reading *r, const struct yml_pair *pair, struct appspec_hook *out)
+{
+	const struct yml_node *list = reading_list(r, pair->value, out->event);
+
+	out->scripts = arena_alloc(r->arena, list->count * sizeof(*out->scripts));
+	out->script_count = list->count;
+	for (size_t i = 0; i < list->count; i++)
+		read_script(r, list->items[i], &out->scripts[i]);
+}
+
+void appspec_read_hooks(struct reading *r, const struct yml_node *n)
+{
+	if (n->type != YML_MAP) {
+		reading_error(r, n, "'hooks' must be a mapping of lifecycle events to lists of scripts, not %s",
+			      yml_type_name(n->type));
+		return;
+	}
+	r->out->hooks = arena_alloc(r->arena, n->count * sizeof(*r->out->hooks));
+	for (size_t i = 0; i < n->count; i++) {
+		const struct yml_pair *pair = &n->pairs[i];
+		struct appspec_hook *hook = &r->out->hooks[r->out->hook_count];
+
+		if (reading_is_null(pair->value))
+			continue; /* an event without scripts, as in the reference */
+		hook->event = reading_text(r, pair->key, "hooks");
+		hook->place = reading_place(pair->key);
+		read_hook(r, pair, hook);
+		r->out->hook_count++;
+	}
+}

@@ -1,0 +1,95 @@
+/* appspec/lint.c - event names, and the order of findings. */
+#include "appspec/lint.h"
+
+#include "appspec/nearest.h"
+#include "util/auto.h"
+#include "util/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Those with scripts first; the rest belong to the agent and the service (spec section 4). */
+static const char *const events[] = {
+	"ApplicationStop",    "BeforeInstall",	   "AfterInstall",	 "ApplicationStart",  "ValidateService",
+	"BeforeBlockTraffic", "AfterBlockTraffic", "BeforeAllowTraffic", "AfterAllowTraffic",
+};
+static const struct {
+	const char *event, *instead;
+} without_scripts[] = {
+	{ "DownloadBundle", "BeforeInstall" },
+	{ "Install", "BeforeInstall or AfterInstall" },
+	{ "BlockTraffic", "BeforeBlockTraffic or AfterBlockTraffic" },
+	{ "AllowTraffic", "BeforeAllowTraffic or AfterAllowTraffic" },
+};
+
+static const char *instead_of(const char *event)
+{
+	for (size_t i = 0; i < ARRAY_LEN(without_scripts); i++)
+		if (!strcmp(event, without_scripts[i].event))
+			return without_scripts[i].instead;
+	return NULL;
+}
+
+static bool runs_scripts(const char *event)
+{
+	for (size_t i = 0; i < ARRAY_LEN(events); i++)
+		if (!strcmp(event, events[i]))
+			return true;
+	return false;
+}
+
+bool lint_event_is_standard(const char *event)
+{
+	return runs_scripts(event) || instead_of(event);
+}
+
+void lint_events(const struct appspec *a, struct findings *f)
+{
+	for (size_t i = 0; i < a->hook_count; i++) {
+		const struct appspec_hook *h = &a->hooks[i];
+		const char *instead = instead_of(h->event);
+		const char *meant = nearest_name(h->event, events, ARRAY_LEN(events));
+
+		if (runs_scripts(h->event))
+			continue;
+		if (instead)
+			findings_add(f, FINDING_WARNING, h->place, "no scripts are run at '%s': use %s", h->event,
+				     instead);
+		else if (meant)
+			findings_add(f, FINDING_WARNING, h->place,
+				     "there is no lifecycle event '%s', so its scripts are not run: did you mean '%s'?",
+				     h->event, meant);
+		else
+			findings_add(f, FINDING_WARNING, h->place,
+				     "'%s' is no event of a standard deployment: its scripts run only when it is asked "
+				     "for by name, as with --events",
+				     h->event);
+	}
+}
+
+struct placed {
+	struct finding finding;
+	size_t order;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct placed *x = a, *y = b;
+
+	if (x->finding.place.line != y->finding.place.line)
+		return x->finding.place.line < y->finding.place.line ? -1 : 1;
+	if (x->finding.place.column != y->finding.place.column)
+		return x->finding.place.column < y->finding.place.column ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+void lint_sort(struct findings *f)
+{
+	AUTO_FREE struct placed *sorted = xcalloc(f->count, sizeof(*sorted));
+
+	for (size_t i = 0; i < f->count; i++)
+		sorted[i] = (struct placed){ f->items[i], i };
+	qsort(sorted, f->count, sizeof(*sorted), by_place);
+	for (size_t i = 0; i < f->count; i++)
+		f->items[i] = sorted[i].finding;
+}

@@ -1,0 +1,10 @@
+/* cli/lint_show.h - findings on the screen, as a good compiler shows them: place, message, the line, a caret. */
+#pragma once
+
+#include "appspec/appspec.h"
+#include "util/str.h"
+
+/* NAME: of the appspec; TEXT: its bytes, for the lines to be shown. The last line is a summary. To stdout. */
+void lint_show_text(const char *name, struct span text, const struct findings *f, bool ok);
+void lint_show_json(bool ok, const struct appspec *a, const struct findings *f); /* A may be NULL */
+void lint_show_failure(const struct err *err);					 /* to stderr */

@@ -107,9 +107,9 @@ const char *err_code(enum err_kind kind)
 enum err_kind err_kind_of_code(const char *code)
 {
 	for (int k = ERR_APPSPEC; k < ERR_KIND_COUNT; k++)
-		if (!strcmp(kinds[k].code, code))
-			return (enum err_kind)k;
-	return strcmp(code, "Success") ? ERR_SYS : ERR_NONE;
+		if (!strcmp(kinds[k].code, code) && strcmp(code, kinds[ERR_SYS].code))
+			return (enum err_kind)k; /* a code of its own, not the one that several kinds share */
+	return strcmp(code, kinds[ERR_NONE].code) ? ERR_SYS : ERR_NONE;
 }
 
 int err_exit_status(enum err_kind kind)

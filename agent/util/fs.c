@@ -241,14 +241,36 @@ int fs_syncfs(int fd)
 	return OBSERVED(on_fd(FS_SYNCFS, fd), syncfs(fd));
 }
 
+static bool is_link(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* One component, with the answers that openat2 gives: a link is ELOOP, also where O_PATH or O_DIRECTORY ask otherwise.
+ */
+static int open_component(int dir_fd, const char *name, int flags, mode_t mode)
+{
+	int fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	bool link = fd >= 0 ? (flags & (O_PATH | O_NOFOLLOW)) == O_PATH && is_link(dir_fd, name)
+			    : errno == ENOTDIR && is_link(dir_fd, name);
+
+	if (!link)
+		return fd;
+	auto_closep(&fd);
+	errno = ELOOP;
+	return -1;
+}
+
 /* Without openat2 (old kernels, some container filters): component by component, none of them a link. */
 static int open_by_walk(int dir_fd, const char *path, int flags, mode_t mode)
 {
 	AUTO_FD int at = -1;
 	int from = dir_fd;
 
-	if (path[0] == '/') {
-		errno = EXDEV;
+	if (!*path || path[0] == '/') {
+		errno = *path ? EXDEV : ENOENT;
 		return -1;
 	}
 	for (;;) {
@@ -263,21 +285,12 @@ static int open_by_walk(int dir_fd, const char *path, int flags, mode_t mode)
 		memcpy(part, path, n);
 		part[n] = '\0';
 		if (!*rest)
-			return openat(from, n ? part : ".", flags | O_NOFOLLOW | O_CLOEXEC, mode);
+			return open_component(from, part, flags, mode);
 
-		int next = openat(from, n ? part : ".", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int next = open_component(from, part, O_PATH | O_DIRECTORY, 0);
 
-		if (next < 0) {
-			if (errno == ENOTDIR) {
-				struct stat st;
-
-				if (fstatat(from, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
-					errno = ELOOP;
-				else
-					errno = ENOTDIR;
-			}
+		if (next < 0)
 			return -1;
-		}
 		if (at >= 0)
 			(void)close(at); /* an O_PATH descriptor has nothing to lose */
 		from = at = next;

@@ -1,0 +1,91 @@
+"""Every command that README and docs/ show is run, and does what the page says.
+
+A block fenced with ```console holds a recording: `$ command`, then lines of its output. All blocks of one page run one
+after the other in one empty folder, as an ordinary shell would, with `slipway` in the PATH and SLIPWAY_ROOT set to a
+folder of the test. A line of output is compared as it stands; `...` stands for anything, within a line or as a line for
+any number of lines. `$?` is shown by `echo $?`. Blocks fenced with ```sh are for the reader's own system (make demo, apt,
+installing): they are listed in OUTSIDE and must be exactly these, so that a new one is not left untested by mistake.
+"""
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+from conftest import BUILD, CHECKOUT
+
+PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+OUTSIDE = {"make demo", "make check", "make MODE=release", "sudo make MODE=release install"}
+
+
+def blocks(page, kind):
+    return [text for fence, text in FENCE.findall(page.read_text()) if fence == kind]
+
+
+def recorded(text):
+    """[(command, expected output lines)] of one console block; a command goes on after a backslash."""
+    steps = []
+    for line in text.splitlines():
+        if steps and steps[-1][0].endswith("\\") and not steps[-1][1]:
+            steps[-1] = (steps[-1][0] + "\n" + line.removeprefix("> "), [])
+        elif line.startswith("$ "):
+            steps.append((line[2:], []))
+        else:
+            steps[-1][1].append(line)
+    return steps
+
+
+def pattern(lines):
+    parts = []
+    for line in lines:
+        if line.strip() == "...":
+            parts.append(r"(?:.*\n)*?")
+        else:
+            parts.append(".*?".join(re.escape(part.rstrip() if i else part) for i, part in enumerate(line.split("..."))) + "[ ]*\n")
+    return re.compile("".join(parts) + r"\Z")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_shows_what_really_happens(page, tmp_path):
+    steps = [step for text in blocks(page, "console") for step in recorded(text)]
+    work = tmp_path / "work"
+    work.mkdir()
+    env = {"PATH": f"{BUILD}:{os.environ['PATH']}", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "NO_COLOR": "1",
+           "SLIPWAY_ROOT": str(tmp_path / "root"), "LAST": "0"}
+    here = tmp_path / "here"
+    here.write_text(str(work))
+    for command, expected in steps:
+        script = f'(exit $LAST); {command}\nr=$?; pwd >"{here}"; exit $r'
+        done = subprocess.run(["/bin/sh", "-c", script], cwd=here.read_text().strip(), env=env, timeout=60, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        output = done.stdout.decode(errors="replace").replace(str(work), "...")
+        env["LAST"] = str(done.returncode)
+        output = "".join(line.rstrip() + "\n" for line in output.splitlines())
+        assert pattern(expected).match(output), f"{page.name}: $ {command}\n--- shown\n" + "\n".join(expected) + \
+            f"\n--- really (exit {done.returncode})\n{output}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_for_the_readers_system_are_known(page):
+    lines = {line for text in blocks(page, "sh") for line in text.splitlines() if line and not line.startswith("#")}
+    assert lines <= OUTSIDE
+    targets = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.M))
+    for line in lines:
+        assert set(line.split()) - {"sudo", "make", "MODE=release"} <= targets
+
+
+@pytest.mark.parametrize("page", [*PAGES, CHECKOUT / "ARCHITECTURE.md", CHECKOUT / "HACKING.md"], ids=lambda page: page.name)
+def test_links_and_named_files_exist(page):
+    text = page.read_text()
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (page.parent / link).exists(), f"{page.name} links to {link}"
+    for name in re.findall(r"`((?:agent|tests|demo|docs|packaging)/[\w./-]+)`", text):
+        assert (CHECKOUT / name).exists() or "NAME" in name, f"{page.name} names {name}"
+
+
+@pytest.mark.parametrize("page", [CHECKOUT / "README.md", CHECKOUT / "HACKING.md"], ids=lambda page: page.name)
+def test_make_targets_that_are_named_exist(page):
+    targets = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.M))
+    for target in re.findall(r"`make ([a-z-]+)`", page.read_text()):
+        assert target in targets, f"{page.name} names `make {target}`"

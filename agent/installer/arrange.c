@@ -192,6 +192,9 @@ static void count_staged(struct arranger *a, uint32_t node, uint32_t place)
 	uint32_t end = plan_next(p, node, false);
 
 	for (uint32_t i = node; i != end; i = plan_next(p, i, true)) {
+		if (!plan_is_wanted(&p->nodes[i]))
+			continue;
+
 		uint64_t size = p->nodes[i].want == PLAN_WANT_FILE
 					? (uint64_t)p->in.tree->entries[p->nodes[i].source].size
 					: BLOCK;

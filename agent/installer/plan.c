@@ -88,6 +88,11 @@ uint32_t plan_next(const struct plan *p, uint32_t node, bool below)
 	return TREE_NONE;
 }
 
+bool plan_is_wanted(const struct plan_node *n)
+{
+	return n->want == PLAN_WANT_FOLDER || n->want == PLAN_WANT_FILE || n->want == PLAN_WANT_LINK;
+}
+
 char *plan_path(const struct plan *p, uint32_t node)
 {
 	size_t len = 0;

@@ -123,6 +123,9 @@ uint32_t plan_next(const struct plan *p, uint32_t node, bool below);
 uint32_t plan_first_child(const struct plan *p, uint32_t node);
 uint32_t plan_next_sibling(const struct plan *p, uint32_t node);
 
+/* Will a path of NODE's be there by this install? */
+bool plan_is_wanted(const struct plan_node *n);
+
 struct plan_attributes { /* what a wanted node will have */
 	mode_t mode;
 	uid_t uid;

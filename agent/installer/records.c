@@ -53,17 +53,12 @@ static int sink_add(struct sink *s, const char *text, size_t len, struct err *er
 	return 0;
 }
 
-static bool is_installed(const struct plan_node *n)
-{
-	return n->want == PLAN_WANT_FOLDER || n->want == PLAN_WANT_FILE || n->want == PLAN_WANT_LINK;
-}
-
 /* Paths as the appspec spells them: a node that is only wanted by way of a link appears under that spelling. */
 static bool is_recorded(const struct plan *p, uint32_t node)
 {
 	const struct plan_node *n = &p->nodes[node];
 
-	return is_installed(n) && !(n->real == node && n->flags & PLAN_ALIAS);
+	return plan_is_wanted(n) && !(n->real == node && n->flags & PLAN_ALIAS);
 }
 
 static int write_cleanup(const struct plan *p, int dir_fd, const char *name, struct err *err)
@@ -225,7 +220,7 @@ struct manifest_pass {
 static void mark_wanted(struct manifest_pass *m)
 {
 	for (uint32_t i = 0; i < m->p->count; i++)
-		if (m->p->nodes[i].real == i && is_installed(&m->p->nodes[i]))
+		if (m->p->nodes[i].real == i && plan_is_wanted(&m->p->nodes[i]))
 			for (uint32_t n = i; !m->index[n]; n = m->p->nodes[n].parent)
 				m->index[n] = 1;
 	m->index[0] = 1;
@@ -296,7 +291,7 @@ static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 	const char *text = NULL;
 
 	m->index[node] = ++m->count;
-	if (is_installed(n)) {
+	if (plan_is_wanted(n)) {
 		struct plan_attributes want;
 
 		plan_attributes(m->p, node, &want);
@@ -320,7 +315,7 @@ static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 		if (digest_index_find(m->digests, s->ino, s->size, s->ctime_ns, e.digest))
 			e.flags |= MANIFEST_HAS_DIGEST;
 	}
-	if (is_installed(n) && n->want != PLAN_WANT_FOLDER)
+	if (plan_is_wanted(n) && n->want != PLAN_WANT_FOLDER)
 		fill_identity(m, node, &e);
 	return manifest_add(m->writer, &e, n->name, text, acl, err);
 }

@@ -153,6 +153,8 @@ static int begin_step(struct stage_work *w, uint32_t step, struct err *err)
 	uint32_t top = w->a->nodes[step], end = plan_next(p, top, false);
 
 	for (uint32_t i = top; i != end; i = plan_next(p, i, true)) {
+		if (!plan_is_wanted(&p->nodes[i]))
+			continue; /* of the old revision only */
 		if (p->nodes[i].want != PLAN_WANT_FOLDER)
 			add_file(w, i, step);
 		else if (stage_folder(w, step, i, err) < 0)

@@ -1,0 +1,100 @@
+/* util/proc.c - walk /proc. */
+#include "util/proc.h"
+
+#include "util/auto.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int64_t proc_clock_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail */
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void close_dirp(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir); /* was only read */
+}
+
+void proc_each(bool (*fn)(void *context, pid_t pid, int dir_fd), void *context)
+{
+	AUTO(close_dirp) DIR *proc = opendir("/proc");
+	const struct dirent *e;
+
+	while (proc && (e = readdir(proc))) {
+		if (e->d_name[0] < '1' || e->d_name[0] > '9')
+			continue;
+
+		AUTO_FD int fd = openat(dirfd(proc), e->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd >= 0 && !fn(context, (pid_t)strtol(e->d_name, NULL, 10), fd))
+			return;
+	}
+}
+
+/* At most SIZE - 1 bytes, terminated; 0 when it cannot be read. */
+static size_t read_some(int dir_fd, const char *name, char *buf, size_t size)
+{
+	AUTO_FD int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+	buf[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
+struct group_search {
+	pid_t group;
+	bool found;
+};
+
+static bool is_member(void *context, pid_t pid, int dir_fd)
+{
+	struct group_search *s = context;
+	char text[512], state;
+	int group;
+
+	(void)pid;
+	if (!read_some(dir_fd, "stat", text, sizeof(text)))
+		return true;
+
+	const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
+
+	if (rest && sscanf(rest, ") %c %*d %d", &state, &group) == 2 && group == s->group && state != 'Z' &&
+	    state != 'X')
+		s->found = true;
+	return !s->found;
+}
+
+bool proc_group_lives(pid_t group)
+{
+	struct group_search s = { .group = group };
+
+	proc_each(is_member, &s);
+	return s.found;
+}
+
+void proc_command(int dir_fd, struct str *out)
+{
+	char text[256];
+	size_t len = read_some(dir_fd, "cmdline", text, sizeof(text));
+
+	if (!len)
+		len = read_some(dir_fd, "comm", text, sizeof(text));
+	while (len && (text[len - 1] == '\0' || text[len - 1] == '\n'))
+		len--;
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i] ? text[i] : ' ';
+
+		if (str_append_printable(out, &c, 1) < 0)
+			return; /* cut */
+	}
+}

@@ -1,0 +1,18 @@
+/* util/proc.h - looking at processes by /proc, for what no system call tells. */
+#pragma once
+
+#include "util/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+int64_t proc_clock_ms(void); /* monotonic: for deadlines and durations */
+
+/* Call FN for every process, with its folder in /proc, until it returns false. Processes that come and go meanwhile may
+ * be missed. */
+void proc_each(bool (*fn)(void *context, pid_t pid, int dir_fd), void *context);
+/* Does the process group have a member that is no zombie? */
+bool proc_group_lives(pid_t group);
+/* The command line for people: printable, cut to what OUT takes; the short name when there is none. */
+void proc_command(int dir_fd, struct str *out);

@@ -111,6 +111,8 @@ static char *revision_now(const struct outcome_state *s, bool failed)
 				 s->deployment->id);
 	if (s->install == INSTALL_DONE)
 		return xasprintf("revision %s is in place", s->deployment->id);
+	if (slash && s->install == INSTALL_UNDONE)
+		return xasprintf("revision %s (previous) is in place, its files are back", slash + 1);
 	if (slash)
 		return xasprintf("revision %s (previous) is in place, its files untouched", slash + 1);
 	return xstrdup("nothing was installed, nothing was changed");

@@ -301,6 +301,8 @@ static void before_move(struct oracle *o, const struct fs_call *call)
 
 	if (from_private && to_private)
 		return;
+	if (o->rules.is_scratch && o->rules.is_scratch(o->rules.context, call))
+		return;
 	check_after_commit(o, call);
 	check_moved(o, what, call->dir_fd, call->name, to_private);
 	if (call->op == FS_EXCHANGE)

@@ -28,6 +28,9 @@ struct oracle_rules {
 	bool (*is_private)(void *context, const char *folder);
 	/* Is this FS_WRITE a commit record? FILE is the absolute path written to. NULL: none is. */
 	bool (*is_commit)(void *context, const struct fs_call *call, const char *file);
+	/* Does it not matter whether what CALL renames is durable? (A bundle unpacked into the agent's own state counts
+	 * only once the commit is durable.) NULL: it always matters. */
+	bool (*is_scratch)(void *context, const struct fs_call *call);
 	void *context;
 };
 

@@ -1,0 +1,160 @@
+/* tests/crash/test_crash.c - a deployment is killed before and after every file call, then the next start comes.
+ *
+ * Afterwards the tree is the old or the new one exactly, nothing temporary is left, and the result says which.
+ * SLIPWAY_CRASH_EVERY=n takes every n-th call only; SLIPWAY_CRASH_TALK=1 shows what differs.
+ */
+#include "sweep.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RECOVERY_SAMPLE 11 /* recovery is killed at each of its calls after every such call of the deployment */
+#define AGAIN_SAMPLE 7	   /* after every such call the group is deployed to again */
+
+static unsigned long points, recovery_points, failures;
+
+static unsigned long every(void)
+{
+	const char *text = getenv("SLIPWAY_CRASH_EVERY");
+	unsigned long n = text ? strtoul(text, NULL, 10) : 1;
+
+	return n ? n : 1;
+}
+
+static void complain(const struct sweep *s, const char *where, const char *what)
+{
+	print_message("  %s, killed %s: %s\n", s->scenario->name, where, what);
+	failures++;
+}
+
+/* The state after a start that nobody disturbed. */
+static void inspect(struct sweep *s, const char *where, bool old_expected)
+{
+	enum tree_state tree = sweep_tree(s), told = sweep_result(s);
+	char *left = scenario_leftovers(s->base);
+	char text[256];
+
+	if (tree == TREE_IS_MIXED || tree == TREE_IS_OLD) {
+		(void)snprintf(text, sizeof(text), "the tree is %s", tree_state_name(tree));
+		complain(s, where, text);
+	} else if ((tree == TREE_IS_NEW) != (told == TREE_IS_NEW)) {
+		(void)snprintf(text, sizeof(text), "the tree is %s, the result says %s", tree_state_name(tree),
+			       tree_state_name(told));
+		complain(s, where, text);
+	}
+	if (old_expected && tree != TREE_IS_OLD_EXACTLY)
+		complain(s, where, "the tree changed before the commit record");
+	if (*left) {
+		(void)snprintf(text, sizeof(text), "left behind: %.200s", left);
+		complain(s, where, text);
+	}
+	if (sweep_unfinished(s))
+		complain(s, where, "a deployment has no result");
+	free(left);
+}
+
+static void recover(struct sweep *s, const char *where)
+{
+	struct ending e = sweep_recover(s, NULL);
+
+	if (e.crashed || !e.succeeded)
+		complain(s, where, e.disorder ? "recovery flushes in the wrong order" : "recovery fails");
+}
+
+static void deploy_again(struct sweep *s, const char *where)
+{
+	struct ending e = sweep_deploy(s, NULL);
+
+	if (!e.succeeded || sweep_tree(s) != TREE_IS_NEW)
+		complain(s, where, "the group cannot be deployed to any more");
+}
+
+/* Kill the recovery, too, at each of its own calls, then let another one finish. */
+static void kill_recovery(struct sweep *s, enum observer_action action, unsigned long at, const char *where)
+{
+	for (unsigned long k = 1;; k++) {
+		struct observer deploy = { .action = action, .at = at };
+		struct observer rescue = { .action = k % 2 ? OBSERVER_KILL_BEFORE : OBSERVER_KILL_AFTER, .at = (k + 1) / 2 };
+		char text[128];
+
+		sweep_reset(s);
+		(void)sweep_deploy(s, &deploy);
+
+		struct ending e = sweep_recover(s, &rescue);
+
+		(void)snprintf(text, sizeof(text), "%s and recovery %s call %lu", where, k % 2 ? "before" : "after", rescue.at);
+		if (e.crashed || e.disorder)
+			complain(s, text, "recovery crashed or flushed in the wrong order");
+		if (!e.killed)
+			return;
+		recovery_points++;
+		recover(s, text);
+		inspect(s, text, false);
+	}
+}
+
+static void kill_at(struct sweep *s, enum observer_action action, unsigned long at)
+{
+	struct observer o = { .action = action, .at = at };
+	char where[64];
+
+	(void)snprintf(where, sizeof(where), "%s call %lu", action == OBSERVER_KILL_BEFORE ? "before" : "after", at);
+	sweep_reset(s);
+
+	struct ending e = sweep_deploy(s, &o);
+
+	points++;
+	if (!e.killed)
+		complain(s, where, e.disorder ? "flushed in the wrong order" : "did not die there");
+	recover(s, where);
+	inspect(s, where, false);
+	if (at % AGAIN_SAMPLE == 0)
+		deploy_again(s, where);
+	if (at % RECOVERY_SAMPLE == 0)
+		kill_recovery(s, action, at, where);
+}
+
+static void sweep_scenario(const struct scenario *scenario)
+{
+	struct sweep s;
+
+	sweep_begin(&s, scenario);
+	sweep_reset(&s);
+
+	struct ending whole = sweep_deploy(&s, NULL);
+	unsigned long before = points, before_failures = failures;
+
+	assert_true(whole.succeeded);
+	for (unsigned long k = 1; k <= whole.calls; k += every()) {
+		kill_at(&s, OBSERVER_KILL_BEFORE, k);
+		kill_at(&s, OBSERVER_KILL_AFTER, k);
+	}
+	print_message("  %-18s %4lu calls, %5lu points, %lu failures\n", scenario->name, whole.calls, points - before,
+		      failures - before_failures);
+	sweep_end(&s);
+}
+
+static void killed_anywhere_a_deployment_ends_at_the_old_or_the_new_tree(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < scenario_count; i++)
+		sweep_scenario(&scenarios[i]);
+	print_message("crash: %lu points, %lu more with recovery killed too, %lu failures\n", points, recovery_points, failures);
+	assert_int_equal(failures, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(killed_anywhere_a_deployment_ends_at_the_old_or_the_new_tree),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

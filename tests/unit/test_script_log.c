@@ -235,9 +235,9 @@ static void the_tail_is_the_last_bytes_of_the_event(void **state)
 	char tail[SCRIPT_LOG_TAIL + 1];
 
 	script_log_event(log, "One");
-	print_line(log, SCRIPT_STDOUT, "first\n");
+	script_log_line(log, SCRIPT_STDOUT, "fir\0t\n", 6);
 	assert_int_equal(35, script_log_tail(log, tail));
-	assert_string_equal("LifecycleEvent - One\n[stdout]first\n", tail);
+	assert_string_equal("LifecycleEvent - One\n[stdout]fir?t\n", tail);
 
 	print_numbers(log, 0, 1000, 1000);
 	assert_int_equal(SCRIPT_LOG_TAIL, script_log_tail(log, tail));

@@ -72,7 +72,7 @@ static int tear_down(void **state)
 
 	zygote_free(f->zygote);
 	script_log_free(f->log);
-	folder_drop(f->folder);
+	scratch_removep(&f->folder);
 	str_done(&f->notes);
 	free(f->archive);
 	free(f);

@@ -19,7 +19,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	folder_drop(*state);
+	char *folder = *state;
+
+	scratch_removep(&folder);
 	return 0;
 }
 
@@ -183,7 +185,7 @@ static void a_capped_log_keeps_head_and_tail_and_says_so(void **state)
 		AUTO_FREE char *text = file_get(folder, "logs/scripts.log");
 
 		assert_one_gap(text, 10000, 16384);
-		folder_drop(folder);
+		scratch_removep(&folder);
 	}
 	(void)state;
 }

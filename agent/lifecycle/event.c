@@ -265,14 +265,6 @@ static int check_known(const struct appspec *appspec, const char *name, const ch
 		     : 0;
 }
 
-static bool has_hooks(const struct appspec *appspec, const char *event)
-{
-	for (size_t i = 0; i < appspec->hook_count; i++)
-		if (!strcmp(appspec->hooks[i].event, event))
-			return true;
-	return false;
-}
-
 static int check_custom(const struct appspec *appspec, const char *name, const char *const *possible, struct err *err)
 {
 	AUTO_FREE const char **seen = xcalloc(list_length(possible), sizeof(*seen));
@@ -280,7 +272,7 @@ static int check_custom(const struct appspec *appspec, const char *name, const c
 	size_t count = 0;
 
 	for (size_t i = 0; possible[i]; i++)
-		if (!event_is_default(possible[i]) && !has_hooks(appspec, possible[i]))
+		if (!event_is_default(possible[i]) && !appspec_hook(appspec, possible[i]))
 			name_once(&text, seen, &count, possible[i], "", ",");
 	return count ? err_set(err, ERR_APPSPEC,
 			       "You specified a lifecycle event which is not a default one and doesn't exist in your "

@@ -267,11 +267,6 @@ int hook_run(const struct hook_run *run, struct hook_outcome *out, struct err *e
 
 	out->duration_ms = proc_clock_ms() - start;
 	script_log_flush(run->log);
-
-	const char *trouble = script_log_trouble(run->log);
-
-	if (trouble && run->note)
-		run->note(run->note_context, run->event, trouble); /* output is missing, the hook is not to blame */
 	return r;
 }
 
@@ -281,6 +276,7 @@ int hook_event_run(const struct hook_run *run, const struct appspec_hook *hook, 
 	struct hook_run one = *run;
 
 	*out = (struct hook_outcome){ .exit_code = -1 };
+	script_log_forget(run->log); /* the tail of the event before is not this one's */
 	if (!hook || !hook->script_count)
 		return 0;
 	script_log_event(run->log, run->event);

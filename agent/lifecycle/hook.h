@@ -52,7 +52,8 @@ struct hook_outcome {
 	bool outputs_left_open; /* somebody still held them when it was over */
 };
 
-/* Run one script. OUT is filled on failure too. -1: ERR_SCRIPT_*, ERR_OUTPUTS_LEFT_OPEN, ERR_STOPPED, or ERR_SYS. */
+/* Run one script. OUT is filled on failure too. Output that could not be written fails nothing: script_log_trouble()
+ * has it. -1: ERR_SCRIPT_*, ERR_OUTPUTS_LEFT_OPEN, ERR_STOPPED, or ERR_SYS. */
 int hook_run(const struct hook_run *run, struct hook_outcome *out, struct err *err);
 /* Run the scripts of HOOK (run->script is not looked at) in their order; the first failure is the last one. HOOK may be
  * NULL or empty: nothing to do, no log is touched. */

@@ -186,7 +186,8 @@ size_t script_log_tail(const struct script_log *log, char out[SCRIPT_LOG_TAIL + 
 		from++;
 		len--;
 	}
-	memcpy(out, from, len);
+	for (size_t i = 0; i < len; i++)
+		out[i] = from[i] ? from[i] : '?';
 	out[len] = '\0';
 	return len;
 }
@@ -254,9 +255,14 @@ static void add_own(struct script_log *log, const char *mark, const char *text)
 	add(log, true, mark, line, strlen(line));
 }
 
-void script_log_event(struct script_log *log, const char *event)
+void script_log_forget(struct script_log *log)
 {
 	log->tail_len = 0;
+}
+
+void script_log_event(struct script_log *log, const char *event)
+{
+	script_log_forget(log);
 	add_own(log, "LifecycleEvent - ", event);
 }
 

@@ -41,6 +41,7 @@ void script_log_free(struct script_log *log); /* NULL is fine */
 
 /* A new event: its line is the first of a new tail. */
 void script_log_event(struct script_log *log, const char *event);
+void script_log_forget(struct script_log *log); /* the tail alone */
 void script_log_script(struct script_log *log, const char *location);
 void script_log_say(struct script_log *log, const char *text); /* one line of ours, without newline */
 /* A line of output. Its time is that of the last script_log_tick(): asking the clock for each of millions is dear. */
@@ -50,7 +51,7 @@ void script_log_tick(struct script_log *log);
 void script_log_flush(struct script_log *log);
 
 /* The last bytes of the event's entries, at most SCRIPT_LOG_TAIL, cut in mid-line but not in mid-character; bytes as
- * they came. Returns the length; OUT is terminated too. */
+ * they came, but for NUL, which is shown as '?'. Returns the length of OUT, a string. */
 size_t script_log_tail(const struct script_log *log, char out[SCRIPT_LOG_TAIL + 1]);
 /* Why something could not be written since the last call; NULL: nothing. Valid until the next call to LOG. */
 const char *script_log_trouble(struct script_log *log);

@@ -1,6 +1,7 @@
 /* process_help.h - what tests of real processes need: a folder, small scripts, patience with a limit. */
 #pragma once
 
+#include "scratch.h"
 #include "util/auto.h"
 #include "util/err.h"
 #include "util/fs.h"
@@ -15,23 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A new folder that every user may enter. The caller frees the name and removes the tree with folder_drop(). */
+/* A scratch folder that every user may enter; scratch_removep() it. */
 static inline char *folder_new(void)
 {
-	char *path = xstrdup("/tmp/slipway-test.XXXXXX");
+	char *path = scratch_new();
 
-	assert_non_null(mkdtemp(path));
 	assert_int_equal(0, chmod(path, 0755));
 	return path;
-}
-
-static inline void folder_drop(char *path)
-{
-	struct err err = ERR_INIT;
-
-	if (fs_remove_tree(AT_FDCWD, path, &err) < 0)
-		fail_msg("%s", err.msg);
-	free(path);
 }
 
 static inline void file_put(const char *folder, const char *name, const char *text, mode_t mode)

@@ -19,7 +19,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	folder_drop(*state);
+	char *folder = *state;
+
+	scratch_removep(&folder);
 	return 0;
 }
 
@@ -183,7 +185,7 @@ static void a_capped_log_keeps_head_and_tail_and_says_so(void **state)
 		AUTO_FREE char *text = file_get(folder, "logs/scripts.log");
 
 		assert_one_gap(text, 10000, 16384);
-		folder_drop(folder);
+		scratch_removep(&folder);
 	}
 	(void)state;
 }
@@ -235,9 +237,9 @@ static void the_tail_is_the_last_bytes_of_the_event(void **state)
 	char tail[SCRIPT_LOG_TAIL + 1];
 
 	script_log_event(log, "One");
-	print_line(log, SCRIPT_STDOUT, "first\n");
+	script_log_line(log, SCRIPT_STDOUT, "fir\0t\n", 6);
 	assert_int_equal(35, script_log_tail(log, tail));
-	assert_string_equal("LifecycleEvent - One\n[stdout]first\n", tail);
+	assert_string_equal("LifecycleEvent - One\n[stdout]fir?t\n", tail);
 
 	print_numbers(log, 0, 1000, 1000);
 	assert_int_equal(SCRIPT_LOG_TAIL, script_log_tail(log, tail));

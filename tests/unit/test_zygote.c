@@ -37,7 +37,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	zygote_free(f->z);
-	folder_drop(f->folder);
+	scratch_removep(&f->folder);
 	(void)close(f->null);
 	free(f);
 	return 0;

@@ -90,7 +90,7 @@ static void read_file(struct reading *r, const struct yml_node *n, struct appspe
 	}
 	out->source = reading_text(r, source, "source");
 	reading_check_inside(r, source, "source", out->source);
-	if (reading_is_null(destination) || !destination->len) {
+	if (reading_is_null(destination) || !destination->text[strspn(destination->text, " \t\r\n")]) {
 		if (reading_is_null(destination) || yml_is_scalar(destination))
 			reading_error(r, value_or(destination, n),
 				      APPSPEC_FAILED "the application specification file specifies only a source file "

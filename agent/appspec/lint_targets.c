@@ -5,7 +5,6 @@
  */
 #include "appspec/lint_targets.h"
 
-#include "appspec/pattern.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -58,10 +57,39 @@ static char *canonical(const char *path)
 	return out;
 }
 
+/* '*' stands for any run of characters, all else for itself. Goes back to the last '*' only, so it is never slow. */
+static bool glob(const char *pattern, const char *name)
+{
+	const char *star = NULL, *resume = NULL;
+
+	while (*name) {
+		if (*pattern == '*') {
+			star = ++pattern;
+			resume = name;
+		} else if (*pattern == *name) {
+			pattern++;
+			name++;
+		} else if (star) {
+			pattern = star;
+			name = ++resume;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return !*pattern;
+}
+
+static bool child_matches(const char *pattern, const char *name)
+{
+	return !strchr(name, '/') && glob(pattern, name);
+}
+
 static bool is_excepted(const struct appspec_permission *p, const char *name)
 {
 	for (size_t i = 0; i < p->except_count; i++)
-		if (pattern_excepts(p->excepts[i], name))
+		if (child_matches(p->excepts[i], name))
 			return true;
 	return false;
 }
@@ -128,7 +156,8 @@ static void hold_against(struct walk *w, struct rule *rule, bool is_directory)
 		return;
 	if (is_object && !is_directory)
 		check_file_object(w, rule);
-	else if (strncmp(path, rule->object, len) || path[len] != '/' || !pattern_matches(p->pattern, path + len + 1) ||
+	else if (strncmp(path, rule->object, len) || path[len] != '/' ||
+		 !(!strcmp(p->pattern, "**") || child_matches(p->pattern, path + len + 1)) ||
 		 is_excepted(p, path + len + 1))
 		return;
 	rule->met = true;

@@ -44,6 +44,8 @@ struct appspec_place reading_place(const struct yml_node *n)
 }
 
 static void complain(struct reading *r, enum finding_level level, const struct yml_node *n, const char *fmt, va_list ap)
+	__attribute__((format(printf, 4, 0)));
+static void complain(struct reading *r, enum finding_level level, const struct yml_node *n, const char *fmt, va_list ap)
 {
 	struct str text = STR_INIT(8192);
 

@@ -1,14 +1,14 @@
-/* format/yaml.c - build the tree from libyaml's events. What a scalar is stands in yaml_scalar.c. */
+/* format/yaml.c - build the tree from libyaml's events. What a scalar is stands in yaml_scalar.c, which of two equal
+ * keys counts in yaml_pairs.c. */
 #include "format/yaml.h"
 
+#include "format/yaml_pairs.h"
 #include "format/yaml_scalar.h"
 #include "util/arena.h"
 #include "util/auto.h"
 #include "util/str.h"
 
 #include <assert.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -305,86 +305,29 @@ static bool can_merge(const struct yml_pair *pair)
 	return true;
 }
 
-/* One candidate for a place in a map. Own keys win over merged ones, later own ones over earlier, earlier merged ones
- * over later (YAML 1.1, type "merge"). */
-struct candidate {
-	struct yml_pair pair;
-	size_t order;
-	bool merged, dropped;
-};
-
-struct candidates {
-	struct candidate *items;
-	size_t count, capacity;
-};
-
-static void candidates_done(struct candidates *c)
-{
-	free(c->items);
-}
-
-static void candidates_add(struct candidates *c, struct yml_pair pair, bool merged)
-{
-	if (c->count == c->capacity) {
-		c->capacity = c->capacity ? c->capacity * 2 : 16;
-		c->items = xrealloc(c->items, c->capacity * sizeof(*c->items));
-	}
-	c->items[c->count] = (struct candidate){ .pair = pair, .order = c->count, .merged = merged };
-	c->count++;
-}
-
-static int merge_from(struct load *l, struct candidates *c, const struct yml_node *key, const struct yml_node *map)
+static int merge_from(struct load *l, struct yml_pairs *c, const struct yml_node *key, const struct yml_node *map)
 {
 	for (size_t i = 0; i < map->count; i++) {
 		if (expand(l, key->place, map->pairs[i].key->weight + map->pairs[i].value->weight) < 0)
 			return -1;
-		candidates_add(c, map->pairs[i], true);
+		yml_pairs_add(c, map->pairs[i], true);
 	}
 	return 0;
 }
 
-static int by_key(const void *a, const void *b)
+static void note_double(void *context, const struct yml_node *key, const struct yml_node *winner)
 {
-	const struct candidate *x = *(struct candidate *const *)a, *y = *(struct candidate *const *)b;
-	int r = strcmp(x->pair.key->text, y->pair.key->text);
+	struct load *l = context;
 
-	if (r)
-		return r;
-	if (x->merged != y->merged)
-		return x->merged ? 1 : -1;
-	return (x->order > y->order) == x->merged ? 1 : -1;
-}
-
-/* The best candidate of each key stands first among its equals after sorting; the others are dropped. */
-static void drop_doubles(struct load *l, struct candidates *c)
-{
-	AUTO_FREE struct candidate **sorted = xcalloc(c->count, sizeof(struct candidate *));
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->count; i++)
-		if (yml_is_scalar(c->items[i].pair.key))
-			sorted[n++] = &c->items[i];
-	qsort(sorted, n, sizeof(struct candidate *), by_key);
-	for (size_t i = 1, best = 0; i < n; i++) {
-		const struct yml_node *key = sorted[i]->pair.key, *winner = sorted[best]->pair.key;
-
-		if (strcmp(key->text, winner->text)) {
-			best = i;
-			continue;
-		}
-		sorted[i]->dropped = true;
-		if (!sorted[i]->merged)
-			note(l, key->place,
-			     arena_printf(l->doc->arena,
-					  "the key '%.100s' stands again on line %u: only that one counts", key->text,
-					  winner->place.line));
-	}
+	note(l, key->place,
+	     arena_printf(l->doc->arena, "the key '%.100s' stands again on line %u: only that one counts", key->text,
+			  winner->place.line));
 }
 
 static int load_map(struct load *l, const yaml_event_t *event, unsigned level, struct yml_node **out)
 {
 	AUTO(nodes_done) struct nodes list = { 0 };
-	AUTO(candidates_done) struct candidates c = { 0 };
+	AUTO(yml_pairs_done) struct yml_pairs c = { 0 };
 	struct yml_node *n = node_new(l, YML_MAP, event);
 
 	if (load_children(l, YAML_MAPPING_END_EVENT, level, &list, n) < 0)
@@ -395,7 +338,7 @@ static int load_map(struct load *l, const yaml_event_t *event, unsigned level, s
 		const struct yml_node *from = pair.value;
 
 		if (!can_merge(&pair)) {
-			candidates_add(&c, pair, false);
+			yml_pairs_add(&c, pair, false);
 		} else if (from->type == YML_MAP) {
 			if (merge_from(l, &c, pair.key, from) < 0)
 				return -1;
@@ -405,7 +348,7 @@ static int load_map(struct load *l, const yaml_event_t *event, unsigned level, s
 					return -1;
 		}
 	}
-	drop_doubles(l, &c);
+	yml_pairs_settle(&c, note_double, l);
 	n->pairs = arena_alloc(l->doc->arena, c.count * sizeof(*n->pairs));
 	n->weight = 1;
 	for (size_t i = 0; i < c.count; i++) {

@@ -1,0 +1,401 @@
+/* What appspec_parse() accepts, refuses and warns of: top level, files, hooks; and that no bytes at all upset it. */
+#include "appspec/appspec.h"
+#include "appspec/appspec_file.h"
+#include "util/auto.h"
+#include "util/str.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HEAD   "version: 0.0\nos: linux\n"
+#define FAILED "The deployment failed because "
+
+static struct findings found;
+
+static int teardown(void **state)
+{
+	(void)state;
+	findings_done(&found);
+	return 0;
+}
+
+/* NULL: refused, then ERR says why. */
+static struct appspec *parse(const char *text, struct err *err)
+{
+	struct appspec *a = NULL;
+
+	findings_done(&found);
+	*err = ERR_INIT;
+	if (appspec_parse(text, strlen(text), &a, &found, err) < 0)
+		assert_int_equal(err->kind, ERR_APPSPEC);
+	return a;
+}
+
+static struct appspec *accepted(const char *text)
+{
+	struct err err;
+	struct appspec *a = parse(text, &err);
+
+	if (!a)
+		fail_msg("%s", err.msg);
+	return a;
+}
+
+static void expect_finding(enum finding_level level, const char *part, unsigned line)
+{
+	for (size_t i = 0; i < found.count; i++)
+		if (found.items[i].level == level && strstr(found.items[i].message, part) &&
+		    (!line || found.items[i].place.line == line))
+			return;
+	for (size_t i = 0; i < found.count; i++)
+		print_message("  found: %u:%u %s\n", found.items[i].place.line, found.items[i].place.column,
+			      found.items[i].message);
+	fail_msg("nothing says '%s' on line %u", part, line);
+}
+
+static const struct {
+	const char *why, *text, *message;
+} refusals[] = {
+	{ "empty", "",
+	  FAILED "the application specification file was empty. Make sure your AppSpec file defines at minimum the "
+		 "'version' and 'os' properties." },
+	{ "null", "~\n", "the application specification file was empty" },
+	{ "false", "no\n", "the application specification file was empty" },
+	{ "a list", "- a\n", "an appspec is a mapping" },
+	{ "no version", "os: linux\n",
+	  FAILED
+	  "an invalid version value () was entered in the application specification file. Make sure your AppSpec "
+	  "file specifies \"0.0\" as the version, and then try again." },
+	{ "quoted version", "version: \"0.0\"\nos: linux\n",
+	  "line 1 column 10: " FAILED "an invalid version value (0.0)" },
+	{ "version 1.1", "version: 1.1\nos: linux\n", "an invalid version value (1.1)" },
+	{ "no os", "version: 0.0\n",
+	  FAILED "the application specification file specifies an unsupported operating system (). Specify either "
+		 "\"linux\" or \"windows\" in the os section of the AppSpec file, and then try again." },
+	{ "windows", "version: 0.0\nos: windows\n", "line 2 column 5: " FAILED "the application" },
+	{ "Linux", "version: 0.0\nos: Linux\n", "unsupported operating system (Linux)" },
+	{ "behavior in small letters", HEAD "file_exists_behavior: retain\n",
+	  FAILED
+	  "an invalid file_exists_behavior value (retain) was entered in the application specification file. Make "
+	  "sure your AppSpec file specifies one of DISALLOW,OVERWRITE,RETAIN as the file_exists_behavior, and "
+	  "then try again." },
+	{ "behavior as a list", HEAD "file_exists_behavior: [RETAIN]\n", "value ([\"RETAIN\"]) was" },
+	{ "files as a mapping", HEAD "files: {source: a, destination: b}\n", "'files' must be a list, not a mapping" },
+	{ "a file as text", HEAD "files: [a]\n", "must be a mapping with 'source' and 'destination', not text" },
+	{ "no source", HEAD "files:\n  - destination: /b\n",
+	  FAILED
+	  "the application specification file specifies a destination file, but no source file. Update the files "
+	  "section of the AppSpec file, and then try again." },
+	{ "no destination", HEAD "files:\n  - source: a/b\n",
+	  FAILED
+	  "the application specification file specifies only a source file (a/b). Add the name of the destination "
+	  "file to the files section of the AppSpec file, and then try again." },
+	{ "empty destination", HEAD "files:\n  - source: a\n    destination: ''\n",
+	  "specifies only a source file (a)" },
+	{ "source out of the bundle", HEAD "files: [{source: a/../../b, destination: /c}]\n",
+	  "the source 'a/../../b' leads out of the bundle" },
+	{ "source is a list", HEAD "files: [{source: [a], destination: /c}]\n", "'source' must be text, not a list" },
+	{ "hooks as a list", HEAD "hooks: []\n", "'hooks' must be a mapping of lifecycle events" },
+	{ "scripts as text", HEAD "hooks: {A: a.sh}\n", "'A' must be a list, not text: put '- '" },
+	{ "a script as text", HEAD "hooks: {A: [a.sh]}\n", "write '- location: a.sh'" },
+	{ "a script that is nothing", HEAD "hooks:\n  A:\n    -\n", "must be a mapping with 'location', not nothing" },
+	{ "no location", HEAD "hooks: {A: [{timeout: 5}]}\n",
+	  FAILED
+	  "the application specification file specifies a script with no location value. Specify the location in "
+	  "the hooks section of the AppSpec file, and then try again." },
+	{ "blank location", HEAD "hooks: {A: [{location: ' '}]}\n", "a script with no location value" },
+	{ "location out of the bundle", HEAD "hooks: {A: [{location: ../x}]}\n", "the location '../x' leads out" },
+	{ "timeout 0", HEAD "hooks: {A: [{location: a, timeout: 0}]}\n",
+	  FAILED "an invalid timeout value was provided for a script in the application specification file. Make "
+		 "corrections in the hooks section of the AppSpec file, and then try again." },
+	{ "timeout in words", HEAD "hooks: {A: [{location: a, timeout: abc}]}\n", "an invalid timeout value" },
+	{ "timeout below one", HEAD "hooks: {A: [{location: a, timeout: 0.5}]}\n", "an invalid timeout value" },
+	{ "timeout for ever", HEAD "hooks: {A: [{location: a, timeout: .inf}]}\n", "an invalid timeout value" },
+	{ "timeout as a list", HEAD "hooks: {A: [{location: a, timeout: [5]}]}\n", "an invalid timeout value" },
+	{ "our own key, wrong", HEAD "slipway: {overwrite: [{path: /a, behavior: KEEP}]}\n",
+	  "an invalid file_exists_behavior value (KEEP)" },
+	{ "our own key as text", HEAD "slipway: x\n", "'slipway' must be a mapping, not text" },
+	{ "no YAML", "a: [\n", "line 2 column 1: did not find expected" },
+};
+
+static void what_cannot_be_installed_is_refused_in_the_words_of_the_reference(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		struct err err;
+
+		print_message("  %s\n", refusals[i].why);
+		assert_null(parse(refusals[i].text, &err));
+		if (!strstr(err.msg, refusals[i].message))
+			fail_msg("'%s' instead of '%s'", err.msg, refusals[i].message);
+		assert_true(found.errors > 0);
+	}
+}
+
+static const char *const zeros[] = { "0.0", "0", "0.00", "-0.0", ".0", "+0.000", "0x0" };
+
+static void every_way_to_write_zero_is_a_version(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(zeros); i++) {
+		AUTO_FREE char *text = xasprintf("version: %s\nos: linux\n", zeros[i]);
+		struct appspec *a = accepted(text);
+
+		assert_string_equal(a->version, zeros[i]);
+		appspec_free(a);
+	}
+}
+
+static const struct {
+	const char *text;
+	int seconds;
+	bool warned;
+} timeouts[] = {
+	{ "30", 30, false },	  { "\"30\"", 30, false },
+	{ "10s", 10, true },	  { "~", 3600, false },
+	{ "false", 3600, false }, { "1.9", 1, true },
+	{ "\" 7\"", 7, false },	  { "+5", 5, false },
+	{ "\"1e3\"", 1, true },	  { "010", 8, true },
+	{ "'010'", 10, false },	  { "1:30", 5400, true },
+	{ "5m", 5, true },	  { "1_000", 1000, false },
+	{ "'1_0'", 10, false },	  { "99999999999999999999", 2147483647, true },
+};
+
+static void timeouts_are_whole_seconds_however_written(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(timeouts); i++) {
+		AUTO_FREE char *text = xasprintf(HEAD "hooks: {A: [{location: a, timeout: %s}]}\n", timeouts[i].text);
+		struct appspec *a = accepted(text);
+
+		print_message("  %s\n", timeouts[i].text);
+		assert_int_equal(a->hooks[0].scripts[0].timeout_s, timeouts[i].seconds);
+		assert_int_equal(found.count, timeouts[i].warned);
+		appspec_free(a);
+	}
+}
+
+static void hooks_keep_order_names_and_defaults(void **state)
+{
+	(void)state;
+	struct appspec *a = accepted(HEAD "hooks:\n"
+					  "  AfterInstall:\n"
+					  "    - {location: ' a.sh ', runas: ' app ', sudo: 'false'}\n"
+					  "    - {location: /b.sh, runas: ~, sudo: no}\n"
+					  "  Empty:\n"
+					  "  None: []\n");
+	const struct appspec_hook *h = appspec_hook(a, "AfterInstall");
+
+	assert_int_equal(a->hook_count, 2);
+	assert_null(appspec_hook(a, "Empty"));
+	assert_int_equal(appspec_hook(a, "None")->script_count, 0);
+	assert_int_equal(h->script_count, 2);
+	assert_string_equal(h->scripts[0].location, "a.sh");
+	assert_string_equal(h->scripts[0].runas, "app");
+	assert_true(h->scripts[0].sudo);
+	assert_int_equal(h->scripts[0].timeout_s, 3600);
+	assert_int_equal(h->scripts[0].place.line, 5);
+	assert_string_equal(h->scripts[1].location, "/b.sh");
+	assert_null(h->scripts[1].runas);
+	assert_false(h->scripts[1].sudo);
+	expect_finding(FINDING_WARNING, "'sudo: false' counts as true", 5);
+	appspec_free(a);
+}
+
+static void files_stay_as_written(void **state)
+{
+	(void)state;
+	struct appspec *a = accepted(HEAD "files:\n"
+					  "  - source: '  a '\n"
+					  "    destination: /x/../y//\n"
+					  "  - source: 5\n"
+					  "    destination: b\n"
+					  "file_exists_behavior: OVERWRITE\n");
+
+	assert_string_equal(a->files[0].source, "  a ");
+	assert_string_equal(a->files[0].destination, "/x/../y//");
+	assert_string_equal(a->files[1].source, "5");
+	assert_int_equal(a->file_exists_behavior, FILE_EXISTS_OVERWRITE);
+	assert_int_equal(found.count, 1);
+	expect_finding(FINDING_WARNING, "the destination 'b' is relative and is taken below /: write '/b'", 7);
+	appspec_free(a);
+}
+
+static void nothing_where_a_section_could_be_is_fine(void **state)
+{
+	(void)state;
+	appspec_free(accepted(HEAD "hooks:\nfiles: ~\npermissions: no\nfile_exists_behavior:\n"));
+	assert_int_equal(found.count, 0);
+}
+
+static const struct {
+	const char *text, *message;
+	unsigned line;
+} warnings[] = {
+	{ HEAD "file_exists_behaviour: RETAIN\n", "did you mean 'file_exists_behavior'?", 3 },
+	{ HEAD "permission: []\n", "did you mean 'permissions'?", 3 },
+	{ HEAD "Files: []\n", "did you mean 'files'?", 3 },
+	{ HEAD "overwrite: yes\n", "write 'file_exists_behavior: OVERWRITE' at the top level", 3 },
+	{ HEAD "files:\n  - source: a\n    destination: /a\n    overwrite: yes\n", "file_exists_behavior: OVERWRITE",
+	  6 },
+	{ HEAD "files:\n  - source: a\n    destination: /a\n    owner: me\n", "it belongs to an entry of 'permissions'",
+	  6 },
+	{ HEAD "AfterInstall: []\n", "it belongs to 'hooks'; check the indentation", 3 },
+	{ HEAD "Resources: []\n", "an appspec for Amazon ECS or AWS Lambda", 3 },
+	{ HEAD "hooks:\n  A:\n    - location: a\n      run_as: b\n", "did you mean 'runas'?", 6 },
+	{ HEAD "? [a, b]\n: 1\n", "the key [\"a\", \"b\"] has no meaning here", 3 },
+	{ HEAD "zebra: 1\n", "unknown key 'zebra' is ignored", 3 },
+	{ HEAD "os: linux\n", "stands again on line 3", 2 },
+	{ HEAD "---\nx: 1\n", "only the first document counts", 3 },
+	{ HEAD "slipway: {restart_safe: true}\n", "this version of slipway does not act on the 'slipway' key", 3 },
+	{ HEAD "hooks: {A: [{location: a, runas: ' '}]}\n", "'runas' is blank", 3 },
+	{ HEAD "files: {}\n", "'files' is an empty mapping", 3 },
+};
+
+static void whatever_has_no_effect_is_warned_about_with_its_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(warnings); i++) {
+		print_message("  %s\n", warnings[i].message);
+		appspec_free(accepted(warnings[i].text));
+		expect_finding(FINDING_WARNING, warnings[i].message, warnings[i].line);
+	}
+}
+
+static void all_errors_are_found_and_the_first_of_the_reference_is_told(void **state)
+{
+	(void)state;
+	struct err err;
+
+	assert_null(parse("files: [{source: a}]\n"
+			  "permissions: [{mode: 9}]\n"
+			  "hooks: {A: [{timeout: 5}, {location: b, timeout: 0}]}\n"
+			  "os: windows\n"
+			  "version: 1\n",
+			  &err));
+	assert_int_equal(found.errors, 7);
+	assert_non_null(strstr(err.msg, "line 5 column 10: " FAILED "an invalid version value (1)"));
+}
+
+static void findings_end_at_a_thousand(void **state)
+{
+	(void)state;
+	struct str text = STR_INIT(APPSPEC_MAX_BYTES);
+
+	(void)str_add(&text, HEAD);
+	for (int i = 0; i < 5000; i++)
+		(void)str_printf(&text, "unknown%d: 1\n", i);
+	appspec_free(accepted(text.data));
+	assert_int_equal(found.count, 1001);
+	expect_finding(FINDING_WARNING, "more to say than these 1000 messages", 0);
+	str_done(&text);
+}
+
+static void more_than_a_mebibyte_is_refused(void **state)
+{
+	(void)state;
+	AUTO_FREE char *text = xcalloc(1, APPSPEC_MAX_BYTES + 2);
+	struct err err;
+
+	memset(text, ' ', APPSPEC_MAX_BYTES + 1);
+	assert_null(parse(text, &err));
+	assert_non_null(strstr(err.msg, "larger than 1048576 bytes"));
+}
+
+static void a_long_value_does_not_flood_a_message(void **state)
+{
+	(void)state;
+	struct str text = STR_INIT(APPSPEC_MAX_BYTES);
+	struct err err;
+
+	(void)str_add(&text, "os: linux\nversion: é");
+	for (int i = 0; i < 10000; i++)
+		(void)str_add(&text, "é");
+	assert_null(parse(text.data, &err));
+	assert_true(strlen(found.items[0].message) < 1000);
+	assert_non_null(strstr(err.msg, "é...)"));
+	str_done(&text);
+}
+
+/* Each case of the corpus, cut short at every seventh byte: any answer, but no crash (see `make asan`). */
+static void cut(const char *text, size_t len)
+{
+	for (size_t n = 0; n < len; n += 7) {
+		AUTO_FREE char *exact = xmalloc(n); /* so that reading past the end is seen */
+		struct appspec *a = NULL;
+		struct findings f = { 0 };
+		struct err err = ERR_INIT;
+
+		memcpy(exact, text, n);
+		if (appspec_parse(exact, n, &a, &f, &err) == 0)
+			appspec_free(a);
+		else
+			assert_true(f.errors > 0 && err.msg[0]);
+		findings_done(&f);
+	}
+}
+
+static void bytes_of_any_kind_get_an_answer(void **state)
+{
+	(void)state;
+	DIR *dir = opendir("tests/cases/appspec");
+	size_t files = 0;
+
+	assert_non_null(dir);
+	for (const struct dirent *e; (e = readdir(dir));) {
+		struct str text = STR_INIT(APPSPEC_MAX_BYTES);
+		struct err err = ERR_INIT;
+
+		if (!str_ends(e->d_name, ".yml"))
+			continue;
+
+		AUTO_FD int fd = openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC);
+
+		assert_int_equal(appspec_file_read_fd(fd, e->d_name, &text, &err), 0);
+		cut(str_text(&text), text.len);
+		for (size_t i = 0; i < text.len; i++) { /* and with one bit of each byte turned */
+			text.data[i] ^= (char)(1 << (i % 8));
+
+			struct appspec *a = NULL;
+			struct findings f = { 0 };
+
+			if (appspec_parse(text.data, text.len, &a, &f, &err) == 0)
+				appspec_free(a);
+			findings_done(&f);
+			text.data[i] ^= (char)(1 << (i % 8));
+		}
+		str_done(&text);
+		files++;
+	}
+	(void)closedir(dir);
+	print_message("  %zu files\n", files);
+	assert_true(files >= 100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_cannot_be_installed_is_refused_in_the_words_of_the_reference),
+		cmocka_unit_test(every_way_to_write_zero_is_a_version),
+		cmocka_unit_test(timeouts_are_whole_seconds_however_written),
+		cmocka_unit_test(hooks_keep_order_names_and_defaults),
+		cmocka_unit_test(files_stay_as_written),
+		cmocka_unit_test(nothing_where_a_section_could_be_is_fine),
+		cmocka_unit_test(whatever_has_no_effect_is_warned_about_with_its_line),
+		cmocka_unit_test(all_errors_are_found_and_the_first_of_the_reference_is_told),
+		cmocka_unit_test(findings_end_at_a_thousand),
+		cmocka_unit_test(more_than_a_mebibyte_is_refused),
+		cmocka_unit_test(a_long_value_does_not_flood_a_message),
+		cmocka_unit_test(bytes_of_any_kind_get_an_answer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}

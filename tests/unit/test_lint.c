@@ -1,0 +1,289 @@
+/* Lint: event names, guesses, and the appspec against a bundle. */
+#include "appspec/lint.h"
+#include "appspec/nearest.h"
+#include "scratch.h"
+#include "util/auto.h"
+#include "util/fs.h"
+#include "util/str.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEAD "version: 0.0\nos: linux\n"
+
+static struct appspec *parse(const char *text, struct findings *f)
+{
+	struct appspec *a = NULL;
+	struct err err = ERR_INIT;
+
+	if (appspec_parse(text, strlen(text), &a, f, &err) < 0)
+		fail_msg("%s", err.msg);
+	return a;
+}
+
+static void put(int dir_fd, const char *name, const char *text, mode_t mode)
+{
+	AUTO_FD int fd = fs_create(dir_fd, name, O_WRONLY, mode);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fs_write(fd, text, strlen(text)), 0);
+}
+
+/* A bundle with something of everything. */
+static int bundle(const char *path)
+{
+	struct err err = ERR_INIT;
+	int fd = fs_open_dir(path, &err);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fs_mkdir(fd, "web", 0755), 0);
+	assert_int_equal(fs_mkdir(fd, "web/css", 0755), 0);
+	put(fd, "web/index.html", "hello", 0644);
+	put(fd, "web/css/a.css", "a", 0644);
+	put(fd, "app.conf", "x", 0644);
+	put(fd, "good.sh", "#!/bin/sh\nexit 0\n", 0755);
+	put(fd, "lazy.sh", "#!/bin/sh\n", 0644);
+	put(fd, "bare.sh", "echo hello\n", 0755);
+	put(fd, "dos.sh", "#!/bin/sh\r\nexit 0\r\n", 0755);
+	put(fd, "check.lua", "return true\n", 0755);
+	put(fd, "empty.sh", "", 0755);
+	put(fd, "program",
+	    "\x7f"
+	    "ELF",
+	    0755);
+	assert_int_equal(fs_symlink("web", fd, "site"), 0);
+	assert_int_equal(fs_symlink("good.sh", fd, "link.sh"), 0);
+	assert_int_equal(fs_symlink("nowhere", fd, "dangling.sh"), 0);
+	assert_int_equal(fs_symlink("../..", fd, "web/loop"), 0);
+	assert_int_equal(fs_symlink(".", fd, "web/self"), 0);
+	return fd;
+}
+
+/* One message of each case; NULL: none at all. LEVEL and LINE belong to it. */
+static const struct {
+	const char *why, *text, *want;
+	enum finding_level level;
+	unsigned line;
+} cases[] = {
+	{ "all is well", "files: [{source: web, destination: /srv}]\nhooks: {AfterInstall: [{location: good.sh}]}\n",
+	  NULL, 0, 0 },
+	{ "the whole archive", "files: [{source: /, destination: /srv}]\n", NULL, 0, 0 },
+	{ "a link to a folder",
+	  "files: [{source: site, destination: /srv}]\n"
+	  "permissions: [{object: /srv, pattern: '*.html', type: [file], mode: 644}]\n",
+	  NULL, 0, 0 },
+	{ "a script behind a link", "hooks: {AfterInstall: [{location: /link.sh}]}\n", NULL, 0, 0 },
+	{ "a program", "hooks: {AfterInstall: [{location: program}]}\n", NULL, 0, 0 },
+	{ "no such source", "files:\n  - source: wep\n    destination: /srv\n",
+	  "the source 'wep' is not in the bundle: add it, or mend the path", FINDING_ERROR, 4 },
+	{ "a file for a folder", "files: [{source: app.conf, destination: /etc/app.conf}]\n",
+	  "this installs '/etc/app.conf/app.conf'; name the folder", FINDING_WARNING, 3 },
+	{ "no such script", "hooks: {AfterInstall: [{location: goood.sh}]}\n",
+	  "the script 'goood.sh' is not in the bundle: add it", FINDING_ERROR, 3 },
+	{ "a folder as script", "hooks: {AfterInstall: [{location: web}]}\n", "the script 'web' is no file",
+	  FINDING_ERROR, 3 },
+	{ "a dangling script", "hooks: {AfterInstall: [{location: dangling.sh}]}\n", "a link that leads to nothing",
+	  FINDING_ERROR, 3 },
+	{ "not executable", "hooks: {AfterInstall: [{location: lazy.sh}]}\n", "chmod +x it before bundling",
+	  FINDING_WARNING, 3 },
+	{ "no #!", "hooks: {AfterInstall: [{location: bare.sh}]}\n", "start it with '#!/bin/sh'", FINDING_WARNING, 3 },
+	{ "CR LF", "hooks: {AfterInstall: [{location: dos.sh}]}\n", "its interpreter will not be found: convert it",
+	  FINDING_WARNING, 3 },
+	{ "Lua", "hooks: {AfterInstall: [{location: check.lua}]}\n", "the Lua script 'check.lua' has no '#!' line",
+	  FINDING_WARNING, 3 },
+	{ "an empty script", "hooks: {AfterInstall: [{location: empty.sh}]}\n", "is empty and does nothing",
+	  FINDING_WARNING, 3 },
+	{ "a pattern that reaches into folders only in dreams",
+	  "files: [{source: web, destination: /srv}]\npermissions: [{object: /srv, pattern: '*.css', mode: 644}]\n",
+	  "the pattern '*.css' matches nothing", FINDING_WARNING, 4 },
+	{ "the same, from the right object",
+	  "files: [{source: web, destination: /srv}]\npermissions: [{object: /srv/css/, pattern: '*.css', mode: "
+	  "644}]\n",
+	  NULL, 0, 0 },
+	{ "an object nothing goes to",
+	  "files: [{source: web, destination: /srv}]\npermissions: [{object: /var, mode: 644}]\n",
+	  "this permission matches nothing", FINDING_WARNING, 4 },
+	{ "everything excepted",
+	  "files: [{source: app.conf, destination: /etc/app}]\n"
+	  "permissions: [{object: /etc/app, pattern: '*', except: ['*.conf'], mode: 644}]\n",
+	  "matches nothing", FINDING_WARNING, 4 },
+	{ "a folder on the way may be made",
+	  "files: [{source: app.conf, destination: /etc/app}]\n"
+	  "permissions: [{object: /etc, pattern: app, type: [directory], mode: 755}]\n",
+	  NULL, 0, 0 },
+	{ "the object itself is not meant",
+	  "files: [{source: app.conf, destination: /etc/app}]\n"
+	  "permissions: [{object: /etc/app, type: [directory], mode: 755}]\n",
+	  "matches nothing", FINDING_WARNING, 4 },
+	{ "a file as object",
+	  "files: [{source: app.conf, destination: /etc/app}]\npermissions: [{object: /etc/app/app.conf, mode: 600}]\n",
+	  NULL, 0, 0 },
+	{ "a pattern for a file",
+	  "files: [{source: app.conf, destination: /etc/app}]\n"
+	  "permissions: [{object: /etc/app/app.conf, pattern: '*', mode: 600}]\n",
+	  "includes an object (/etc/app/app.conf) with an invalid pattern (*), such as", FINDING_ERROR, 4 },
+	{ "an exception for a file",
+	  "files: [{source: app.conf, destination: /etc/app}]\n"
+	  "permissions: [{object: /etc/app/app.conf, except: [x], mode: 600}]\n",
+	  "the except parameter for a pattern in the permissions section (x) for the object named /etc/app/app.conf",
+	  FINDING_ERROR, 4 },
+	{ "a default ACL for files",
+	  "files: [{source: web, destination: /srv}]\npermissions: [{object: /srv, acls: ['d:bob:r']}]\n",
+	  "the -d parameter has been specified to apply an acl setting to a file", FINDING_ERROR, 4 },
+	{ "a default ACL for folders",
+	  "files: [{source: web, destination: /srv}]\n"
+	  "permissions: [{object: /srv, type: [directory], acls: ['d:bob:r']}]\n",
+	  NULL, 0, 0 },
+};
+
+static void a_bundle_is_held_against_its_appspec(void **state)
+{
+	(void)state;
+	AUTO(scratch_removep) char *path = scratch_new();
+	AUTO_FD int fd = bundle(path);
+	struct tree tree;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(tree_scan(fd, 1000, &tree, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO_FREE char *text = xasprintf(HEAD "%s", cases[i].text);
+		struct findings f = { 0 };
+		struct appspec *a = parse(text, &f);
+		size_t links = 0;
+
+		print_message("  %s\n", cases[i].why);
+		lint_bundle(a, &tree, fd, &f);
+		lint_sort(&f);
+		for (size_t k = 0; k < f.count; k++)
+			links += !!strstr(f.items[k].message, "the link 'web/loop' leads out of the bundle to '../..'");
+		assert_int_equal(links, 1);
+		if (f.count != links + !!cases[i].want)
+			fail_msg("%zu findings; %s", f.count, f.items[f.count - 1].message);
+		if (cases[i].want) { /* behind the link, which has no line */
+			if (!strstr(f.items[1].message, cases[i].want))
+				fail_msg("%s", f.items[1].message);
+			assert_int_equal(f.items[1].level, cases[i].level);
+			assert_int_equal(f.items[1].place.line, cases[i].line);
+		}
+		appspec_free(a);
+		findings_done(&f);
+	}
+	tree_done(&tree);
+}
+
+static const struct {
+	const char *event, *want;
+} events[] = {
+	{ "ApplicationStop", NULL },
+	{ "BeforeInstall", NULL },
+	{ "AfterInstall", NULL },
+	{ "ApplicationStart", NULL },
+	{ "ValidateService", NULL },
+	{ "BeforeBlockTraffic", NULL },
+	{ "AfterAllowTraffic", NULL },
+	{ "BeforInstall", "did you mean 'BeforeInstall'?" },
+	{ "afterinstall", "did you mean 'AfterInstall'?" },
+	{ "ValidateServcie", "did you mean 'ValidateService'?" },
+	{ "Install", "no scripts are run at 'Install': use BeforeInstall or AfterInstall" },
+	{ "DownloadBundle", "use BeforeInstall" },
+	{ "MyOwnEvent", "its scripts run only when it is asked for by name" },
+};
+
+static void events_that_never_come_are_warned_about(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+		AUTO_FREE char *text = xasprintf(HEAD "hooks:\n  %s: [{location: a}]\n", events[i].event);
+		struct findings f = { 0 };
+		struct appspec *a = parse(text, &f);
+
+		lint_events(a, &f);
+		assert_int_equal(f.count, events[i].want ? 1 : 0);
+		if (events[i].want && (!strstr(f.items[0].message, events[i].want) || f.items[0].place.line != 4))
+			fail_msg("%s", f.items[0].message);
+		appspec_free(a);
+		findings_done(&f);
+	}
+}
+
+static void guesses_are_slips_of_the_keyboard_only(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "os", "files", "hooks", "permissions" };
+
+	assert_string_equal(nearest_name("file", names, 4), "files");
+	assert_string_equal(nearest_name("hoosk", names, 4), "hooks");
+	assert_string_equal(nearest_name("PERMISSION", names, 4), "permissions");
+	assert_null(nearest_name("files", names, 1));
+	assert_null(nearest_name("so", names, 4));
+	assert_null(nearest_name("", names, 4));
+	assert_null(nearest_name("version", names, 4));
+	assert_null(nearest_name("a name that is far longer than any key of any appspec there is", names, 4));
+}
+
+static void links_that_multiply_come_to_an_end(void **state)
+{
+	(void)state;
+	AUTO(scratch_removep) char *path = scratch_new();
+	struct err err = ERR_INIT;
+	AUTO_FD int fd = fs_open_dir(path, &err);
+	struct tree tree;
+	struct findings f = { 0 };
+
+	for (int i = 0; i < 30; i++) { /* each folder holds two links to the next one: 2^30 paths */
+		AUTO_FREE char *dir = xasprintf("d%d", i), *next = xasprintf("../d%d", i + 1);
+		AUTO_FREE char *one = xasprintf("d%d/a", i), *two = xasprintf("d%d/b", i);
+
+		assert_int_equal(fs_mkdir(fd, dir, 0755), 0);
+		assert_int_equal(fs_symlink(next, fd, one), 0);
+		assert_int_equal(fs_symlink(next, fd, two), 0);
+	}
+	assert_int_equal(fs_mkdir(fd, "d30", 0755), 0);
+
+	struct appspec *a = parse(HEAD "files: [{source: d0, destination: /srv}]\n"
+				       "permissions: [{object: /srv, pattern: none, mode: 644}]\n",
+				  &f);
+
+	assert_int_equal(tree_scan(fd, 1000, &tree, &err), 0);
+	lint_bundle(a, &tree, fd, &f);
+	assert_int_equal(f.count, 0); /* not decided, so nothing is said */
+	tree_done(&tree);
+	appspec_free(a);
+	findings_done(&f);
+}
+
+static void findings_stand_in_the_order_of_the_file(void **state)
+{
+	(void)state;
+	struct findings f = { 0 };
+
+	findings_add(&f, FINDING_ERROR, (struct appspec_place){ 7, 3 }, "third");
+	findings_add(&f, FINDING_WARNING, (struct appspec_place){ 7, 1 }, "second");
+	findings_add(&f, FINDING_ERROR, (struct appspec_place){ 7, 3 }, "fourth");
+	findings_add(&f, FINDING_ERROR, (struct appspec_place){ 0, 0 }, "first");
+	lint_sort(&f);
+	assert_string_equal(f.items[0].message, "first");
+	assert_string_equal(f.items[1].message, "second");
+	assert_string_equal(f.items[2].message, "third");
+	assert_string_equal(f.items[3].message, "fourth");
+	findings_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_bundle_is_held_against_its_appspec),
+		cmocka_unit_test(events_that_never_come_are_warned_about),
+		cmocka_unit_test(guesses_are_slips_of_the_keyboard_only),
+		cmocka_unit_test(links_that_multiply_come_to_an_end),
+		cmocka_unit_test(findings_stand_in_the_order_of_the_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

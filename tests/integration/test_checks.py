@@ -52,6 +52,11 @@ def test_an_include_that_leads_the_wrong_way_is_refused(tmp_path, name, include,
     assert f"agent/{name}:2: #include \"{include}\" {complaint}" in out
 
 
+def test_two_files_of_one_name_are_refused(tmp_path):
+    code, out = run("check-floors", tmp_path, {"model/plan.c": ""})
+    assert (code, "agent/model/plan.c has the name of agent/installer/plan.c" in out) == (1, True)
+
+
 @pytest.mark.parametrize("call", [
     'creat("a", 0600)', 'rename("a", "b")', "renameat(a, b, c, d)", "renameat2(a, b, c, d, 0)", 'unlink("a")',
     "unlinkat(fd, name, 0)", 'remove("a")', 'mkdir("a", 0700)', "mkdirat(fd, name, 0700)", 'rmdir("a")',

@@ -4,6 +4,7 @@
  * what then still matches nothing can match nothing anywhere. Rules: spec/codedeploy-agent.md sections 5.6, 5.8, 7.7.
  */
 #include "appspec/lint_targets.h"
+#include "appspec/pattern.h"
 
 #include "util/auto.h"
 #include "util/str.h"
@@ -57,33 +58,9 @@ static char *canonical(const char *path)
 	return out;
 }
 
-/* '*' stands for any run of characters, all else for itself. Goes back to the last '*' only, so it is never slow. */
-static bool glob(const char *pattern, const char *name)
-{
-	const char *star = NULL, *resume = NULL;
-
-	while (*name) {
-		if (*pattern == '*') {
-			star = ++pattern;
-			resume = name;
-		} else if (*pattern == *name) {
-			pattern++;
-			name++;
-		} else if (star) {
-			pattern = star;
-			name = ++resume;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return !*pattern;
-}
-
 static bool child_matches(const char *pattern, const char *name)
 {
-	return !strchr(name, '/') && glob(pattern, name);
+	return !strchr(name, '/') && pattern_matches(pattern, name);
 }
 
 static bool is_excepted(const struct appspec_permission *p, const char *name)

@@ -1,5 +1,5 @@
 /* installer/plan_files.c - the files section becomes wishes: which folder, file and link is to be where. */
-#include "installer/pattern.h"
+#include "appspec/pattern.h"
 #include "installer/plan_internal.h"
 #include "installer/policy.h"
 #include "util/auto.h"

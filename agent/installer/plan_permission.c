@@ -1,5 +1,5 @@
 /* installer/plan_permission.c - the permissions section, laid over what the files section wants. */
-#include "installer/pattern.h"
+#include "appspec/pattern.h"
 #include "installer/plan_internal.h"
 #include "util/arena.h"
 #include "util/auto.h"

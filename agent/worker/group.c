@@ -157,12 +157,9 @@ int group_new_deployment(struct group *g, const struct deployment *d, int *fd, c
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with this clock */
 	(void)strftime(when, sizeof(when), "%FT%TZ", gmtime_r(&now.tv_sec, &tm));
 
-	json_t *request = deployment_to_json(d);
-
-	(void)json_object_set_new(request, "pid", json_integer(getpid())); /* memory only */
-	(void)json_object_set_new(request, "started_at", json_string(when));
-
-	AUTO_FREE char *text = json_dumps(request, JSON_INDENT(1));
+	json_t *request = json_pack("{s:i, s:i, s:s, s:o}", "schema", DEPLOYMENT_SCHEMA, "pid", (int)getpid(),
+				    "started_at", when, "request", deployment_to_json(d));
+	AUTO_FREE char *text = request ? json_dumps(request, JSON_INDENT(1)) : NULL;
 
 	json_decref(request);
 	if (!text)
@@ -243,7 +240,7 @@ static int write_interrupted(const struct recovery *r, int fd, const char *id, e
 	json_t *request = read_json(fd, REQUEST_NAME);
 	struct err bad = ERR_INIT;
 
-	if (!request || deployment_from_json(request, &d, &bad) < 0) {
+	if (deployment_from_json(json_object_get(request, "request"), &d, &bad) < 0) { /* NULL is refused as well */
 		d.id = xstrdup(id);
 		d.group = xstrdup(r->g->id);
 	}
@@ -334,6 +331,12 @@ int group_recover(struct group *g, void (*note)(void *context, const char *text)
 	struct recovery r = { g, note, context };
 	AUTO(close_dirp) DIR *dir = list(g->fd);
 
+	for (size_t i = 0; i < GROUP_POINTER_COUNT; i++) {
+		AUTO_FREE char *half_written = xasprintf("%s_%s.new", g->id, pointer_names[i]);
+
+		if (fs_unlink(g->instructions_fd, half_written) < 0 && errno != ENOENT)
+			return err_sys(err, "removing '%s'", half_written);
+	}
 	if (!dir)
 		return err_sys(err, "listing deployment group '%s'", g->id);
 	for (;;) {

@@ -33,7 +33,7 @@ void outcome_begin(struct deployment_result *r, const char *const *order)
 		r->events[i] = (struct event_result){ .event = xstrdup(order[i]), .exit_code = -1 };
 }
 
-static void append_text(char ***list, const char *fmt, va_list ap)
+static __attribute__((format(printf, 2, 0))) void append_text(char ***list, const char *fmt, va_list ap)
 {
 	AUTO_FREE char *text = NULL;
 	size_t n = 0;

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#define RECOVERY_SAMPLE 11 /* recovery is killed at each of its calls after every such call of the deployment */
+#define RECOVERY_SAMPLE 23 /* recovery is killed at each of its calls after every such call of the deployment */
 #define AGAIN_SAMPLE 7	   /* after every such call the group is deployed to again */
 
 static unsigned long points, recovery_points, failures;

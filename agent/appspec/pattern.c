@@ -1,5 +1,5 @@
-/* installer/pattern.c - names against patterns, destinations as canonical text. */
-#include "installer/pattern.h"
+/* appspec/pattern.c - names against patterns, destinations as canonical text. */
+#include "appspec/pattern.h"
 
 #include "util/str.h"
 

@@ -1,4 +1,4 @@
-/* installer/pattern.h - which names a permission entry speaks of, and paths as text. Pure.
+/* appspec/pattern.h - which names a permission entry speaks of, and paths as text. Pure.
  *
  * Source: spec/codedeploy-agent.md section 5.8. Only `*` is special, the match is of the whole name, case counts.
  */

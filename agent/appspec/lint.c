@@ -1,8 +1,8 @@
 /* appspec/lint.c - event names, and the order of findings. */
 #include "appspec/lint.h"
 
-#include "appspec/nearest.h"
 #include "util/auto.h"
+#include "util/nearest.h"
 #include "util/str.h"
 
 #include <stdlib.h>

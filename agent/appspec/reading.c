@@ -2,8 +2,8 @@
 #include "appspec/reading.h"
 
 #include "appspec/lint.h"
-#include "appspec/nearest.h"
 #include "util/auto.h"
+#include "util/nearest.h"
 #include "util/str.h"
 
 #include <stdarg.h>

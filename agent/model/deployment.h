@@ -3,6 +3,10 @@
  * Plain values that floors and processes hand to each other. `struct deployment` is the request, complete: a worker
  * reads no configuration. `struct deployment_result` is what `slipway show --json` prints (PRODUCT section 3). Both
  * travel as JSON objects with "schema":1; what reads them checks them like a stranger's. Strings are owned.
+ *
+ * A string of the request is bytes: what is no UTF-8 (a path may be so) travels as {"hex":"2f73.."} in place of the
+ * JSON string and arrives unchanged. The result is for people and scripts: there such bytes are shown as \xNN and
+ * escape sequences are gone, so it does not turn back into the same bytes.
  */
 #pragma once
 
@@ -102,6 +106,14 @@ struct event_result {
 	char *log_tail;	    /* at most 2048 bytes of output; NULL: none */
 };
 
+/* What bringing the previous revision back came to. */
+struct restore_result {
+	bool tried;	/* false: there was no need, or nothing to bring back */
+	bool files;	/* they are the old ones again */
+	bool started;	/* its ApplicationStart went well */
+	bool validated; /* and its ValidateService */
+};
+
 struct file_counts {
 	uint64_t planned, added, changed, unchanged, removed, retained, bytes;
 };
@@ -117,9 +129,10 @@ struct deployment_result {
 	char *error_event;  /* NULL: none */
 	char *error_message;
 	char *error_action; /* what to do about it; NULL: nothing to say */
-	char *now;	    /* what runs now, one line for people; NULL: nothing to say */
-	char **conflicts;   /* every file that stands in the way, NULL-terminated; NULL: none */
-	char **warnings;    /* NULL-terminated; NULL: none */
+	struct restore_result restore;
+	char *now;	  /* what runs now, one line for people; NULL: nothing to say */
+	char **conflicts; /* every file that stands in the way, NULL-terminated; NULL: none */
+	char **warnings;  /* NULL-terminated; NULL: none */
 	bool needs_recovery;
 };
 

@@ -1,5 +1,5 @@
-/* appspec/nearest.c - edit distance with swapped neighbours (optimal string alignment), on short words only. */
-#include "appspec/nearest.h"
+/* util/nearest.c - edit distance with swapped neighbours (optimal string alignment), on short words only. */
+#include "util/nearest.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* appspec/nearest.h - what somebody may have meant. */
+/* util/nearest.h - what somebody may have meant. */
 #pragma once
 
 #include <stddef.h>

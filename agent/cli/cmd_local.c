@@ -1,0 +1,273 @@
+/* cli/cmd_local.c - options, settings, worker, result: `slipway local` from top to bottom. */
+#include "cli/cmd_local.h"
+#include "cli/local_options.h"
+#include "cli/output.h"
+#include "cli/worker_client.h"
+#include "config/config.h"
+#include "format/plain.h"
+#include "util/auto.h"
+#include "util/str.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct local {
+	bool compatible, json;
+	struct output output;
+	struct deployment deployment;
+	char *folder; /* of the deployment, as the worker told it; NULL: it did not */
+	char host[HOST_NAME_MAX + 1];
+	int64_t started_at_ms; /* since 1970 */
+};
+
+static void local_done(struct local *l)
+{
+	output_done(&l->output);
+	deployment_done(&l->deployment);
+	free(l->folder);
+}
+
+void cmd_local_help(bool compatible)
+{
+	static const char options[] =
+		"  -l, --bundle-location PATH       folder, archive or file: URL (default: the working directory)\n"
+		"  -t, --type TYPE                  directory, tgz, tar or zip (default: %s)\n"
+		"  -b, --file-exists-behavior B     DISALLOW, OVERWRITE or RETAIN, for files that are not ours;\n"
+		"                                   the appspec's own word goes before it\n"
+		"  -g, --deployment-group GROUP     names the group's folder (default: "
+		"default-local-deployment-group)\n"
+		"  -d, --deployment-group-name N    for the hooks' environment (default: LocalFleet)\n"
+		"  -a, --application-name NAME      for the hooks' environment (default: the location)\n"
+		"  -e, --events A,B,..              these lifecycle events, in this order\n"
+		"  -c, --agent-configuration-file F a codedeployagent.yml: root_dir, max_revisions and\n"
+		"                                   enable_deployments_log are taken from it\n"
+		"  -A, --appspec-filename NAME      in the bundle (default: appspec.yml, then appspec.yaml)\n"
+		"      --json                       the result as one JSON document on stdout\n"
+		"  -h, --help                       this text\n"
+		"  -v, --version\n";
+
+	if (compatible)
+		(void)puts("Usage: codedeploy-local [options]\n\nDeploys a bundle on this machine.\n");
+	else
+		(void)puts(
+			"Usage: slipway [--config FILE] [--root DIR] local [SOURCE] [options]\n\n"
+			"Deploys SOURCE, a folder or an archive, on this machine, in this process, and waits to the\n"
+			"end. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 5 refused (busy), 6 "
+			"failed\n"
+			"and the old revision is back and validated, 130 or 143 interrupted.\n");
+	(void)printf(options, compatible ? "directory" : "what the location is");
+}
+
+/* A failure before there is a deployment; the exit status. The reference tells it on stdout. */
+static int refuse(struct local *l, const struct err *err)
+{
+	if (l->compatible) {
+		AUTO_FREE char *text = plain_text(err->msg, sizeof(err->msg));
+
+		(void)printf("ERROR: %s\n", text);
+		return 1;
+	}
+	output_error(&l->output, "%s", err->msg);
+	return err_exit_status(err->kind);
+}
+
+/* Take over the settings; what is wrong in the configuration is found here. */
+static int settle(const struct cli *cli, struct local *l, const char *agent_file, struct err *err)
+{
+	AUTO(config_done) struct config c = { 0 };
+	const struct config_place place = { .root = cli->root, .file = cli->config };
+
+	if (config_load(&place, &c, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c.warning_count; i++)
+		output_warning(&l->output, "%s", c.warnings[i]);
+	if (agent_file && config_take_codedeployagent(&c, agent_file, err) < 0)
+		return -1;
+	if (config_check_writable(&c, err) < 0)
+		return -1;
+	l->deployment.settings = c.settings;
+	c.settings = (struct settings){ 0 };
+	return 0;
+}
+
+static void on_started(void *context, const char *folder)
+{
+	struct local *l = context;
+
+	free(l->folder);
+	l->folder = xstrdup(folder);
+}
+
+static void on_event(void *context, const char *event, enum event_status status, const char *text)
+{
+	output_event(&((struct local *)context)->output, event, status, text);
+}
+
+static void on_note(void *context, const char *event, const char *text)
+{
+	output_note(&((struct local *)context)->output, event, text);
+}
+
+static void on_work(void *context, const char *event, const struct worker_work *w)
+{
+	output_work(&((struct local *)context)->output, event, w->files, w->files_total, w->bytes, w->bytes_total);
+}
+
+static void on_tick(void *context)
+{
+	output_tick(&((struct local *)context)->output);
+}
+
+static void on_interrupted(void *context, int signal, bool killed)
+{
+	struct output *o = &((struct local *)context)->output;
+	const char *name = signal == SIGINT ? "SIGINT" : "SIGTERM";
+
+	if (killed)
+		output_line(o, "%s again: the deployment is killed", name);
+	else
+		output_line(o, "%s: stopping the deployment; once more kills it", name);
+}
+
+static int64_t wall_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail for this clock */
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A worker that went without a result is a failed deployment too: say what is known, and who clears up. */
+static void crashed(struct local *l, struct worker_end *end)
+{
+	end->result = (struct deployment_result){
+		.status = DEPLOYMENT_FAILED,
+		.created_at_ms = l->started_at_ms,
+		.started_at_ms = l->started_at_ms,
+		.finished_at_ms = wall_ms(),
+		.kind = ERR_SYS,
+		.error_event = l->output.event[0] ? xstrdup(l->output.event) : NULL,
+		.error_message = xasprintf("the worker is gone without a result: %s", end->how),
+		.now = xasprintf("what it had begun is in its journal: the next deployment of group '%s' finishes or "
+				 "undoes it first",
+				 l->deployment.group),
+		.needs_recovery = true,
+	};
+}
+
+static int exit_status(const struct local *l, const struct worker_end *end)
+{
+	const struct deployment_result *r = &end->result;
+
+	if (r->status == DEPLOYMENT_SUCCEEDED)
+		return 0;
+	if (l->compatible)
+		return 1;
+	if (end->signal)
+		return 128 + end->signal;
+	if (r->kind == ERR_BUSY)
+		return 5;
+	return r->restore.tried && r->restore.files && r->restore.started && r->restore.validated ? 6 : 1;
+}
+
+/* The reference's last words; the script is that of the failed event. */
+static void say_compatible_end(const struct local *l, const struct deployment_result *r)
+{
+	const char *script = NULL;
+	AUTO_FREE char *folder = l->folder ? plain_path(l->folder) : NULL;
+
+	for (size_t i = 0; i < r->event_count; i++)
+		if (r->events[i].status == EVENT_FAILED && r->events[i].script)
+			script = r->events[i].script;
+	if (folder)
+		(void)printf("See the deployment log at %s/logs/scripts.log for more details\n", folder);
+	if (r->status == DEPLOYMENT_SUCCEEDED) {
+		(void)puts("AppSpec file valid. Local deployment successful");
+	} else if (script && folder) {
+		AUTO_FREE char *name = plain_path(script);
+
+		(void)printf("Your local deployment failed while trying to execute your script at "
+			     "%s/deployment-archive/%s\n",
+			     folder, name);
+	} else {
+		AUTO_FREE char *text = plain_text(r->error_message ? r->error_message : "the deployment failed", 65536);
+
+		(void)printf("ERROR: %s\n", text);
+	}
+}
+
+static void say_end(struct local *l, const struct deployment_result *r)
+{
+	if (l->json) {
+		json_t *json = deployment_result_to_json(&l->deployment, r);
+
+		(void)json_dumpf(json, stdout, JSON_INDENT(2));
+		(void)putchar('\n');
+		json_decref(json);
+	}
+	if (l->compatible && !l->json)
+		say_compatible_end(l, r);
+	if (!l->compatible || r->status != DEPLOYMENT_SUCCEEDED)
+		output_result(&l->output, &l->deployment, r, l->folder, l->host);
+}
+
+static int deploy(struct local *l, struct err *err)
+{
+	const struct worker_watch watch = {
+		.started = on_started,
+		.event = on_event,
+		.note = on_note,
+		.work = on_work,
+		.interrupted = on_interrupted,
+		.tick = l->output.live ? on_tick : NULL,
+		.context = l,
+	};
+	AUTO(worker_end_done) struct worker_end end = { 0 };
+	AUTO_FREE char *worker = NULL;
+
+	if (worker_find(&worker, err) < 0)
+		return refuse(l, err);
+	if (l->compatible && !l->json) {
+		AUTO_FREE char *root = plain_path(l->deployment.settings.deployment_root);
+
+		(void)printf("Starting to execute deployment from within folder %s/%s/%s\n", root, l->deployment.group,
+			     l->deployment.id);
+		(void)fflush(stdout);
+	}
+	l->started_at_ms = wall_ms();
+	if (worker_run(worker, &l->deployment, &watch, &end, err) < 0)
+		return refuse(l, err);
+	if (!end.has_result)
+		crashed(l, &end);
+	say_end(l, &end.result);
+	return exit_status(l, &end);
+}
+
+int cmd_local(const struct cli *cli, int argc, char **argv, bool compatible)
+{
+	AUTO(local_done) struct local l = { .compatible = compatible };
+	struct local_options options;
+	struct err err = ERR_INIT;
+
+	output_init(&l.output, stderr);
+	if (gethostname(l.host, sizeof(l.host) - 1) < 0)
+		(void)strcpy(l.host, "localhost");
+	if (local_options_read(argc, argv, compatible, &options, &err) < 0)
+		return refuse(&l, &err);
+	if (options.help) {
+		cmd_local_help(compatible);
+		return compatible; /* the reference's parser ends with 1 for both */
+	}
+	if (options.version) {
+		(void)puts(compatible ? "1.0" : "slipway " SLIPWAY_VERSION);
+		return compatible;
+	}
+	l.json = options.json;
+	if (local_options_check(&options, compatible, &l.deployment, &err) < 0 ||
+	    settle(cli, &l, options.agent_configuration_file, &err) < 0)
+		return refuse(&l, &err);
+	return deploy(&l, &err);
+}

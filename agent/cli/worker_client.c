@@ -1,0 +1,420 @@
+/* cli/worker_client.c - one conversation with one worker. */
+#include "cli/worker_client.h"
+#include "format/json.h"
+#include "util/auto.h"
+#include "util/str.h"
+#include "worker/protocol.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define EXIT_WAIT_MS 30000 /* how long a worker may take to go after its result */
+#define TICK_MS	     1000
+
+struct client {
+	int sock, signals, pidfd; /* sock: -1 once it is closed */
+	pid_t pid;
+	struct str in; /* bytes of a line that is not complete yet */
+	const struct deployment *deployment;
+	const struct worker_watch *watch;
+	struct worker_end *end;
+	int64_t leave_by_ms; /* 0: no deadline */
+	bool gone;
+};
+
+void worker_end_done(struct worker_end *end)
+{
+	deployment_result_done(&end->result);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A build folder holds both executables side by side. In a folder called bin a `worker` beside us is somebody else's
+ * program (Debian has one), so there only the installed place counts. */
+int worker_find(char **out, struct err *err)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	if (n > 0) {
+		exe[n] = '\0';
+
+		const char *folder = dirname(exe);
+		AUTO_FREE char *beside = xasprintf("%s/worker", folder);
+
+		if (!str_ends(folder, "/bin") && !str_ends(folder, "/sbin") && access(beside, X_OK) == 0) {
+			*out = TAKE_PTR(beside);
+			return 0;
+		}
+	}
+	if (access(SLIPWAY_LIBEXECDIR "/worker", X_OK) < 0)
+		return err_set(err, ERR_UNREACHABLE,
+			       "the worker is neither beside this program nor at '%s': install slipway again",
+			       SLIPWAY_LIBEXECDIR "/worker");
+	*out = xstrdup(SLIPWAY_LIBEXECDIR "/worker");
+	return 0;
+}
+
+/* The worker: descriptor 3 is SOCK, nothing on its standard input, its standard output is our standard error (ours
+ * may be a JSON document), no signal blocked or ignored, a session of its own. */
+static int spawn(const char *path, int sock, pid_t *pid, struct err *err)
+{
+	char *const argv[] = { "slipway-worker", NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+
+	(void)sigemptyset(&none);
+	(void)sigfillset(&all);
+	if (posix_spawn_file_actions_init(&actions) || posix_spawnattr_init(&attributes))
+		abort(); /* only out of memory */
+
+	int r = posix_spawn_file_actions_adddup2(&actions, sock, WORKER_FD);
+
+	r = r ? r : posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	r = r ? r : posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	r = r ? r : posix_spawnattr_setsigmask(&attributes, &none);
+	r = r ? r : posix_spawnattr_setsigdefault(&attributes, &all);
+	r = r ? r
+	      : posix_spawnattr_setflags(&attributes,
+					 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+	r = r ? r : posix_spawn(pid, path, &actions, &attributes, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	errno = r;
+	return r ? err_sys(err, "starting the worker '%s'", path) : 0;
+}
+
+/* A worker that is gone is noticed by the loop, so a failing send is no error here. */
+static void say(struct client *c, const char *text, size_t len)
+{
+	while (len && c->sock >= 0) {
+		ssize_t n = send(c->sock, text, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			return;
+		if (n > 0) {
+			text += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+static void send_request(struct client *c)
+{
+	json_t *json = deployment_to_json(c->deployment);
+	AUTO_FREE char *line = json_dumps(json, JSON_COMPACT);
+
+	json_decref(json);
+	say(c, line, strlen(line));
+	say(c, "\n", 1);
+}
+
+/* Closing is the word for "stop"; whoever does not go on hearing it is killed. */
+static void hang_up(struct client *c)
+{
+	if (c->sock >= 0)
+		(void)close(c->sock);
+	c->sock = -1;
+	if (!c->leave_by_ms)
+		c->leave_by_ms = now_ms() + EXIT_WAIT_MS;
+}
+
+static int take_event(struct client *c, struct jobject *o, struct err *err)
+{
+	AUTO_FREE char *event = NULL;
+	AUTO_FREE char *status = NULL;
+	AUTO_FREE char *text = NULL;
+
+	if (jobject_need_string(o, "event", 4096, &event, err) < 0 ||
+	    jobject_need_string(o, "status", 64, &status, err) < 0 ||
+	    jobject_string(o, "text", WORKER_MAX_LINE, &text, err) < 0)
+		return -1;
+	for (int i = 0; i < EVENT_STATUS_COUNT; i++)
+		if (!strcmp(status, event_status_name((enum event_status)i))) {
+			if (c->watch->event)
+				c->watch->event(c->watch->context, event, (enum event_status)i, text ? text : "");
+			return 0;
+		}
+	return err_set(err, ERR_STATE, "progress: '%.64s' is not a status", status);
+}
+
+static int take_note(struct client *c, struct jobject *o, struct err *err)
+{
+	AUTO_FREE char *event = NULL;
+	AUTO_FREE char *text = NULL;
+
+	if (jobject_string(o, "event", 4096, &event, err) < 0 ||
+	    jobject_need_string(o, "text", WORKER_MAX_LINE, &text, err) < 0)
+		return -1;
+	if (c->watch->note)
+		c->watch->note(c->watch->context, event ? event : "", text);
+	return 0;
+}
+
+static int take_work(struct client *c, struct jobject *o, struct err *err)
+{
+	AUTO_FREE char *event = NULL;
+	struct worker_work w;
+
+	if (jobject_need_string(o, "event", 4096, &event, err) < 0 ||
+	    jobject_number(o, "files", 0, INT64_MAX, &w.files, err) < 0 ||
+	    jobject_number(o, "files_total", 0, INT64_MAX, &w.files_total, err) < 0 ||
+	    jobject_number(o, "bytes", 0, INT64_MAX, &w.bytes, err) < 0 ||
+	    jobject_number(o, "bytes_total", 0, INT64_MAX, &w.bytes_total, err) < 0)
+		return -1;
+	if (c->watch->work)
+		c->watch->work(c->watch->context, event, &w);
+	return 0;
+}
+
+static int take_started(struct client *c, struct jobject *o, struct err *err)
+{
+	AUTO_FREE char *folder = NULL;
+
+	if (jobject_need_string(o, "folder", PATH_MAX, &folder, err) < 0)
+		return -1;
+	if (c->watch->started)
+		c->watch->started(c->watch->context, folder);
+	return 0;
+}
+
+static int take_result(struct client *c, struct jobject *o, struct err *err)
+{
+	const json_t *document = jobject_get(o, "deployment");
+	const char *id = json_string_value(json_object_get(document, "deployment_id"));
+
+	if (!id || strcmp(id, c->deployment->id))
+		return err_set(err, ERR_STATE, "result: not of deployment %s", c->deployment->id);
+	if (deployment_result_from_json(document, &c->end->result, err) < 0)
+		return -1;
+	c->end->has_result = true;
+	c->leave_by_ms = now_ms() + EXIT_WAIT_MS;
+	return 0;
+}
+
+static const struct {
+	const char *progress;
+	int (*take)(struct client *c, struct jobject *o, struct err *err);
+} messages[] = {
+	{ "event", take_event },     { "note", take_note },	{ "work", take_work },
+	{ "started", take_started }, { "result", take_result },
+};
+
+static int take_line(struct client *c, const char *line, size_t len, struct err *err)
+{
+	json_error_t at;
+	json_t *json = json_loadb(line, len, JSON_REJECT_DUPLICATES, &at);
+	const char *progress = json_string_value(json_object_get(json, "progress"));
+	struct jobject o;
+	int r = -1;
+
+	if (!json)
+		return err_set(err, ERR_STATE, "not JSON: %s", at.text);
+	if (jobject_open(json, "progress", &o, err) == 0) {
+		(void)err_set(err, ERR_STATE, "'%.64s' is not a kind of progress", progress ? progress : "");
+		for (size_t i = 0; i < ARRAY_LEN(messages); i++)
+			if (progress && !strcmp(progress, messages[i].progress))
+				r = messages[i].take(c, &o, err);
+	}
+	json_decref(json);
+	return r;
+}
+
+/* All complete lines of the buffer; what is left waits for its end. After the result nothing counts. */
+static void take_lines(struct client *c)
+{
+	struct err err = ERR_INIT;
+	size_t from = 0;
+
+	for (char *end; !c->end->has_result && c->sock >= 0 && from < c->in.len;
+	     from = (size_t)(end - c->in.data) + 1) {
+		end = memchr(c->in.data + from, '\n', c->in.len - from);
+		if (!end)
+			break;
+		if (take_line(c, c->in.data + from, (size_t)(end - c->in.data) - from, &err) < 0) {
+			(void)snprintf(c->end->how, sizeof(c->end->how),
+				       "it said what this version does not understand: %.400s", err.msg);
+			hang_up(c);
+		}
+	}
+	if (from && from <= c->in.len) {
+		memmove(c->in.data, c->in.data + from, c->in.len - from + 1);
+		c->in.len -= from;
+	}
+}
+
+/* One read. false: nothing more for now. */
+static bool listen_once(struct client *c)
+{
+	char bytes[65536];
+	ssize_t n = c->sock < 0 ? 0 : recv(c->sock, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		hang_up(c);
+		return false;
+	}
+	if (str_append(&c->in, bytes, (size_t)n) < 0) {
+		(void)snprintf(c->end->how, sizeof(c->end->how), "it sent a line of more than %d bytes",
+			       WORKER_MAX_LINE);
+		hang_up(c);
+		return false;
+	}
+	if (memchr(bytes, '\n', (size_t)n))
+		take_lines(c);
+	return c->sock >= 0;
+}
+
+static void take_signal(struct client *c)
+{
+	static const char stop[] = "{\"stop\":true}\n";
+	struct signalfd_siginfo info;
+
+	if (read(c->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+
+	bool again = c->end->signal != 0;
+
+	if (again) {
+		(void)kill(c->pid, SIGKILL); /* not reaped yet, so the number is still the worker's */
+	} else {
+		c->end->signal = (int)info.ssi_signo;
+		say(c, stop, strlen(stop));
+	}
+	if (c->watch->interrupted)
+		c->watch->interrupted(c->watch->context, (int)info.ssi_signo, again);
+}
+
+static int poll_timeout_ms(const struct client *c)
+{
+	int64_t left = c->leave_by_ms ? c->leave_by_ms - now_ms() : INT_MAX;
+	int64_t tick = c->watch->tick ? TICK_MS : INT_MAX;
+
+	left = left < 0 ? 0 : left;
+	left = left < tick ? left : tick;
+	return left == INT_MAX ? -1 : (int)left;
+}
+
+static void converse(struct client *c)
+{
+	while (!c->gone) {
+		struct pollfd fds[] = {
+			{ .fd = c->sock, .events = POLLIN },
+			{ .fd = c->signals, .events = POLLIN },
+			{ .fd = c->pidfd, .events = POLLIN },
+		};
+		int n = poll(fds, ARRAY_LEN(fds), poll_timeout_ms(c));
+
+		if (n < 0 && errno != EINTR)
+			break;
+		if (c->watch->tick && !c->end->has_result)
+			c->watch->tick(c->watch->context);
+		if (fds[1].revents)
+			take_signal(c);
+		if (fds[0].revents)
+			(void)listen_once(c);
+		if (fds[2].revents) { /* dead: hear its last words, even when a hook still holds the other end */
+			while (listen_once(c))
+				;
+			c->gone = true;
+		}
+		if (c->leave_by_ms && now_ms() >= c->leave_by_ms)
+			(void)kill(c->pid, SIGKILL);
+	}
+}
+
+static void reap(struct client *c)
+{
+	struct worker_end *end = c->end;
+	int status = 0;
+
+	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (end->has_result || end->how[0])
+		return;
+	if (WIFSIGNALED(status))
+		(void)snprintf(end->how, sizeof(end->how), "it was killed by signal %d (%s)", WTERMSIG(status),
+			       sigdescr_np(WTERMSIG(status)));
+	else
+		(void)snprintf(end->how, sizeof(end->how), "it ended with status %d", WEXITSTATUS(status));
+}
+
+static void client_done(struct client *c)
+{
+	auto_closep(&c->sock);
+	auto_closep(&c->signals);
+	auto_closep(&c->pidfd);
+	str_done(&c->in);
+}
+
+static int client_start(struct client *c, const char *path, struct err *err)
+{
+	AUTO_FD int theirs = -1;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, "making a socket for the worker");
+	c->sock = pair[0];
+	theirs = pair[1];
+	if (spawn(path, theirs, &c->pid, err) < 0)
+		return -1;
+	c->pidfd = pidfd_open(c->pid, 0);
+	if (c->pidfd >= 0)
+		return 0;
+	(void)err_sys(err, "watching the worker");
+	(void)kill(c->pid, SIGKILL);
+	reap(c);
+	return -1;
+}
+
+int worker_run(const char *path, const struct deployment *d, const struct worker_watch *watch, struct worker_end *out,
+	       struct err *err)
+{
+	AUTO(client_done)
+	struct client c = {
+		.sock = -1,
+		.signals = -1,
+		.pidfd = -1,
+		.in = STR_INIT(WORKER_MAX_LINE),
+		.deployment = d,
+		.watch = watch,
+		.end = out,
+	};
+	sigset_t wanted, before;
+
+	*out = (struct worker_end){ 0 };
+	(void)sigemptyset(&wanted);
+	(void)sigaddset(&wanted, SIGINT);
+	(void)sigaddset(&wanted, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &wanted, &before); /* can only fail for a wrong first argument */
+	c.signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	int r = c.signals < 0 ? err_sys(err, "watching signals") : client_start(&c, path, err);
+
+	if (r == 0) {
+		send_request(&c);
+		converse(&c);
+		reap(&c);
+	}
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}

@@ -1,0 +1,40 @@
+/* cli/worker_client.h - start a worker for one deployment, show what it says, and see it to its end.
+ *
+ * The worker runs in a session of its own: a Ctrl-C at the terminal comes to this process alone, which asks the
+ * worker to stop ({"stop":true}) and waits; a second signal kills it. What the worker says is checked like a
+ * stranger's; anything that is not understood ends the conversation, which the worker takes as a stop.
+ * Source: agent/worker/protocol.h.
+ */
+#pragma once
+
+#include "model/deployment.h"
+
+struct worker_work {
+	uint64_t files, files_total, bytes, bytes_total;
+};
+
+/* Whom to tell; each may be NULL. Strings are borrowed and come from the worker as they are. */
+struct worker_watch {
+	void (*started)(void *context, const char *folder);
+	void (*event)(void *context, const char *event, enum event_status status, const char *text);
+	void (*note)(void *context, const char *event, const char *text);
+	void (*work)(void *context, const char *event, const struct worker_work *work);
+	void (*interrupted)(void *context, int signal, bool killed); /* KILLED: the second signal */
+	void (*tick)(void *context);				     /* about once a second */
+	void *context;
+};
+
+struct worker_end {
+	bool has_result;
+	struct deployment_result result; /* owned */
+	int signal;			 /* the first SIGINT or SIGTERM that came meanwhile; 0: none */
+	char how[512];			 /* without a result: how the worker went, one line for people */
+};
+void worker_end_done(struct worker_end *end);
+
+/* Where the worker's executable is: beside our own (a build folder), else where it is installed. The caller frees it.
+ * ERR_UNREACHABLE: in neither place. */
+int worker_find(char **out, struct err *err);
+/* Run the worker at PATH on D to its end. Blocks SIGINT and SIGTERM meanwhile. -1: it could not be started. */
+int worker_run(const char *path, const struct deployment *d, const struct worker_watch *watch, struct worker_end *out,
+	       struct err *err);

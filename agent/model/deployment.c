@@ -1,0 +1,136 @@
+/* model/deployment.c - requests and results: names, lifetimes, identity. Their JSON is in deployment_json.c. */
+#include "model/deployment.h"
+#include "format/json.h"
+#include "util/auto.h"
+#include "util/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static const char *const outputs_names[OUTPUTS_COUNT] = {
+	[OUTPUTS_WAIT] = "wait",
+	[OUTPUTS_WARN] = "warn",
+	[OUTPUTS_FAIL] = "fail",
+};
+
+static const char *const deployment_status_names[DEPLOYMENT_STATUS_COUNT] = {
+	[DEPLOYMENT_QUEUED] = "Queued", [DEPLOYMENT_IN_PROGRESS] = "InProgress", [DEPLOYMENT_SUCCEEDED] = "Succeeded",
+	[DEPLOYMENT_FAILED] = "Failed", [DEPLOYMENT_STOPPED] = "Stopped",
+};
+
+static const char *const event_status_names[EVENT_STATUS_COUNT] = {
+	[EVENT_PENDING] = "Pending", [EVENT_IN_PROGRESS] = "InProgress", [EVENT_SUCCEEDED] = "Succeeded",
+	[EVENT_FAILED] = "Failed",   [EVENT_SKIPPED] = "Skipped",	 [EVENT_UNKNOWN] = "Unknown",
+};
+
+const char *outputs_left_open_name(enum outputs_left_open policy)
+{
+	return outputs_names[policy];
+}
+
+int outputs_left_open_from_name(const char *name, enum outputs_left_open *out)
+{
+	for (int i = 0; i < OUTPUTS_COUNT; i++)
+		if (!strcmp(outputs_names[i], name)) {
+			*out = (enum outputs_left_open)i;
+			return 0;
+		}
+	return -1;
+}
+
+const char *deployment_status_name(enum deployment_status status)
+{
+	return deployment_status_names[status];
+}
+
+const char *event_status_name(enum event_status status)
+{
+	return event_status_names[status];
+}
+
+void settings_defaults(struct settings *s, const char *deployment_root)
+{
+	*s = (struct settings){
+		.deployment_root = xstrdup(deployment_root),
+		.install_prefix = xstrdup(""),
+		.max_revisions = 5,
+		.max_entries = 1000000,
+		.max_unpacked_bytes = UINT64_C(20) << 30,
+		.max_ratio = 1000,
+		.outputs_left_open = OUTPUTS_WAIT,
+		.deployments_log = true,
+		.worker_threads = true,
+	};
+}
+
+void settings_done(struct settings *s)
+{
+	free(s->deployment_root);
+	free(s->install_prefix);
+	free(s->file_exists_behavior);
+	*s = (struct settings){ 0 };
+}
+
+void deployment_done(struct deployment *d)
+{
+	char *const owned[] = { d->id,
+				d->application,
+				d->group,
+				d->group_name,
+				d->creator,
+				d->type,
+				d->requested_by_login,
+				d->requested_by_text,
+				d->appspec_filename,
+				d->file_exists_behavior,
+				d->revision.location,
+				d->revision.bundle_type };
+
+	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
+		free(owned[i]);
+	jstrings_free(d->events);
+	settings_done(&d->settings);
+	*d = (struct deployment){ 0 };
+}
+
+void deployment_result_done(struct deployment_result *r)
+{
+	for (size_t i = 0; i < r->event_count; i++) {
+		free(r->events[i].event);
+		free(r->events[i].script);
+		free(r->events[i].message);
+		free(r->events[i].log_tail);
+	}
+	free(r->events);
+	free(r->revision_digest);
+	free(r->error_event);
+	free(r->error_message);
+	free(r->error_action);
+	free(r->now);
+	jstrings_free(r->conflicts);
+	jstrings_free(r->warnings);
+	*r = (struct deployment_result){ 0 };
+}
+
+/* One of 36 characters, each as likely as the other: bytes from 252 on are thrown away. */
+static char random_character(void)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	unsigned char byte;
+
+	do {
+		if (getrandom(&byte, 1, 0) != 1)
+			abort(); /* getrandom(2): a request this small can only fail on a kernel without it */
+	} while (byte >= 252);
+	return alphabet[byte % 36];
+}
+
+char *deployment_id_new(const char *suffix)
+{
+	char name[10] = "";
+
+	for (int i = 0; i < 9; i++)
+		name[i] = random_character();
+	return xasprintf("d-%s%s", name, suffix);
+}

@@ -1,0 +1,361 @@
+#include "config/config.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "util/auto.h"
+#include "util/fs.h"
+#include "util/str.h"
+
+static char root[] = "/tmp/test_config.XXXXXX";
+
+static int set_up(void **state)
+{
+	struct err err = ERR_INIT;
+	AUTO_FREE char *folder = NULL;
+
+	(void)state;
+	(void)strcpy(root + strlen(root) - 6, "XXXXXX");
+	if (!mkdtemp(root))
+		return -1;
+	folder = xasprintf("%s/etc/slipway/conf.d", root);
+	return fs_make_path(folder, 0755, &err);
+}
+
+static int tear_down(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	return fs_remove_tree(AT_FDCWD, root, &err);
+}
+
+static void put(const char *name, const char *text)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", root, name);
+	AUTO_FREE char *folder = xstrdup(path);
+	struct err err = ERR_INIT;
+
+	*strrchr(folder, '/') = '\0';
+
+	AUTO_FD int dir = fs_open_dir(folder, &err);
+
+	if (dir < 0 || fs_write_file(dir, strrchr(path, '/') + 1, text, strlen(text), 0644, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static int load(struct config *c, struct err *err)
+{
+	return config_load(&(struct config_place){ .root = root }, c, err);
+}
+
+static void must_load(struct config *c)
+{
+	struct err err = ERR_INIT;
+
+	if (load(c, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void no_file_at_all_is_fine(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+	AUTO_FREE char *want = xasprintf("%s/var/lib/slipway/deployment-root", root);
+
+	(void)state;
+	must_load(&c);
+	assert_string_equal(want, c.settings.deployment_root);
+	assert_string_equal("", c.settings.install_prefix);
+	assert_int_equal(5, c.settings.max_revisions);
+	assert_int_equal(1000000, c.settings.max_entries);
+	assert_null(c.settings.file_exists_behavior);
+	assert_null(c.warnings);
+}
+
+static void without_a_root_the_places_are_those_of_the_system(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+	AUTO_FREE char *file = xasprintf("%s/own.yml", root);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	put("own.yml", "max_revisions: 9\n");
+	assert_int_equal(0, config_load(&(struct config_place){ .file = file }, &c, &err));
+	assert_string_equal("/var/lib/slipway/deployment-root", c.settings.deployment_root);
+	assert_int_equal(9, c.settings.max_revisions);
+}
+
+static void later_files_win_key_by_key(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+
+	(void)state;
+	put("etc/slipway/slipway.yml",
+	    "max_revisions: 2\nlimits:\n  entries: 10\n  ratio: 7\noutputs_left_open: warn\n");
+	put("etc/slipway/conf.d/20-b.yml", "limits: {entries: 30}\n");
+	put("etc/slipway/conf.d/10-a.yml",
+	    "max_revisions: 3\nlimits: {entries: 20, unpacked_size: 4GB}\nstate_dir: /x/\n");
+	put("etc/slipway/conf.d/30-c.yml", "max_revisions:\nlimits:\n# nothing is said here\n");
+	put("etc/slipway/conf.d/40-d.yaml", "max_revisions: 99\n");
+	put("etc/slipway/conf.d/.hidden.yml", "max_revisions: 99\n");
+	put("etc/slipway/conf.d/empty.yml", "");
+	must_load(&c);
+	assert_int_equal(3, c.settings.max_revisions);
+	assert_int_equal(30, c.settings.max_entries);
+	assert_int_equal(7, c.settings.max_ratio);
+	assert_true(c.settings.max_unpacked_bytes == UINT64_C(4000000000));
+	assert_int_equal(OUTPUTS_WARN, c.settings.outputs_left_open);
+	assert_string_equal("/x/deployment-root", c.settings.deployment_root);
+}
+
+static void another_configuration_is_read_alone(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+	AUTO_FREE char *file = xasprintf("%s/own.yml", root);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	put("own.yml", "outputs_left_open: fail\n");
+	put("etc/slipway/slipway.yml", "max_revisions: 2\n");
+	assert_int_equal(0, config_load(&(struct config_place){ .root = root, .file = file }, &c, &err));
+	assert_int_equal(5, c.settings.max_revisions);
+	assert_int_equal(OUTPUTS_FAIL, c.settings.outputs_left_open);
+}
+
+static void every_key_is_taken(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+
+	(void)state;
+	put("etc/slipway/slipway.yml",
+	    "state_dir: /var/lib/other\ninstall_prefix: /srv/try/\nmax_revisions: 1\nfile_exists_behavior: overwrite\n"
+	    "outputs_left_open: fail\nrefuse_outside_links: yes\nenable_deployments_log: false\n"
+	    "limits: {entries: 5, unpacked_size: 20 GiB, ratio: 0}\n");
+	must_load(&c);
+	assert_string_equal("/var/lib/other", c.state_dir);
+	assert_string_equal("/srv/try", c.settings.install_prefix);
+	assert_int_equal(1, c.settings.max_revisions);
+	assert_string_equal("OVERWRITE", c.settings.file_exists_behavior);
+	assert_int_equal(OUTPUTS_FAIL, c.settings.outputs_left_open);
+	assert_true(c.settings.refuse_outside_links);
+	assert_false(c.settings.deployments_log);
+	assert_int_equal(5, c.settings.max_entries);
+	assert_int_equal(0, c.settings.max_ratio);
+	assert_true(c.settings.max_unpacked_bytes == UINT64_C(20) << 30);
+	assert_null(c.warnings);
+}
+
+static const struct {
+	const char *why, *text;
+	uint64_t bytes; /* 0: refused */
+} sizes[] = {
+	{ "bytes", "12345", 12345 },
+	{ "kibibytes", "3KiB", 3072 },
+	{ "kilobytes", "3kB", 3000 },
+	{ "capitals do not count", "3gib", UINT64_C(3) << 30 },
+	{ "terabytes", "'2 TB'", UINT64_C(2000000000000) },
+	{ "nothing", "0", 0 },
+	{ "below nothing", "-1", 0 },
+	{ "a fraction", "1.5GiB", 0 },
+	{ "another unit", "3 parsecs", 0 },
+	{ "more than there is", "9223372036854775808", 0 },
+	{ "more than there is, by its unit", "9000000000TiB", 0 },
+};
+
+static void sizes_have_units(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		AUTO(config_done) struct config c = { 0 };
+		AUTO_FREE char *text = xasprintf("limits:\n  unpacked_size: %s\n", sizes[i].text);
+		struct err err = ERR_INIT;
+
+		print_message("  %s\n", sizes[i].why);
+		put("etc/slipway/slipway.yml", text);
+		assert_int_equal(sizes[i].bytes ? 0 : -1, load(&c, &err));
+		if (sizes[i].bytes)
+			assert_true(c.settings.max_unpacked_bytes == sizes[i].bytes);
+	}
+}
+
+static const struct {
+	const char *why, *text, *message; /* after "ROOT/etc/slipway/slipway.yml:" */
+} errors[] = {
+	{ "no number", "max_revisions: many\n",
+	  "1:16: 'max_revisions' is 'many', not a whole number of at least 1: write e.g. 'max_revisions: 5'" },
+	{ "nothing to keep", "# x\nmax_revisions: 0\n",
+	  "2:16: 'max_revisions' is '0', not a whole number of at least 1: write e.g. 'max_revisions: 5'" },
+	{ "a list", "max_revisions: [5]\n",
+	  "1:16: 'max_revisions' is a list, not a whole number of at least 1: write e.g. 'max_revisions: 5'" },
+	{ "a relative state folder", "state_dir: var\n",
+	  "1:12: 'state_dir' is 'var', not a path from '/': write e.g. 'state_dir: /var/lib/slipway'" },
+	{ "a relative prefix", "install_prefix: x\n",
+	  "1:17: 'install_prefix' is 'x', not a path from '/' or empty: write e.g. 'install_prefix: /srv/try'" },
+	{ "an unknown behaviour", "file_exists_behavior: MERGE\n",
+	  "1:23: 'file_exists_behavior' is 'MERGE', not one of DISALLOW, OVERWRITE and RETAIN: write e.g. "
+	  "'file_exists_behavior: DISALLOW'" },
+	{ "an unknown policy", "outputs_left_open: ask\n",
+	  "1:20: 'outputs_left_open' is 'ask', not one of wait, warn and fail: write e.g. 'outputs_left_open: warn'" },
+	{ "a number for a switch", "refuse_outside_links: 1\n",
+	  "1:23: 'refuse_outside_links' is '1', not true or false: write 'refuse_outside_links: true'" },
+	{ "a word for a switch", "enable_deployments_log: \"true\"\n",
+	  "1:25: 'enable_deployments_log' is 'true', not true or false: write 'enable_deployments_log: true'" },
+	{ "no entry allowed", "limits:\n  entries: 0\n",
+	  "2:12: 'limits.entries' is '0', not a whole number from 1 to 4294967294: write e.g. 'entries: 1000000'" },
+	{ "a size in words", "limits: {unpacked_size: big}\n",
+	  "1:25: 'limits.unpacked_size' is 'big', not a size above 0: write bytes, or e.g. '20GiB' or '4GB'" },
+	{ "a ratio below any", "limits: {ratio: -1}\n",
+	  "1:17: 'limits.ratio' is '-1', not a whole number, 0 for any ratio: write e.g. 'ratio: 1000'" },
+	{ "limits that are no map", "limits: 5\n",
+	  "1:9: 'limits' is a number, not a map: write 'key: value', one a line" },
+	{ "a list for everything", "- a\n",
+	  "1:1: the configuration is a list, not a map: write 'key: value', one a line" },
+	{ "escape sequences", "outputs_left_open: \"\\e[2Jx\"\n",
+	  "1:20: 'outputs_left_open' is 'x', not one of wait, warn and fail: write e.g. 'outputs_left_open: warn'" },
+};
+
+static void a_wrong_value_is_an_error_with_place_and_cure(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+		AUTO(config_done) struct config c = { 0 };
+		AUTO_FREE char *want = xasprintf("%s/etc/slipway/slipway.yml:%s", root, errors[i].message);
+		struct err err = ERR_INIT;
+
+		print_message("  %s\n", errors[i].why);
+		put("etc/slipway/slipway.yml", errors[i].text);
+		assert_int_equal(-1, load(&c, &err));
+		assert_int_equal(ERR_CONFIG, err.kind);
+		assert_string_equal(want, err.msg);
+	}
+}
+
+static void what_is_no_yaml_is_an_error_with_its_place(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+	AUTO_FREE char *place = xasprintf("%s/etc/slipway/conf.d/x.yml:2:", root);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	put("etc/slipway/conf.d/x.yml", "a: 1\nb: [1\n");
+	assert_int_equal(-1, load(&c, &err));
+	assert_int_equal(ERR_CONFIG, err.kind);
+	print_message("  %s\n", err.msg);
+	place[strlen(place) - 2] = '\0'; /* libyaml names this line or the next one */
+	assert_true(str_starts(err.msg, place));
+}
+
+static void unknown_keys_are_warned_about_with_the_nearest_one(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+	AUTO_FREE char *first = xasprintf("%s/etc/slipway/slipway.yml:1:1: unknown key 'max_revision': did you mean "
+					  "'max_revisions'?",
+					  root);
+	AUTO_FREE char *second = xasprintf("%s/etc/slipway/slipway.yml:3:3: unknown key 'limits.entires': did you mean "
+					   "'entries'?",
+					   root);
+	AUTO_FREE char *third = xasprintf("%s/etc/slipway/slipway.yml:4:1: unknown key 'colour' is ignored", root);
+
+	(void)state;
+	put("etc/slipway/slipway.yml", "max_revision: 3\nlimits:\n  entires: 3\ncolour: blue\n");
+	must_load(&c);
+	assert_int_equal(3, c.warning_count);
+	assert_string_equal(first, c.warnings[0]);
+	assert_string_equal(second, c.warnings[1]);
+	assert_string_equal(third, c.warnings[2]);
+	assert_int_equal(5, c.settings.max_revisions);
+}
+
+static void a_named_configuration_must_be_there(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(-1, config_load(&(struct config_place){ .file = "/nowhere/x.yml" }, &c, &err));
+	assert_int_equal(ERR_CONFIG, err.kind);
+	assert_string_equal("the configuration '/nowhere/x.yml' is not there: give another --config, or none", err.msg);
+}
+
+static void the_references_file_is_read_leniently(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+	AUTO_FREE char *file = xasprintf("%s/agent.yml", root);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	must_load(&c);
+	put("agent.yml", "---\n:log_dir: /x\n:root_dir: /opt/first\nmax_revisions: 3\n:max_revisions: 8\n"
+			 "root_dir: /opt/root/\n:enable_deployments_log: false\n:whatever: [1, 2]\n");
+	if (config_take_codedeployagent(&c, file, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal("/opt/root", c.settings.deployment_root);
+	assert_int_equal(8, c.settings.max_revisions);
+	assert_false(c.settings.deployments_log);
+}
+
+static const struct {
+	const char *why, *text, *message; /* text NULL: no file */
+} agent_errors[] = {
+	{ "not there", NULL, "configuration file %s does not exist or is not readable" },
+	{ "empty", "",
+	  "An error occurred loading the CodeDeploy agent config file at %s. Error message: it is empty, not a map" },
+	{ "keep nothing", ":max_revisions: 0\n",
+	  "An error occurred loading the CodeDeploy agent config file at %s. Error message: Invalid configuration "
+	  ":max_revision=0" },
+	{ "relative", ":root_dir: x\n",
+	  "An error occurred loading the CodeDeploy agent config file at %s. Error message: root_dir is not a path "
+	  "from "
+	  "'/'" },
+};
+
+static void errors_in_the_references_file_use_its_words(void **state)
+{
+	AUTO_FREE char *file = xasprintf("%s/agent.yml", root);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(agent_errors); i++) {
+		AUTO(config_done) struct config c = { 0 };
+		const char *hole = strstr(agent_errors[i].message, "%s");
+		AUTO_FREE char *want = xasprintf("%.*s%s%s", (int)(hole - agent_errors[i].message),
+						 agent_errors[i].message, file, hole + 2);
+		struct err err = ERR_INIT;
+
+		print_message("  %s\n", agent_errors[i].why);
+		must_load(&c);
+		if (agent_errors[i].text)
+			put("agent.yml", agent_errors[i].text);
+		assert_int_equal(-1, config_take_codedeployagent(&c, file, &err));
+		assert_int_equal(ERR_CONFIG, err.kind);
+		assert_string_equal(want, err.msg);
+	}
+}
+
+#define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		EACH(no_file_at_all_is_fine),
+		EACH(without_a_root_the_places_are_those_of_the_system),
+		EACH(later_files_win_key_by_key),
+		EACH(another_configuration_is_read_alone),
+		EACH(every_key_is_taken),
+		EACH(sizes_have_units),
+		EACH(a_wrong_value_is_an_error_with_place_and_cure),
+		EACH(what_is_no_yaml_is_an_error_with_its_place),
+		EACH(unknown_keys_are_warned_about_with_the_nearest_one),
+		EACH(a_named_configuration_must_be_there),
+		EACH(the_references_file_is_read_leniently),
+		EACH(errors_in_the_references_file_use_its_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -26,6 +26,7 @@ CPPFLAGS += -D_GNU_SOURCE -Iagent -DSLIPWAY_VERSION='"$(VERSION)"' -DSLIPWAY_LIB
 CFLAGS += -std=gnu17 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wvla -Werror -fPIE -fstack-protector-strong -pthread $(if $(have_libs),$(shell pkg-config --cflags $(LIBS)))
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread
+LDLIBS += -lm
 
 MAINS := agent/main.c agent/worker_main.c
 CORE := $(patsubst %.c,$(O)/%.o,$(filter-out $(MAINS),$(shell find agent -name '*.c' | sort)))
@@ -56,17 +57,17 @@ $(O)/core.a: $(CORE)
 	$(AR) rcs $@ $^
 
 $(O)/slipway: $(O)/agent/main.o $(O)/core.a
-	$(CC) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) $^ $$(pkg-config --libs $(CLI_LIBS)) -o $@
+	$(CC) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) $^ $$(pkg-config --libs $(CLI_LIBS)) $(LDLIBS) -o $@
 
 $(O)/worker: $(O)/agent/worker_main.o $(O)/core.a
-	$(CC) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) $^ $$(pkg-config --libs $(LIBS)) -o $@
+	$(CC) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) $^ $$(pkg-config --libs $(LIBS)) $(LDLIBS) -o $@
 
 $(O)/testkit.a: $(TESTKIT)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
 LINK_TEST = $(CC) $(CPPFLAGS) $(TEST_INCLUDES) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) -MMD -MP -MF $@.d $< \
-	$(O)/testkit.a $(O)/core.a $$(pkg-config --libs $(LIBS) cmocka) -o $@
+	$(O)/testkit.a $(O)/core.a $$(pkg-config --libs $(LIBS) cmocka) $(LDLIBS) -o $@
 TEST_INCLUDES := -Itests/unit -Itests/crash
 
 $(O)/unit/%: tests/unit/%.c $(O)/testkit.a $(O)/core.a

@@ -1,6 +1,6 @@
 /* Lint: event names, guesses, and the appspec against a bundle. */
 #include "appspec/lint.h"
-#include "appspec/nearest.h"
+#include "util/nearest.h"
 #include "scratch.h"
 #include "util/auto.h"
 #include "util/fs.h"

@@ -506,20 +506,17 @@ static void the_digest_is_that_of_the_file(void **state)
 
 		FILE *f = fopen(p.bundle, "a+");
 
-		(void)fputs("trailing", f);
+		if (strcmp(filters[i], "zstd") != 0) /* which takes all that follows for zstd, as the zstd tool does */
+			(void)fputs("trailing", f);
 		rewind(f);
 		while ((n = fread(block, 1, sizeof(block), f)) > 0)
 			digest_update(d, block, n);
 		digest_finish(d, want);
 		digest_free(d);
 		(void)fclose(f);
-		if (i == 2) /* zstd takes what follows for a frame: see the refusals */
-			assert_int_equal(truncate(p.bundle, 0), 0);
-		else {
-			assert_int_equal(place_unpack(&p), 0);
-			assert_true(p.report.has_digest);
-			assert_memory_equal(p.report.digest, want, DIGEST_SIZE);
-		}
+		assert_int_equal(place_unpack(&p), 0);
+		assert_true(p.report.has_digest);
+		assert_memory_equal(p.report.digest, want, DIGEST_SIZE);
 	}
 }
 

@@ -154,9 +154,9 @@ int guard_bytes(uint64_t bytes, uint64_t max, struct err *err)
 	if (!max || bytes <= max)
 		return 0;
 	return err_set(err, ERR_BUNDLE,
-		       "it unpacks to %" PRIu64 " bytes or more, the limit is %" PRIu64
-		       " (limits: unpacked_size); raise it if that much is right",
-		       bytes, max);
+		       "it unpacks to more than %" PRIu64
+		       " bytes, the limit (limits: unpacked_size); raise it if that much is right",
+		       max);
 }
 
 int guard_ratio(uint64_t unpacked, uint64_t packed, uint64_t max, struct err *err)
@@ -165,7 +165,7 @@ int guard_ratio(uint64_t unpacked, uint64_t packed, uint64_t max, struct err *er
 	    (unpacked / max == packed && unpacked % max == 0))
 		return 0;
 	return err_set(err, ERR_BUNDLE,
-		       "its %" PRIu64 " bytes unpack to %" PRIu64 " bytes or more, over %" PRIu64
-		       " times as much, the limit (limits: ratio); raise it if that is right",
-		       packed, unpacked, max);
+		       "it unpacks to more than %" PRIu64 " times its %" PRIu64
+		       " bytes, the limit (limits: ratio); raise it if that is right",
+		       max, packed);
 }

@@ -98,6 +98,12 @@ static la_ssize_t on_read(struct archive *a, void *context, const void **bytes)
 	return found < 0 ? -1 : (la_ssize_t)len;
 }
 
+/* ARCHIVE_RETRY lies between the two and is no success: the header is damaged, what comes next is a guess. */
+static bool usable(int status)
+{
+	return status == ARCHIVE_OK || status == ARCHIVE_WARN;
+}
+
 /* libarchive has failed: by what came up from below, or by what it found itself. */
 static int damaged(const struct reader *r, struct err *err)
 {
@@ -139,7 +145,7 @@ static int next_piece(struct reader *r, uint64_t size, const void **bytes, size_
 	while (status == ARCHIVE_OK && *len == 0);
 	if (status == ARCHIVE_EOF)
 		return 0;
-	if (status < ARCHIVE_WARN)
+	if (!usable(status))
 		return damaged(r, err);
 	if (at < 0 || (uint64_t)at > size || *len > size - (uint64_t)at)
 		return err_set(err, ERR_BUNDLE, "entry '%s' is damaged: it has content beyond its size; pack it again",
@@ -387,7 +393,7 @@ static int read_members(struct reader *r, struct err *err)
 
 		if (status == ARCHIVE_EOF)
 			break;
-		if (status < ARCHIVE_WARN)
+		if (!usable(status))
 			return damaged(r, err);
 		if (status == ARCHIVE_WARN)
 			take_warning(r);

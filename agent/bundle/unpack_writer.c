@@ -350,9 +350,13 @@ static int put_hard_link(struct unpack_writer *w, const struct member *m, struct
 
 	if (from < 0)
 		return err_sys(err, "opening the folder of '%s'", shown(m->text).text);
-	if (link_name(w, m, from, name, err) < 0) {
-		if (!no_more_links(err) || !S_ISREG(st.st_mode))
+	struct err why = ERR_INIT;
+
+	if (link_name(w, m, from, name, &why) < 0) {
+		if (!no_more_links(&why) || !S_ISREG(st.st_mode)) {
+			*err = why;
 			return -1;
+		}
 
 		AUTO_FD int fd = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 

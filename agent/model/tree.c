@@ -137,7 +137,8 @@ static int read_names(struct tree *t, DIR *dir, uint32_t max_entries, struct nam
 	}
 	if (errno)
 		return err_sys(err, "listing");
-	qsort_r(n->offsets, n->count, sizeof(*n->offsets), by_name, t->pool);
+	if (n->count)
+		qsort_r(n->offsets, n->count, sizeof(*n->offsets), by_name, t->pool);
 	return 0;
 }
 

@@ -373,6 +373,15 @@ int fs_write_file(int dir_fd, const char *name, const void *bytes, size_t len, m
 
 static int remove_below(int dir_fd, struct err *err);
 
+/* Without root a folder must be writable before anything in it can go; bundles have others. */
+static void allow_removal(int fd)
+{
+	struct stat st;
+
+	if (geteuid() != 0 && fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
+		(void)fs_chmod(fd, (st.st_mode & 07777) | 0700); /* if it fails, removing fails and says so */
+}
+
 static int remove_entry(int dir_fd, const char *name, struct err *err)
 {
 	if (fs_unlink(dir_fd, name) == 0 || errno == ENOENT)
@@ -384,6 +393,7 @@ static int remove_entry(int dir_fd, const char *name, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, "removing '%s'", name);
+	allow_removal(fd);
 	if (remove_below(fd, err) < 0)
 		return err_add(err, "'%s'", name);
 	if (fs_rmdir(dir_fd, name) < 0 && errno != ENOENT)

@@ -427,7 +427,7 @@ def test_the_shipped_configuration_says_the_defaults(agent, tmp_path):
     defaults = agent.request()["settings"]
     shipped = (TOP / "packaging" / "slipway.yml").read_text(encoding="utf-8")
     keys = tmp_path / "shipped.yml"
-    keys.write_text(re.sub(r"^#(?=[a-z ])(?! )|^#(?=  )", "", shipped, flags=re.MULTILINE))
+    keys.write_text(re.sub(r"^# ( *[a-z_]+:)", r"\1", shipped, flags=re.MULTILINE))
     assert "\nmax_revisions: 5\n" in keys.read_text() and "\n  ratio: 1000\n" in keys.read_text()
     keys.write_text(keys.read_text().replace("/var/lib/slipway", f"{agent.root}/var/lib/slipway"))
     done = agent.run("--config", keys, "local", agent.bundle)

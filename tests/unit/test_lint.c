@@ -1,9 +1,9 @@
 /* Lint: event names, guesses, and the appspec against a bundle. */
 #include "appspec/lint.h"
-#include "util/nearest.h"
 #include "scratch.h"
 #include "util/auto.h"
 #include "util/fs.h"
+#include "util/nearest.h"
 #include "util/str.h"
 
 #include <fcntl.h>

@@ -258,8 +258,8 @@ static int set_attributes(struct site *site, const struct step *st, const struct
 		return err_sys(err, "opening it");
 	if (s.st_ino != st->old_ino)
 		return changed_meanwhile(err);
-	if ((*st->acl_before || *st->acl_after) && fs_set_acl(fd, NULL, "") < 0 && errno != EOPNOTSUPP)
-		return err_sys(err, "removing its default ACL");
+	if ((*st->acl_before || *st->acl_after) && fs_set_acl(fd, "", "") < 0 && errno != EOPNOTSUPP)
+		return err_sys(err, "removing its ACL");
 	return permission_apply(fd, a->mode, a->uid, a->gid, acl, err);
 }
 

@@ -5,6 +5,7 @@
 #include "util/auto.h"
 #include "util/str.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* A bundle whose links to folders multiply it beyond this is hostile or broken. */
@@ -13,6 +14,7 @@
 /* The folders being copied just now, innermost first: a link back to one of them would never end. */
 struct copying {
 	uint32_t folder;
+	size_t len; /* of its destination: links to folders could chain them longer than any path */
 	const struct copying *outer;
 };
 
@@ -69,7 +71,7 @@ static int want_folder(struct plan *p, const struct appspec_file *f, uint32_t sp
 		if (spelled == node)
 			p->nodes[node].flags &= (uint8_t)~PLAN_ALIAS;
 		else
-			want(p, spelled, PLAN_WANT_FOLDER, TREE_NONE);
+			p->nodes[spelled].want = PLAN_WANT_FOLDER; /* one name more: what it had before it keeps */
 		return 0;
 	}
 	if (p->nodes[node].want == PLAN_WANT_FILE || p->nodes[node].want == PLAN_WANT_LINK) {
@@ -191,16 +193,25 @@ static int copy_folder(struct plan *p, const struct appspec_file *f, uint32_t sp
 		       const struct copying *outer, struct err *err)
 {
 	const struct tree *t = p->in.tree;
-	const struct copying here = { folder, outer };
+	AUTO_FREE char *top = outer ? NULL : plan_path(p, spelled);
+	const size_t len = outer ? outer->len + strlen(p->nodes[spelled].name) + 1 : strlen(top);
+	const struct copying here = { folder, len, outer };
 	uint32_t first = t->entries[folder].first;
 
 	for (uint32_t i = first; i < first + t->entries[folder].count; i++) {
 		const char *name = tree_name(t, i);
 		uint32_t child;
 
+		if (here.len + strlen(name) + 1 >= PATH_MAX) {
+			AUTO_FREE char *from = source_path(p, i);
+
+			return plan_refuse(p, ERR_BUNDLE, f->place, "the destination of %s is longer than %d bytes",
+					   from, PATH_MAX - 1);
+		}
 		if (p->count > PLAN_MAX_PATHS) {
 			(void)plan_refuse(p, ERR_BUNDLE, f->place, "the files section makes more than %u paths",
 					  PLAN_MAX_PATHS);
+			(void)err_set(err, ERR_BUNDLE, "the files section makes more than %u paths", PLAN_MAX_PATHS);
 			return -2;
 		}
 		if (plan_step(p, spelled, name, strlen(name), &child, err) < 0)
@@ -275,6 +286,6 @@ int plan_add_files(struct plan *p, struct err *err)
 {
 	for (size_t i = 0; i < p->in.appspec->file_count; i++)
 		if (add_file(p, &p->in.appspec->files[i], err) == -2)
-			return p->findings.errors ? err_set(err, p->kind, "%s", p->findings.items[0].message) : -1;
+			return -1;
 	return 0;
 }

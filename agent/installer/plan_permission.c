@@ -42,6 +42,8 @@ static int set_attr(struct plan *p, uint32_t spelled, uint32_t attr)
 	struct plan_node *n = &p->nodes[p->nodes[spelled].real];
 	AUTO_FREE char *path = plan_path(p, spelled);
 
+	if (n->attr == attr)
+		return 0; /* by its other spelling */
 	if (n->attr)
 		return plan_refuse(
 			p, ERR_APPSPEC, perm->place,

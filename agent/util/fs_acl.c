@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/acl.h>
+#include <sys/stat.h>
 
 struct setting {
 	int fd;
@@ -21,10 +22,13 @@ static int set_type(int fd, acl_type_t type, const char *text)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* libacl sets default ACLs by path only */
 	if (type == ACL_TYPE_DEFAULT && !*text)
 		return acl_delete_def_file(path);
-	if (!*text)
-		return 0; /* an access ACL goes with the mode that is set next */
 
-	acl_t acl = acl_from_text(text);
+	struct stat st = { .st_mode = 0 };
+
+	if (!*text && fstat(fd, &st) < 0)
+		return -1;
+
+	acl_t acl = *text ? acl_from_text(text) : acl_from_mode(st.st_mode); /* just the mode: an ACL no more */
 	int r = acl ? acl_set_file(path, type, acl) : -1;
 	int saved = errno;
 

@@ -1,0 +1,69 @@
+/* What becomes of a file that stands where one of the bundle is to go. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "installer/policy.h"
+#include "util/auto.h"
+
+static const struct {
+	const char *why;
+	enum file_exists behavior;
+	bool exists, ours;
+	enum verdict want;
+} cases[] = {
+	{ "nothing there", FILE_EXISTS_DISALLOW, false, false, VERDICT_WRITE },
+	{ "nothing there", FILE_EXISTS_RETAIN, false, false, VERDICT_WRITE },
+	{ "left by our last revision", FILE_EXISTS_DISALLOW, true, true, VERDICT_WRITE },
+	{ "left by our last revision", FILE_EXISTS_OVERWRITE, true, true, VERDICT_WRITE },
+	{ "retaining is for foreign files", FILE_EXISTS_RETAIN, true, true, VERDICT_WRITE },
+	{ "somebody else's file", FILE_EXISTS_DISALLOW, true, false, VERDICT_REFUSE },
+	{ "somebody else's file", FILE_EXISTS_OVERWRITE, true, false, VERDICT_WRITE },
+	{ "somebody else's file", FILE_EXISTS_RETAIN, true, false, VERDICT_RETAIN },
+	{ "nobody said anything", FILE_EXISTS_UNSET, true, false, VERDICT_REFUSE },
+	{ "nobody said anything", FILE_EXISTS_UNSET, true, true, VERDICT_WRITE },
+};
+
+static void existing_files_follow_the_policy(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		print_message("  %s, %d\n", cases[i].why, cases[i].behavior);
+		assert_int_equal(cases[i].want, policy_verdict(cases[i].behavior, cases[i].exists, cases[i].ours));
+	}
+}
+
+static const struct {
+	const char *why;
+	enum file_exists appspec, deployment, host, want;
+} behaviors[] = {
+	{ "nobody says", FILE_EXISTS_UNSET, FILE_EXISTS_UNSET, FILE_EXISTS_UNSET, FILE_EXISTS_DISALLOW },
+	{ "only the host says", FILE_EXISTS_UNSET, FILE_EXISTS_UNSET, FILE_EXISTS_RETAIN, FILE_EXISTS_RETAIN },
+	{ "the deployment goes before the host", FILE_EXISTS_UNSET, FILE_EXISTS_OVERWRITE, FILE_EXISTS_RETAIN,
+	  FILE_EXISTS_OVERWRITE },
+	{ "the appspec goes before all", FILE_EXISTS_DISALLOW, FILE_EXISTS_OVERWRITE, FILE_EXISTS_RETAIN,
+	  FILE_EXISTS_DISALLOW },
+};
+
+static void the_appspec_wins_over_deployment_and_host(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(behaviors); i++) {
+		print_message("  %s\n", behaviors[i].why);
+		assert_int_equal(behaviors[i].want,
+				 policy_behavior(behaviors[i].appspec, behaviors[i].deployment, behaviors[i].host));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(existing_files_follow_the_policy),
+		cmocka_unit_test(the_appspec_wins_over_deployment_and_host),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

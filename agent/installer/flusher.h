@@ -16,3 +16,8 @@ void flusher_start(struct flusher *f); /* early writeback; that it cannot start 
 void flusher_stop(struct flusher *f);
 int flusher_barrier(struct flusher *f, struct err *err);
 void flusher_free(struct flusher *f); /* NULL is fine; stops */
+
+static inline void flusher_freep(struct flusher **f)
+{
+	flusher_free(*f);
+}

@@ -96,7 +96,10 @@ static int discard(const struct install_place *w, const struct steps *s, struct 
 /* After COMMIT, FAILED being durable: back to the old tree. */
 static int undo(const struct install_place *w, const struct steps *s, struct journal *j, struct err *err)
 {
-	if (commit_undo(s, err) < 0)
+	AUTO(flusher_freep) struct flusher *f = flusher_new(s, w->deployment_fd, err);
+
+	/* first what the steps did: a folder that comes back must not bring along names that it had lost */
+	if (!f || flusher_barrier(f, err) < 0 || commit_undo(s, err) < 0 || flusher_barrier(f, err) < 0)
 		return -1;
 	if (journal_mark(j, JOURNAL_UNDONE, err) < 0)
 		return -1;
@@ -216,16 +219,10 @@ int install_end(struct install *in, struct err *err)
 static int go_on(const struct install_place *w, const struct steps *s, struct journal *j, enum install_outcome *outcome,
 		 struct err *err)
 {
-	struct flusher *f = flusher_new(s, w->deployment_fd, err);
-	int r = !f ? -1 : 0;
+	AUTO(flusher_freep) struct flusher *f = flusher_new(s, w->deployment_fd, err);
 
-	if (r == 0 &&
-	    (drop(w->deployment_fd, MANIFEST_MOVED, err) < 0 || commit_redo(s, err) < 0 || flusher_barrier(f, err) < 0))
-		r = -1;
-	flusher_free(f);
-	if (r == 0)
-		r = journal_mark(j, JOURNAL_DONE, err);
-	if (r == 0)
+	if (f && drop(w->deployment_fd, MANIFEST_MOVED, err) == 0 && commit_redo(s, err) == 0 &&
+	    flusher_barrier(f, err) == 0 && journal_mark(j, JOURNAL_DONE, err) == 0)
 		return 0;
 	*outcome = fail_back(w, s, j, err);
 	return *outcome == INSTALL_UNDONE ? 1 : -1;

@@ -372,7 +372,7 @@ static void end_install(struct run *run)
 }
 
 /* Retention and the result. A deployment that could not even begin (busy) has no folder and leaves none. */
-static void end(struct run *run, struct err *err)
+static void end(struct run *run)
 {
 	struct err e = ERR_INIT;
 
@@ -382,11 +382,8 @@ static void end(struct run *run, struct err *err)
 	if (group_prune(&run->group, run->d->id, run->d->settings.max_revisions, &e) < 0)
 		outcome_warn(run->result, "old revisions were not removed: %s", e.msg);
 	e = ERR_INIT;
-	if (group_write_result(run->fd, run->d, run->result, &e) < 0) {
+	if (group_write_result(run->fd, run->d, run->result, &e) < 0)
 		outcome_warn(run->result, "the result could not be recorded: %s", e.msg);
-		if (!err->kind)
-			*err = e;
-	}
 }
 
 static int run_all(struct run *run, struct err *err)
@@ -425,7 +422,7 @@ int runner_run(const struct runner *r, struct deployment_result *out, struct err
 		script_log_flush(run.log);
 	outcome_end(out, failed ? err : NULL, run.event,
 		    &(struct outcome_state){ run.last_path, run.install_outcome, run.d, run.path });
-	end(&run, err);
+	end(&run);
 	progress_result(r->progress, run.d, out);
-	return failed || err->kind ? -1 : 0;
+	return failed;
 }

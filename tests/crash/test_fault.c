@@ -1,0 +1,139 @@
+/* tests/crash/test_fault.c - every file call of a deployment fails once, with each error a disk may answer; and the
+ * disk is full from every call on.
+ *
+ * Afterwards either the new tree is there and the deployment says Succeeded, or the old one, exactly, with a clear error
+ * and nothing temporary; or the result says needs_recovery, and the next start with space heals it.
+ * SLIPWAY_CRASH_EVERY=n takes every n-th call only.
+ */
+#include "sweep.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct {
+	const char *name;
+	enum observer_action action;
+	int error;
+} faults[] = {
+	{ "ENOSPC once", OBSERVER_FAIL_ONCE, ENOSPC }, { "EIO once", OBSERVER_FAIL_ONCE, EIO },
+	{ "EDQUOT once", OBSERVER_FAIL_ONCE, EDQUOT }, { "EMFILE once", OBSERVER_FAIL_ONCE, EMFILE },
+	{ "disk full from there on", OBSERVER_FAIL_FROM, ENOSPC },
+};
+
+static unsigned long points, healed, failures;
+
+static unsigned long every(void)
+{
+	const char *text = getenv("SLIPWAY_CRASH_EVERY");
+	unsigned long n = text ? strtoul(text, NULL, 10) : 1;
+
+	return n ? n : 1;
+}
+
+static void complain(const struct sweep *s, unsigned long at, const char *fault, const char *what)
+{
+	print_message("  %s, %s at call %lu: %s\n", s->scenario->name, fault, at, what);
+	failures++;
+}
+
+static bool clean(const struct sweep *s)
+{
+	char *left = scenario_leftovers(s->base);
+	bool nothing = !*left;
+
+	if (!nothing && getenv("SLIPWAY_CRASH_TALK"))
+		print_message("    left behind: %s", left);
+	free(left);
+	return nothing;
+}
+
+/* Right as it is, without another start? */
+static bool settled(const struct sweep *s, bool succeeded)
+{
+	enum tree_state want = succeeded ? TREE_IS_NEW : TREE_IS_OLD_EXACTLY;
+
+	return sweep_tree(s) == want && clean(s) && !sweep_unfinished(s) &&
+	       (sweep_result(s) == TREE_IS_NEW) == (want == TREE_IS_NEW);
+}
+
+/* Says so itself, or could not even say that: the next start sees it. */
+static bool needs_recovery(const struct sweep *s)
+{
+	return sweep_unfinished(s) || sweep_result(s) == TREE_IS_MIXED;
+}
+
+static void check_after(struct sweep *s, struct ending e, unsigned long at, const char *fault)
+{
+	if (e.crashed || e.disorder) {
+		complain(s, at, fault, e.crashed ? "the worker crashed" : "flushed in the wrong order");
+		return;
+	}
+	if (settled(s, e.succeeded))
+		return;
+	if (!needs_recovery(s) && sweep_deployments(s)) {
+		bool tree_ok = sweep_tree(s) == (e.succeeded ? TREE_IS_NEW : TREE_IS_OLD_EXACTLY);
+
+		complain(s, at, fault, tree_ok ? "temporary files are left" : "the tree is wrong and nobody says so");
+		return;
+	}
+
+	struct ending rescue = sweep_recover(s, NULL);
+	enum tree_state tree = sweep_tree(s);
+
+	healed++;
+	if (!rescue.succeeded)
+		complain(s, at, fault, "the next start cannot heal it");
+	else if (tree != TREE_IS_NEW && tree != TREE_IS_OLD_EXACTLY)
+		complain(s, at, fault, "the next start leaves a wrong tree");
+	else if (!clean(s) || sweep_unfinished(s))
+		complain(s, at, fault, "the next start leaves temporary files or no result");
+}
+
+static void sweep_scenario(const struct scenario *scenario)
+{
+	struct sweep s;
+
+	sweep_begin(&s, scenario);
+	sweep_reset(&s);
+
+	struct ending whole = sweep_deploy(&s, NULL);
+	unsigned long before = points, healed_before = healed, failed_before = failures;
+
+	for (unsigned long k = 1; k <= whole.calls; k += every())
+		for (size_t f = 0; f < sizeof(faults) / sizeof(faults[0]); f++) {
+			struct observer o = { .action = faults[f].action, .at = k, .error = faults[f].error };
+
+			sweep_reset(&s);
+			check_after(&s, sweep_deploy(&s, &o), k, faults[f].name);
+			points++;
+		}
+	print_message("  %-18s %4lu calls, %5lu points, %4lu healed by the next start, %lu failures\n", scenario->name,
+		      whole.calls, points - before, healed - healed_before, failures - failed_before);
+	sweep_end(&s);
+}
+
+static void whatever_call_fails_the_old_tree_stays_or_the_new_one_is_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < scenario_count; i++)
+		sweep_scenario(&scenarios[i]);
+	print_message("faults: %lu points, %lu healed by the next start, %lu failures\n", points, healed, failures);
+	assert_int_equal(failures, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whatever_call_fails_the_old_tree_stays_or_the_new_one_is_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

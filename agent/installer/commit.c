@@ -2,6 +2,7 @@
 #include "installer/commit.h"
 
 #include "installer/permission.h"
+#include "installer/place.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -15,9 +16,8 @@
 /* Where a step happens: its folder and its place, kept open from step to step. */
 struct site {
 	const struct steps *steps;
-	int folder_fd;
-	uint32_t folder;
-	int *place_fds;
+	int folder_fd, place_fd;
+	uint32_t folder, place, number;
 };
 
 struct spot {
@@ -25,18 +25,9 @@ struct spot {
 	uint64_t dev, ino;
 };
 
-static int open_absolute(const char *path, int flags)
+static int open_folder(const struct step_folder *f, struct err *err)
 {
-	AUTO_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (root < 0)
-		return -1;
-	return path[1] ? fs_open_beneath(root, path + 1, flags, 0) : open("/", flags | O_CLOEXEC);
-}
-
-int steps_open_folder(const struct step_folder *f, struct err *err)
-{
-	AUTO_FD int fd = open_absolute(f->path, O_RDONLY | O_DIRECTORY);
+	AUTO_FD int fd = place_open_absolute(f->path, O_RDONLY | O_DIRECTORY);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -48,43 +39,43 @@ int steps_open_folder(const struct step_folder *f, struct err *err)
 	return TAKE_FD(fd);
 }
 
-int steps_open_place(const struct step_place *p, struct err *err)
-{
-	AUTO_FD int parent = open_absolute(p->parent, O_PATH | O_DIRECTORY);
-	int fd = parent < 0 ? -1 : openat(parent, p->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	return fd < 0 ? err_sys(err, "opening private folder '%s/%s'", p->parent, p->name) : fd;
-}
-
 static void site_init(struct site *site, const struct steps *s)
 {
-	*site = (struct site){ .steps = s, .folder_fd = -1 };
-	site->place_fds = xmalloc((s->place_count ? s->place_count : 1) * sizeof(*site->place_fds));
-	for (size_t i = 0; i < s->place_count; i++)
-		site->place_fds[i] = -1;
+	*site = (struct site){ .steps = s, .folder_fd = -1, .place_fd = -1 };
 }
 
 static void site_done(struct site *site)
 {
 	auto_closep(&site->folder_fd);
-	for (size_t i = 0; i < site->steps->place_count; i++)
-		auto_closep(&site->place_fds[i]);
-	free(site->place_fds);
+	auto_closep(&site->place_fd);
+}
+
+static int enter_folder(struct site *site, const struct step *st, struct err *err)
+{
+	if (site->folder_fd >= 0 && site->folder == st->folder)
+		return 0;
+	auto_closep(&site->folder_fd);
+	site->folder = st->folder;
+	site->folder_fd = open_folder(&site->steps->folders[st->folder], err);
+	return site->folder_fd < 0 ? -1 : 0;
+}
+
+static int enter_place(struct site *site, const struct step *st, struct err *err)
+{
+	if (site->place_fd >= 0 && site->place == st->place && place_shares_folder(site->number, st->number))
+		return 0;
+	auto_closep(&site->place_fd);
+	site->place = st->place;
+	site->number = st->number;
+	site->place_fd = place_open(site->steps, st->place, st->number, err);
+	return site->place_fd < 0 ? -1 : 0;
 }
 
 static int enter(struct site *site, const struct step *st, struct err *err)
 {
-	if (site->folder_fd < 0 || site->folder != st->folder) {
-		auto_closep(&site->folder_fd);
-		site->folder = st->folder;
-		site->folder_fd = steps_open_folder(&site->steps->folders[st->folder], err);
-		if (site->folder_fd < 0)
-			return -1;
-	}
-	if (st->kind == STEP_ATTRIBUTES || site->place_fds[st->place] >= 0)
-		return 0;
-	site->place_fds[st->place] = steps_open_place(&site->steps->places[st->place], err);
-	return site->place_fds[st->place] < 0 ? -1 : 0;
+	if (enter_folder(site, st, err) < 0)
+		return -1;
+	return st->kind == STEP_ATTRIBUTES ? 0 : enter_place(site, st, err);
 }
 
 static int look(int dir_fd, const char *name, struct spot *out, struct err *err)
@@ -127,19 +118,6 @@ static int move(int from_fd, const char *from, int to_fd, const char *to, struct
 	return fs_rename(from_fd, from, to_fd, to) < 0 ? err_sys(err, "moving it") : 0;
 }
 
-struct names { /* in the place: the staged or kept-aside entry, and the old one where no exchange is possible */
-	char number[16], old[16];
-};
-
-static struct names names_of(const struct step *st)
-{
-	struct names n;
-
-	(void)snprintf(n.number, sizeof(n.number), "%x", st->number);
-	(void)snprintf(n.old, sizeof(n.old), "%xo", st->number);
-	return n;
-}
-
 static int changed_meanwhile(struct err *err)
 {
 	return err_set(err, ERR_EXISTS,
@@ -148,11 +126,11 @@ static int changed_meanwhile(struct err *err)
 
 static int redo_place(struct site *site, const struct step *st, struct err *err)
 {
-	struct names n = names_of(st);
-	int place = site->place_fds[st->place];
+	struct place_names n = place_names(st->number);
+	int place = site->place_fd;
 	struct spot staged, target;
 
-	if (look(place, n.number, &staged, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
+	if (look(place, n.entry, &staged, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
 		return -1;
 	if (is_new(st, &target))
 		return 0;
@@ -160,35 +138,35 @@ static int redo_place(struct site *site, const struct step *st, struct err *err)
 		return err_set(err, ERR_STATE, "what was staged for it is gone");
 	if (target.there)
 		return changed_meanwhile(err);
-	return move(place, n.number, site->folder_fd, st->name, err);
+	return move(place, n.entry, site->folder_fd, st->name, err);
 }
 
 /* Exchange, or two renames where the file system cannot: the path is empty for an instant then. */
-static int swap(int place, const struct names *n, int folder_fd, const char *name, struct err *err)
+static int swap(int place, const struct place_names *n, int folder_fd, const char *name, struct err *err)
 {
-	if (fs_exchange(place, n->number, folder_fd, name) == 0)
+	if (fs_exchange(place, n->entry, folder_fd, name) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return err_sys(err, "exchanging it");
 	if (move(folder_fd, name, place, n->old, err) < 0)
 		return -1;
-	return move(place, n->number, folder_fd, name, err);
+	return move(place, n->entry, folder_fd, name, err);
 }
 
 static int redo_exchange(struct site *site, const struct step *st, struct err *err)
 {
-	struct names n = names_of(st);
-	int place = site->place_fds[st->place];
+	struct place_names n = place_names(st->number);
+	int place = site->place_fd;
 	struct spot staged, target;
 
-	if (look(place, n.number, &staged, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
+	if (look(place, n.entry, &staged, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
 		return -1;
 	if (is_new(st, &target))
 		return 0;
 	if (!is_new(st, &staged))
 		return err_set(err, ERR_STATE, "what was staged for it is gone");
 	if (!target.there) /* removed by somebody, or a fallback swap was cut off half-way */
-		return move(place, n.number, site->folder_fd, st->name, err);
+		return move(place, n.entry, site->folder_fd, st->name, err);
 	if (!is_old(st, &target))
 		return changed_meanwhile(err);
 	return swap(place, &n, site->folder_fd, st->name, err);
@@ -196,15 +174,15 @@ static int redo_exchange(struct site *site, const struct step *st, struct err *e
 
 static int redo_remove(struct site *site, const struct step *st, struct err *err)
 {
-	struct names n = names_of(st);
-	int place = site->place_fds[st->place];
+	struct place_names n = place_names(st->number);
+	int place = site->place_fd;
 	struct spot aside, target;
 
-	if (look(place, n.number, &aside, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
+	if (look(place, n.entry, &aside, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
 		return -1;
 	if (aside.there || !target.there)
 		return 0;
-	return move(site->folder_fd, st->name, place, n.number, err);
+	return move(site->folder_fd, st->name, place, n.entry, err);
 }
 
 static void close_dirp(DIR **dir)
@@ -232,20 +210,20 @@ static int is_empty(int dir_fd, const char *name, struct err *err)
 /* Move first and look then: between looking and moving somebody could put a file into it. */
 static int redo_remove_folder(struct site *site, const struct step *st, struct err *err)
 {
-	struct names n = names_of(st);
-	int place = site->place_fds[st->place];
+	struct place_names n = place_names(st->number);
+	int place = site->place_fd;
 	struct spot aside;
 
-	if (redo_remove(site, st, err) < 0 || look(place, n.number, &aside, err) < 0)
+	if (redo_remove(site, st, err) < 0 || look(place, n.entry, &aside, err) < 0)
 		return -1;
 	if (!aside.there)
 		return 0;
 
-	int empty = is_empty(place, n.number, err);
+	int empty = is_empty(place, n.entry, err);
 
 	if (empty)
 		return empty < 0 ? -1 : 0;
-	return move(place, n.number, site->folder_fd, st->name, err);
+	return move(place, n.entry, site->folder_fd, st->name, err);
 }
 
 static int set_attributes(struct site *site, const struct step *st, const struct step_attributes *a, const char *acl,
@@ -270,46 +248,46 @@ static int redo_attributes(struct site *site, const struct step *st, struct err 
 
 static int undo_place(struct site *site, const struct step *st, struct err *err)
 {
-	struct names n = names_of(st);
+	struct place_names n = place_names(st->number);
 	struct spot target;
 
 	if (look(site->folder_fd, st->name, &target, err) < 0)
 		return -1;
-	return is_new(st, &target) ? move(site->folder_fd, st->name, site->place_fds[st->place], n.number, err) : 0;
+	return is_new(st, &target) ? move(site->folder_fd, st->name, site->place_fd, n.entry, err) : 0;
 }
 
 static int undo_exchange(struct site *site, const struct step *st, struct err *err)
 {
-	struct names n = names_of(st);
-	int place = site->place_fds[st->place];
+	struct place_names n = place_names(st->number);
+	int place = site->place_fd;
 	struct spot aside, old, target;
 
-	if (look(place, n.number, &aside, err) < 0 || look(place, n.old, &old, err) < 0 ||
+	if (look(place, n.entry, &aside, err) < 0 || look(place, n.old, &old, err) < 0 ||
 	    look(site->folder_fd, st->name, &target, err) < 0)
 		return -1;
 	if (is_new(st, &target) && aside.there)
 		return swap(place, &n, site->folder_fd, st->name, err);
 	if (is_new(st, &target)) {
-		if (move(site->folder_fd, st->name, place, n.number, err) < 0)
+		if (move(site->folder_fd, st->name, place, n.entry, err) < 0)
 			return -1;
 		target.there = false;
 	}
 	if (old.there)
 		return move(place, n.old, site->folder_fd, st->name, err);
 	return aside.there && !is_new(st, &aside) && !target.there
-		       ? move(place, n.number, site->folder_fd, st->name, err)
+		       ? move(place, n.entry, site->folder_fd, st->name, err)
 		       : 0;
 }
 
 static int undo_remove(struct site *site, const struct step *st, struct err *err)
 {
-	struct names n = names_of(st);
-	int place = site->place_fds[st->place];
+	struct place_names n = place_names(st->number);
+	int place = site->place_fd;
 	struct spot aside;
 
-	if (look(place, n.number, &aside, err) < 0)
+	if (look(place, n.entry, &aside, err) < 0)
 		return -1;
-	return aside.there ? move(place, n.number, site->folder_fd, st->name, err) : 0;
+	return aside.there ? move(place, n.entry, site->folder_fd, st->name, err) : 0;
 }
 
 static int undo_attributes(struct site *site, const struct step *st, struct err *err)
@@ -353,20 +331,6 @@ int commit_redo(const struct steps *s, struct err *err)
 	return 0;
 }
 
-static int restore_time(const char *path, uint64_t ino, int64_t mtime_ns)
-{
-	const struct timespec times[2] = {
-		{ .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = mtime_ns / 1000000000, .tv_nsec = mtime_ns % 1000000000 },
-	};
-	AUTO_FD int fd = open_absolute(path, O_RDONLY | O_DIRECTORY);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || (ino && st.st_ino != ino))
-		return 0; /* not ours any more */
-	return fs_utimens(fd, times);
-}
-
 int commit_undo(const struct steps *s, struct err *err)
 {
 	AUTO(site_done) struct site site;
@@ -384,39 +348,10 @@ int commit_undo(const struct steps *s, struct err *err)
 			first = e;
 	}
 	for (size_t i = 0; i < s->folder_count && !first.kind; i++)
-		if (restore_time(s->folders[i].path, s->folders[i].ino, s->folders[i].mtime_ns) < 0)
+		if (place_restore_time(s->folders[i].path, s->folders[i].ino, s->folders[i].mtime_ns) < 0)
 			(void)err_sys(&first, "giving folder '%s' its time back", s->folders[i].path);
 	if (!first.kind)
 		return 0;
 	*err = first;
 	return -1;
-}
-
-int commit_make_places(const struct steps *s, struct err *err)
-{
-	for (size_t i = 0; i < s->place_count; i++) {
-		AUTO_FD int parent = open_absolute(s->places[i].parent, O_PATH | O_DIRECTORY);
-
-		if (parent < 0 || fs_mkdir(parent, s->places[i].name, 0700) < 0)
-			return err_sys(err, "making private folder '%s/%s'", s->places[i].parent, s->places[i].name);
-	}
-	return 0;
-}
-
-int commit_remove_places(const struct steps *s, bool quietly, struct err *err)
-{
-	for (size_t i = 0; i < s->place_count; i++) {
-		const struct step_place *p = &s->places[i];
-		AUTO_FD int parent = open_absolute(p->parent, O_PATH | O_DIRECTORY);
-
-		if (parent < 0 && errno == ENOENT)
-			continue;
-		if (parent < 0)
-			return err_sys(err, "opening folder '%s'", p->parent);
-		if (fs_remove_tree(parent, p->name, err) < 0)
-			return err_add(err, "private folder '%s/%s'", p->parent, p->name);
-		if (quietly && restore_time(p->parent, 0, p->parent_mtime_ns) < 0)
-			return err_sys(err, "giving folder '%s' its time back", p->parent);
-	}
-	return 0;
 }

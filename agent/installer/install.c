@@ -3,6 +3,7 @@
 
 #include "installer/commit.h"
 #include "installer/flusher.h"
+#include "installer/place.h"
 #include "installer/records.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -22,6 +23,7 @@ struct install {
 	struct journal *journal;
 	struct arrangement arrangement;
 	struct staged_identity *identities;
+	bool threads;
 	struct flusher *flusher; /* one descriptor per file system, opened before the first write */
 };
 
@@ -88,7 +90,7 @@ static int drop_records(const struct install_place *w, struct err *err)
 /* Before COMMIT: away with everything staged. */
 static int discard(const struct install_place *w, const struct steps *s, struct journal *j, struct err *err)
 {
-	if (commit_remove_places(s, true, err) < 0 || drop_records(w, err) < 0)
+	if (place_remove(s, true, false, err) < 0 || drop_records(w, err) < 0)
 		return -1;
 	return journal_mark(j, JOURNAL_END, err);
 }
@@ -127,7 +129,7 @@ static int prepare(struct install *in, const struct plan *plan, const struct sta
 	if (steps_write_places(&in->arrangement.steps, in->journal, err) < 0)
 		return -1;
 	in->flusher = flusher_new(&in->arrangement.steps, w->deployment_fd, err);
-	if (!in->flusher || commit_make_places(&in->arrangement.steps, err) < 0)
+	if (!in->flusher || place_make(&in->arrangement.steps, err) < 0)
 		return -1;
 	if (o->threads)
 		flusher_start(in->flusher);
@@ -150,7 +152,8 @@ static int commit(struct install *in, const struct plan *plan, struct err *err)
 
 	if (commit_redo(&in->arrangement.steps, err) < 0)
 		return -1;
-	if (records_write_manifest(plan, in->identities, true, w->deployment_fd, MANIFEST_MOVED, err) < 0)
+	if (records_need_second_look(plan) &&
+	    records_write_manifest(plan, in->identities, true, w->deployment_fd, MANIFEST_MOVED, err) < 0)
 		return -1;
 	if (flusher_barrier(in->flusher, err) < 0)
 		return -1;
@@ -171,6 +174,7 @@ int install_run(const struct plan *plan, const struct install_place *where, cons
 
 	*outcome = INSTALL_UNTOUCHED;
 	in->where = *where;
+	in->threads = o->threads;
 	in->identities = xcalloc(plan->count, sizeof(*in->identities));
 	if (arrange(plan, where->deployment_id, &in->arrangement, err) < 0 ||
 	    arrange_check_space(&in->arrangement, err) < 0 ||
@@ -208,7 +212,7 @@ int install_run(const struct plan *plan, const struct install_place *where, cons
 
 int install_end(struct install *in, struct err *err)
 {
-	if (commit_remove_places(&in->arrangement.steps, false, err) < 0)
+	if (place_remove(&in->arrangement.steps, false, in->threads, err) < 0)
 		return -1;
 	return journal_mark(in->journal, JOURNAL_END, err);
 }
@@ -232,7 +236,7 @@ static int finish(const struct install_place *w, const struct steps *s, struct j
 		  enum install_outcome *outcome, struct err *err)
 {
 	*outcome = INSTALL_NEEDS_RECOVERY;
-	if (record_success(w, err) < 0 || commit_remove_places(s, false, err) < 0 ||
+	if (record_success(w, err) < 0 || place_remove(s, false, false, err) < 0 ||
 	    journal_mark(j, JOURNAL_END, err) < 0)
 		return -1;
 	*outcome = INSTALL_DONE;

@@ -1,8 +1,6 @@
 /* installer/records.c - what is left to be read by the next install. */
 #include "installer/records.h"
 
-#include "installer/commit.h"
-#include "installer/permission.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -254,6 +252,18 @@ static bool moved_alone(const struct plan *p, uint32_t node)
 	uint8_t up = p->nodes[p->nodes[node].parent].action;
 
 	return up != PLAN_ADD && up != PLAN_CHANGE;
+}
+
+bool records_need_second_look(const struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->count; i++) {
+		const struct plan_node *n = &plan->nodes[i];
+
+		if (plan_is_wanted(n) && n->real == i && n->want != PLAN_WANT_FOLDER && n->action != PLAN_KEEP &&
+		    moved_alone(plan, i))
+			return true;
+	}
+	return false;
 }
 
 static void fill_identity(struct manifest_pass *m, uint32_t node, struct manifest_entry *e)

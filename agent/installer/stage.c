@@ -1,8 +1,8 @@
 /* installer/stage.c - copies files into private folders, two threads at once. */
 #include "installer/stage.h"
 
-#include "installer/commit.h"
 #include "installer/permission.h"
+#include "installer/place.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/fs.h"
@@ -17,7 +17,7 @@
 
 #define COPY_BUFFER (1024 * 1024)
 #define CLONE_MIN   (1024 * 1024) /* below, sharing blocks is slower than copying (DESIGN section 6) */
-#define CHUNK	    32		  /* files a thread takes at once: neighbours share their folder */
+#define CHUNK	    128		  /* files a thread takes at once: neighbours share their folder, in a place, too */
 
 struct file_work {
 	uint32_t node;
@@ -29,7 +29,6 @@ struct stage_work {
 	struct arrangement *a;
 	const struct stage_options *o;
 	struct staged_identity *identities;
-	int *place_fds;
 	struct file_work *files;
 	size_t file_count, capacity;
 	atomic_size_t next;
@@ -41,6 +40,7 @@ struct copier { /* what one thread keeps from file to file */
 	struct stage_work *w;
 	char *buffer;
 	uint32_t from_dir, to_dir; /* folders whose descriptors are open */
+	uint32_t to_step;
 	int from_fd, to_fd;
 	bool no_clone;
 	struct digest *digest;
@@ -52,34 +52,30 @@ static int64_t nanoseconds(const struct timespec *t)
 	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
-/* The path of NODE below its place; TOP is the node that the step places. */
-static char *staged_path(const struct plan *p, uint32_t top, uint32_t number, uint32_t node)
-{
-	AUTO_FREE char *node_path = plan_path(p, node);
-	AUTO_FREE char *top_path = plan_path(p, top);
-
-	return xasprintf("%x%s", number, node_path + strlen(top_path));
-}
-
+/* The folder in which NODE is staged: of its step's entry in the place, or what has been staged of its parent. */
 static int open_staged_parent(struct stage_work *w, uint32_t step, uint32_t node)
 {
+	const struct steps *s = &w->a->steps;
 	uint32_t top = w->a->nodes[step];
-	int place = w->place_fds[w->a->steps.items[step].place];
+	struct err err = ERR_INIT; /* errno tells it as well */
+	AUTO_FD int place = place_open(s, s->items[step].place, step, &err);
 
-	if (node == top)
-		return fcntl(place, F_DUPFD_CLOEXEC, 0);
+	if (place < 0 || node == top)
+		return TAKE_FD(place);
 
-	AUTO_FREE char *path = staged_path(w->plan, top, step, w->plan->nodes[node].parent);
+	AUTO_FREE char *parent = plan_path(w->plan, w->plan->nodes[node].parent);
+	AUTO_FREE char *top_path = plan_path(w->plan, top);
+	AUTO_FREE char *path = xasprintf("%s%s", place_names(step).entry, parent + strlen(top_path));
 
 	return fs_open_beneath(place, path, O_RDONLY | O_DIRECTORY, 0);
 }
 
-static const char *staged_name(const struct stage_work *w, uint32_t step, uint32_t node, char number[16])
+static const char *staged_name(const struct stage_work *w, uint32_t step, uint32_t node, struct place_names *names)
 {
 	if (node != w->a->nodes[step])
 		return w->plan->nodes[node].name;
-	(void)snprintf(number, 16, "%x", step); /* eight digits at most */
-	return number;
+	*names = place_names(step);
+	return names->entry;
 }
 
 static int where(struct err *err, const struct plan *p, uint32_t node)
@@ -104,8 +100,8 @@ static int record_identity(struct stage_work *w, uint32_t step, uint32_t node, c
 static int stage_folder(struct stage_work *w, uint32_t step, uint32_t node, struct err *err)
 {
 	AUTO_FD int parent = open_staged_parent(w, step, node);
-	char number[16];
-	const char *name = staged_name(w, step, node, number);
+	struct place_names names;
+	const char *name = staged_name(w, step, node, &names);
 
 	if (parent < 0 || fs_mkdir(parent, name, 0700) < 0)
 		return err_sys(err, "making a folder");
@@ -116,9 +112,9 @@ static int stage_folder(struct stage_work *w, uint32_t step, uint32_t node, stru
 static int finish_folder(struct stage_work *w, uint32_t step, uint32_t node, struct err *err)
 {
 	AUTO_FD int parent = open_staged_parent(w, step, node);
-	char number[16];
+	struct place_names names;
 	AUTO_FD int fd = parent < 0 ? -1
-				    : openat(parent, staged_name(w, step, node, number),
+				    : openat(parent, staged_name(w, step, node, &names),
 					     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct plan_attributes want;
 	struct stat st;
@@ -199,11 +195,12 @@ static int enter_target(struct copier *c, const struct file_work *f)
 	uint32_t dir = c->w->plan->nodes[f->node].parent;
 
 	if (f->node == c->w->a->nodes[f->step])
-		dir = TREE_NONE - 1 - c->w->a->steps.items[f->step].place; /* the place itself */
-	if (c->to_fd >= 0 && c->to_dir == dir)
+		dir = TREE_NONE - 1 - c->w->a->steps.items[f->step].place; /* a folder of the place */
+	if (c->to_fd >= 0 && c->to_dir == dir && place_shares_folder(c->to_step, f->step))
 		return 0;
 	auto_closep(&c->to_fd);
 	c->to_dir = dir;
+	c->to_step = f->step;
 	c->to_fd = open_staged_parent(c->w, f->step, f->node);
 	return c->to_fd < 0 ? -1 : 0;
 }
@@ -279,32 +276,34 @@ static int copy_file(struct copier *c, const struct file_work *f, struct err *er
 	const struct tree_entry *e = &c->w->plan->in.tree->entries[n->source];
 	struct plan_attributes want;
 	struct stat st;
-	char number[16];
+	struct place_names names;
 	AUTO_FD int from = open_source(c, n->source);
 
 	if (from < 0)
 		return err_sys(err, "opening the unpacked file");
-	if (!is_as_listed(from, e))
-		return changed_in_archive(err);
 	plan_attributes(c->w->plan, f->node, &want);
 
-	AUTO_FD int to = fs_create(c->to_fd, staged_name(c->w, f->step, f->node, number), O_WRONLY, want.mode & 0777);
+	AUTO_FD int to = fs_create(c->to_fd, staged_name(c->w, f->step, f->node, &names), O_WRONLY, want.mode & 0777);
 
 	if (to < 0)
 		return err_sys(err, "creating it");
 	if (copy_content(c, n->source, from, to, err) < 0)
 		return -1;
-	if (!is_as_listed(from, e))
+	if (!is_as_listed(from, e)) /* after reading: then what was read is what was listed and hashed */
 		return changed_in_archive(err);
 
 	AUTO_FREE char *acl = want.attr && want.attr->acl ? permission_acl_text(want.attr->permission, want.mode)
 							  : NULL;
 	const struct timespec when = { want.mtime_ns / 1000000000, want.mtime_ns % 1000000000 };
 
-	if (permission_apply(to, want.mode, want.uid, want.gid, acl, err) < 0)
-		return -1;
 	if (fs_utimens(to, (const struct timespec[]){ when, when }) < 0 || fstat(to, &st) < 0)
 		return err_sys(err, "setting its times");
+	if (acl || (st.st_mode & 07777) != want.mode || st.st_uid != want.uid || st.st_gid != want.gid) {
+		if (permission_apply(to, want.mode, want.uid, want.gid, acl, err) < 0)
+			return -1;
+		if (fstat(to, &st) < 0)
+			return err_sys(err, "looking at it");
+	}
 	atomic_fetch_add(&c->w->done_bytes, (uint64_t)e->size);
 	return record_identity(c->w, f->step, f->node, &st);
 }
@@ -313,8 +312,8 @@ static int copy_link(struct copier *c, const struct file_work *f, struct err *er
 {
 	struct plan_attributes want;
 	struct stat st;
-	char number[16];
-	const char *name = staged_name(c->w, f->step, f->node, number);
+	struct place_names names;
+	const char *name = staged_name(c->w, f->step, f->node, &names);
 
 	plan_attributes(c->w->plan, f->node, &want);
 	if (fs_symlink(tree_link_text(c->w->plan->in.tree, c->w->plan->nodes[f->node].source), c->to_fd, name) < 0)
@@ -415,9 +414,6 @@ static int stage_steps(struct stage_work *w, struct err *err)
 {
 	const struct steps *s = &w->a->steps;
 
-	for (size_t i = 0; i < s->place_count; i++)
-		if ((w->place_fds[i] = steps_open_place(&s->places[i], err)) < 0)
-			return -1;
 	for (uint32_t i = 0; i < s->count; i++)
 		if ((s->items[i].kind == STEP_PLACE || s->items[i].kind == STEP_EXCHANGE) && begin_step(w, i, err) < 0)
 			return -1;
@@ -435,14 +431,8 @@ int stage(const struct plan *plan, struct arrangement *a, const struct stage_opt
 {
 	struct stage_work w = { .plan = plan, .a = a, .o = o, .identities = identities };
 
-	w.place_fds = xmalloc((a->steps.place_count + 1) * sizeof(*w.place_fds));
-	memset(w.place_fds, 0xff, (a->steps.place_count + 1) * sizeof(*w.place_fds));
-
 	int r = stage_steps(&w, err);
 
-	for (size_t i = 0; i < a->steps.place_count; i++)
-		auto_closep(&w.place_fds[i]);
-	free(w.place_fds);
 	free(w.files);
 	return r;
 }

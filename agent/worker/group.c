@@ -108,6 +108,27 @@ static int open_below(int dir_fd, const char *name, struct err *err)
 	return fd < 0 ? err_sys(err, "opening folder '%s'", name) : fd;
 }
 
+/* The state folder around the deployment root is nobody's to list (PRODUCT section 2). */
+static int make_root(const char *root, struct err *err)
+{
+	AUTO_FREE char *state = xstrdup(root);
+	char *slash = strrchr(state, '/');
+
+	if (slash && slash != state) {
+		*slash = '\0';
+		slash = strrchr(state, '/');
+		if (slash && slash != state) {
+			*slash = '\0';
+			if (fs_make_path(state, FOLDER_MODE, err) < 0)
+				return -1;
+			*slash = '/';
+		}
+		if (fs_make_path(state, STATE_MODE, err) < 0)
+			return -1;
+	}
+	return fs_make_path(root, FOLDER_MODE, err);
+}
+
 int group_open(const struct deployment *d, struct group *out, struct err *err)
 {
 	struct group g = { .root_fd = -1, .fd = -1, .instructions_fd = -1 };
@@ -119,7 +140,7 @@ int group_open(const struct deployment *d, struct group *out, struct err *err)
 			"'%.200s' cannot be a deployment group: a name has 1 to 200 bytes, no '/', and is none of the "
 			"agent's own folders",
 			d->group);
-	if (fs_make_path(root, FOLDER_MODE, err) < 0)
+	if (make_root(root, err) < 0)
 		return err_add(err, "deployment root (as an ordinary user choose another one with --root DIR)");
 	g.root = xstrdup(root);
 	g.id = xstrdup(d->group);

@@ -157,3 +157,10 @@ char *outcome_counts_text(const struct file_counts *c)
 				   (unsigned long long)c->added, (unsigned long long)c->changed,
 				   (unsigned long long)c->unchanged, (unsigned long long)c->removed);
 }
+
+char *outcome_scripts_text(const struct appspec_hook *hook)
+{
+	return hook->script_count == 1
+		       ? xstrdup(hook->scripts[0].location)
+		       : xasprintf("%s and %zu more", hook->scripts[0].location, hook->script_count - 1);
+}

@@ -24,5 +24,6 @@ struct outcome_state {	       /* how things stand at the end */
 /* ERR NULL: it succeeded. EVENT is where it failed. */
 void outcome_end(struct deployment_result *r, const struct err *err, const char *event, const struct outcome_state *s);
 
-char *outcome_counts_text(const struct file_counts *c);	   /* "812 files  10.0 MiB   412 added ..." */
-char *outcome_bundle_text(uint64_t files, uint64_t bytes); /* "812 files  10.0 MiB" */
+char *outcome_counts_text(const struct file_counts *c);	     /* "812 files  10.0 MiB   412 added ..." */
+char *outcome_bundle_text(uint64_t files, uint64_t bytes);   /* "812 files  10.0 MiB" */
+char *outcome_scripts_text(const struct appspec_hook *hook); /* "scripts/start.sh", "scripts/a.sh and 2 more" */

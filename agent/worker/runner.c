@@ -291,6 +291,8 @@ static int run_scripts(struct run *run, const struct appspec_hook *hook, const c
 		event->log_tail = xstrdup(tail);
 	if (r < 0 && outcome.script)
 		event->script = xstrdup(outcome.script);
+	if (r == 0 && hook->script_count)
+		event->message = outcome_scripts_text(hook);
 	event->exit_code = outcome.exit_code;
 	return r;
 }
@@ -351,7 +353,9 @@ static int run_event(struct run *run, size_t index, struct err *err)
 	else
 		r = run_hooks(run, index, event, err);
 	outcome_event_finished(event, r, err);
-	progress_event(run->r->progress, event->event, event->status, event->message ? event->message : "");
+	/* an event without scripts succeeded, as the reference says; there is nothing to show of it */
+	progress_event(run->r->progress, event->event, r == 0 && !event->message ? EVENT_SKIPPED : event->status,
+		       event->message ? event->message : "");
 	return r;
 }
 

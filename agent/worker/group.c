@@ -18,6 +18,7 @@
 #define RESULT_NAME  "result.json"
 #define STATE_MAX    (16 * 1024 * 1024)
 #define FOLDER_MODE  0755
+#define STATE_MODE   0711
 
 static const char *const pointer_names[] = {
 	[GROUP_LAST_SUCCESSFUL] = "last_successful_install",

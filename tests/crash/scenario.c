@@ -13,36 +13,68 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_(p, t) { p, ITEM_FILE, t, 0 }
-#define MODE_(p, t, m) { p, ITEM_FILE, t, m }
-#define FOLDER_(p) { p, ITEM_FOLDER, NULL, 0 }
-#define LINK_(p, t) { p, ITEM_LINK, t, 0 }
-#define END_ { NULL, ITEM_FILE, NULL, 0 }
+#define FILE_(p, t)                                                                                                    \
+	{                                                                                                              \
+		p, ITEM_FILE, t, 0                                                                                     \
+	}
+#define MODE_(p, t, m)                                                                                                 \
+	{                                                                                                              \
+		p, ITEM_FILE, t, m                                                                                     \
+	}
+#define FOLDER_(p)                                                                                                     \
+	{                                                                                                              \
+		p, ITEM_FOLDER, NULL, 0                                                                                \
+	}
+#define LINK_(p, t)                                                                                                    \
+	{                                                                                                              \
+		p, ITEM_LINK, t, 0                                                                                     \
+	}
+#define END_                                                                                                           \
+	{                                                                                                              \
+		NULL, ITEM_FILE, NULL, 0                                                                               \
+	}
 
 static const struct item nothing[] = { END_ };
 static const struct item user_file[] = { FILE_("mine.txt", "the user's"), END_ };
 
 static const struct item first_revision[] = {
-	FILE_("index.html", "one"), MODE_("bin/run", "#!/bin/sh\n", 0755), FILE_("lib/a", "a1"), FILE_("lib/b", "b1"),
-	FILE_("lib/deep/er/c", "c1"), FILE_("same", "same"), LINK_("current", "lib/a"), FOLDER_("empty"), END_,
+	FILE_("index.html", "one"),
+	MODE_("bin/run", "#!/bin/sh\n", 0755),
+	FILE_("lib/a", "a1"),
+	FILE_("lib/b", "b1"),
+	FILE_("lib/deep/er/c", "c1"),
+	FILE_("same", "same"),
+	LINK_("current", "lib/a"),
+	FOLDER_("empty"),
+	END_,
 };
 static const struct item second_revision[] = {
-	FILE_("index.html", "two"), MODE_("bin/run", "#!/bin/sh\nexit\n", 0755), FILE_("lib/a", "a2, longer"),
-	FILE_("lib/new", "new"), FILE_("more/x", "x"), FILE_("more/y/z", "z"), FILE_("same", "same"),
-	LINK_("current", "lib/new"), FILE_("odd\nname ", "odd"), END_,
+	FILE_("index.html", "two"),   MODE_("bin/run", "#!/bin/sh\nexit\n", 0755),
+	FILE_("lib/a", "a2, longer"), FILE_("lib/new", "new"),
+	FILE_("more/x", "x"),	      FILE_("more/y/z", "z"),
+	FILE_("same", "same"),	      LINK_("current", "lib/new"),
+	FILE_("odd\nname ", "odd"),   END_,
 };
 static const struct item small_revision[] = { FILE_("index.html", "three"), END_ };
 
 static const struct item retain_seed[] = {
-	FILE_("dest/settings.conf", "the user's settings"), FILE_("dest/lib/local", "the user's"),
-	LINK_("dest/link", "settings.conf"), END_,
+	FILE_("dest/settings.conf", "the user's settings"),
+	FILE_("dest/lib/local", "the user's"),
+	LINK_("dest/link", "settings.conf"),
+	END_,
 };
 static const struct item retain_revision[] = {
-	FILE_("settings.conf", "our settings"), FILE_("lib/local", "ours"), FILE_("lib/other", "other"), FILE_("link", "file"),
+	FILE_("settings.conf", "our settings"),
+	FILE_("lib/local", "ours"),
+	FILE_("lib/other", "other"),
+	FILE_("link", "file"),
 	END_,
 };
 static const struct item overwrite_seed[] = {
-	FILE_("dest/index.html", "the user's page"), FILE_("dest/lib/a", "the user's a"), LINK_("dest/same", "nowhere"), END_,
+	FILE_("dest/index.html", "the user's page"),
+	FILE_("dest/lib/a", "the user's a"),
+	LINK_("dest/same", "nowhere"),
+	END_,
 };
 
 static const struct item file_there[] = { FILE_("thing", "a file"), FILE_("other", "o"), END_ };
@@ -143,7 +175,8 @@ static void make_bundle(const char *base, const char *name, const struct item *i
 	make_tree(base, tree, items);
 	(void)snprintf(path, sizeof(path), "%s/%s/appspec.yml", base, name);
 	(void)snprintf(world, sizeof(world), "%s/world", base);
-	append_replaced(&text, "version: 0.0\nos: linux\nfiles:\n  - source: web\n    destination: @WORLD@/dest\n", world);
+	append_replaced(&text, "version: 0.0\nos: linux\nfiles:\n  - source: web\n    destination: @WORLD@/dest\n",
+			world);
 	append_replaced(&text, more, world);
 	write_text(path, str_text(&text), 0);
 	str_done(&text);

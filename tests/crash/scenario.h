@@ -1,4 +1,5 @@
-/* tests/crash/scenario.h - the scenarios that are killed and failed at every call: an old tree, and what is deployed. */
+/* tests/crash/scenario.h - the scenarios that are killed and failed at every call: an old tree, and what is deployed.
+ */
 #pragma once
 
 #include "util/err.h"
@@ -15,9 +16,9 @@ struct item { /* one file, folder or link of a tree */
 
 struct scenario {
 	const char *name;
-	const struct item *seed;     /* what users put below the destination's parent; ends with a NULL path */
-	const struct item *old;	     /* the revision deployed before; NULL: none */
-	const char *old_appspec;     /* `permissions` and so on, behind the files section */
+	const struct item *seed; /* what users put below the destination's parent; ends with a NULL path */
+	const struct item *old;	 /* the revision deployed before; NULL: none */
+	const char *old_appspec; /* `permissions` and so on, behind the files section */
 	const struct item *new;
 	const char *new_appspec;
 };

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FAILED_STATUS 1
+#define FAILED_STATUS	   1
 #define TMPFS_MAGIC_NUMBER 0x01021994 /* linux/magic.h */
 
 static void make_request(const struct sweep *s, const char *bundle, struct deployment *d)
@@ -123,7 +123,8 @@ struct child { /* shared with the parent */
 	unsigned long calls;
 };
 
-static struct ending in_child(struct sweep *s, struct observer *o, int (*work)(const struct sweep *, const char *), const char *arg)
+static struct ending in_child(struct sweep *s, struct observer *o, int (*work)(const struct sweep *, const char *),
+			      const char *arg)
 {
 	struct child *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct observer plain = { .action = OBSERVER_COUNT };

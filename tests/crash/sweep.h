@@ -27,7 +27,7 @@ struct ending {
 void sweep_begin(struct sweep *s, const struct scenario *scenario);
 void sweep_end(struct sweep *s);
 
-void sweep_reset(struct sweep *s); /* the old tree, deployed, and nothing else */
+void sweep_reset(struct sweep *s);				  /* the old tree, deployed, and nothing else */
 struct ending sweep_deploy(struct sweep *s, struct observer *o);  /* O NULL: undisturbed */
 struct ending sweep_recover(struct sweep *s, struct observer *o); /* what the next start does first */
 enum tree_state sweep_tree(const struct sweep *s);

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #define RECOVERY_SAMPLE 23 /* recovery is killed at each of its calls after every such call of the deployment */
-#define AGAIN_SAMPLE 7	   /* after every such call the group is deployed to again */
+#define AGAIN_SAMPLE	7  /* after every such call the group is deployed to again */
 
 static unsigned long points, recovery_points, failures;
 
@@ -81,7 +81,8 @@ static void kill_recovery(struct sweep *s, enum observer_action action, unsigned
 {
 	for (unsigned long k = 1;; k++) {
 		struct observer deploy = { .action = action, .at = at };
-		struct observer rescue = { .action = k % 2 ? OBSERVER_KILL_BEFORE : OBSERVER_KILL_AFTER, .at = (k + 1) / 2 };
+		struct observer rescue = { .action = k % 2 ? OBSERVER_KILL_BEFORE : OBSERVER_KILL_AFTER,
+					   .at = (k + 1) / 2 };
 		char text[128];
 
 		sweep_reset(s);
@@ -89,7 +90,8 @@ static void kill_recovery(struct sweep *s, enum observer_action action, unsigned
 
 		struct ending e = sweep_recover(s, &rescue);
 
-		(void)snprintf(text, sizeof(text), "%s and recovery %s call %lu", where, k % 2 ? "before" : "after", rescue.at);
+		(void)snprintf(text, sizeof(text), "%s and recovery %s call %lu", where, k % 2 ? "before" : "after",
+			       rescue.at);
 		if (e.crashed || e.disorder)
 			complain(s, text, "recovery crashed or flushed in the wrong order");
 		if (!e.killed)
@@ -146,7 +148,8 @@ static void killed_anywhere_a_deployment_ends_at_the_old_or_the_new_tree(void **
 	(void)state;
 	for (size_t i = 0; i < scenario_count; i++)
 		sweep_scenario(&scenarios[i]);
-	print_message("crash: %lu points, %lu more with recovery killed too, %lu failures\n", points, recovery_points, failures);
+	print_message("crash: %lu points, %lu more with recovery killed too, %lu failures\n", points, recovery_points,
+		      failures);
 	assert_int_equal(failures, 0);
 }
 

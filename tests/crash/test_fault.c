@@ -1,8 +1,8 @@
 /* tests/crash/test_fault.c - every file call of a deployment fails once, with each error a disk may answer; and the
  * disk is full from every call on.
  *
- * Afterwards either the new tree is there and the deployment says Succeeded, or the old one, exactly, with a clear error
- * and nothing temporary; or the result says needs_recovery, and the next start with space heals it.
+ * Afterwards either the new tree is there and the deployment says Succeeded, or the old one, exactly, with a clear
+ * error and nothing temporary; or the result says needs_recovery, and the next start with space heals it.
  * SLIPWAY_CRASH_EVERY=n takes every n-th call only.
  */
 #include "sweep.h"
@@ -23,8 +23,10 @@ static const struct {
 	enum observer_action action;
 	int error;
 } faults[] = {
-	{ "ENOSPC once", OBSERVER_FAIL_ONCE, ENOSPC }, { "EIO once", OBSERVER_FAIL_ONCE, EIO },
-	{ "EDQUOT once", OBSERVER_FAIL_ONCE, EDQUOT }, { "EMFILE once", OBSERVER_FAIL_ONCE, EMFILE },
+	{ "ENOSPC once", OBSERVER_FAIL_ONCE, ENOSPC },
+	{ "EIO once", OBSERVER_FAIL_ONCE, EIO },
+	{ "EDQUOT once", OBSERVER_FAIL_ONCE, EDQUOT },
+	{ "EMFILE once", OBSERVER_FAIL_ONCE, EMFILE },
 	{ "disk full from there on", OBSERVER_FAIL_FROM, ENOSPC },
 };
 

@@ -159,7 +159,7 @@ static bool damaged_in_the_middle(const struct journal *j, size_t from)
 	size_t next;
 
 	for (size_t at = from; at + sizeof(head) < j->image.len; at++)
-		if (j->image.data[at] && sound_at(&j->image, at, &head, &next) && head.first > j->sequence)
+		if (sound_at(&j->image, at, &head, &next) && head.first > j->sequence)
 			return true;
 	return false;
 }

@@ -55,12 +55,17 @@ const char *manifest_name(const struct manifest *m, uint32_t index)
 	return manifest_text(m, m->entries[index].name);
 }
 
+static bool plain_name(const char *name)
+{
+	return *name && !strchr(name, '/') && strcmp(name, ".") && strcmp(name, "..");
+}
+
 static bool entry_sound(const struct manifest *m, uint32_t i)
 {
 	const struct manifest_entry *e = &m->entries[i];
 
 	return (i ? e->parent < i : e->parent == 0) && e->name < m->pool_len && e->text < m->pool_len &&
-	       e->acl < m->pool_len && e->type < TREE_OTHER && (!i || (e->name && !strchr(m->pool + e->name, '/')));
+	       e->acl < m->pool_len && e->type < TREE_OTHER && (!i || plain_name(manifest_name(m, i)));
 }
 
 /* A file that has the right checksum and still makes no sense was not written by us: trust nothing of it. */
@@ -99,7 +104,7 @@ static int map_manifest(struct manifest *m, int fd, const char *name, struct err
 	size_t body = m->mapped_len - sizeof(*h);
 
 	if (h->pool_len > body || (body - h->pool_len) / sizeof(struct manifest_entry) != h->count ||
-	    (body - h->pool_len) % sizeof(struct manifest_entry) ||
+	    (body - h->pool_len) % sizeof(struct manifest_entry) || h->reserved ||
 	    h->crc != crc32_z(crc32_z(0, NULL, 0), (const unsigned char *)(h + 1), body))
 		return err_set(err, ERR_STATE, "'%s' is damaged: its checksum is wrong", name);
 	m->entries = (const struct manifest_entry *)(h + 1);

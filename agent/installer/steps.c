@@ -26,7 +26,7 @@ struct step_record {
 	/* name, acl_before, acl_after */
 };
 
-#define RECORD_MAX (sizeof(struct step_record) + 4 * PATH_MAX + 64 * 1024)
+#define RECORD_MAX (sizeof(struct step_record) + 4 * PATH_MAX + 4 * 64 * 1024) /* two ACLs of two halves */
 
 void steps_init(struct steps *s)
 {

@@ -112,7 +112,7 @@ int preflight_fetch(const struct deployment *d, int dir_fd, const char *dir_path
 		r = unpack_folder(location, dir_fd, o, out->digests, &out->report, err);
 	}
 	if (r < 0)
-		return err_add(err, "bundle '%s'", location);
+		return -1;
 	out->archive_fd = openat(dir_fd, UNPACK_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (out->archive_fd < 0)
 		return err_sys(err, "opening the unpacked bundle");

@@ -62,10 +62,10 @@ int preflight_read_appspec(int archive_fd, const char *name, struct appspec **ou
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		int r = try_appspec(archive_fd, names[i], out, findings, err);
 
-		if (r == 1)
+		if (r) {
 			*found = xstrdup(names[i]);
-		if (r)
 			return r;
+		}
 	}
 	return 0;
 }

@@ -62,10 +62,10 @@ int preflight_read_appspec(int archive_fd, const char *name, struct appspec **ou
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		int r = try_appspec(archive_fd, names[i], out, findings, err);
 
-		if (r == 1)
+		if (r) {
 			*found = xstrdup(names[i]);
-		if (r)
 			return r;
+		}
 	}
 	return 0;
 }
@@ -112,7 +112,7 @@ int preflight_fetch(const struct deployment *d, int dir_fd, const char *dir_path
 		r = unpack_folder(location, dir_fd, o, out->digests, &out->report, err);
 	}
 	if (r < 0)
-		return err_add(err, "bundle '%s'", location);
+		return -1;
 	out->archive_fd = openat(dir_fd, UNPACK_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (out->archive_fd < 0)
 		return err_sys(err, "opening the unpacked bundle");

@@ -107,8 +107,11 @@ static void take_warnings(struct run *run)
 
 		if (f->level == FINDING_WARNING)
 			outcome_warn(run->result, "%s line %u: %s", name, f->place.line, f->message);
+		else if (f->place.line) /* the first of them is the error's message, word for word */
+			outcome_conflict(run->result, "%s: line %u column %u: %s", name, f->place.line, f->place.column,
+					 f->message);
 		else
-			outcome_conflict(run->result, "%s line %u: %s", name, f->place.line, f->message);
+			outcome_conflict(run->result, "%s: %s", name, f->message);
 	}
 	for (size_t i = 0; i < w->count; i++)
 		outcome_warn(run->result, "%s", w->items[i]);

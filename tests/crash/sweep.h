@@ -38,3 +38,10 @@ const char *tree_state_name(enum tree_state state);
 enum tree_state sweep_result(const struct sweep *s);
 unsigned sweep_deployments(const struct sweep *s); /* folders of the group, and how many of them have no result */
 unsigned sweep_unfinished(const struct sweep *s);
+
+/* What all sweeps of a test counted, in all its processes. */
+struct tally {
+	atomic_ulong points, more, failures;
+};
+/* Run ONE for each scenario, in two processes side by side. */
+struct tally sweep_all(void (*one)(const struct scenario *scenario, struct tally *tally));

@@ -30,7 +30,7 @@ static const struct {
 	{ "disk full from there on", OBSERVER_FAIL_FROM, ENOSPC },
 };
 
-static unsigned long points, healed, failures;
+static struct tally *tally; /* of the scenario being swept; more: healed by the next start */
 
 static unsigned long every(void)
 {
@@ -43,7 +43,7 @@ static unsigned long every(void)
 static void complain(const struct sweep *s, unsigned long at, const char *fault, const char *what)
 {
 	print_message("  %s, %s at call %lu: %s\n", s->scenario->name, fault, at, what);
-	failures++;
+	atomic_fetch_add(&tally->failures, 1);
 }
 
 static bool clean(const struct sweep *s)
@@ -90,7 +90,7 @@ static void check_after(struct sweep *s, struct ending e, unsigned long at, cons
 	struct ending rescue = sweep_recover(s, NULL);
 	enum tree_state tree = sweep_tree(s);
 
-	healed++;
+	atomic_fetch_add(&tally->more, 1);
 	if (!rescue.succeeded)
 		complain(s, at, fault, "the next start cannot heal it");
 	else if (tree != TREE_IS_NEW && tree != TREE_IS_OLD_EXACTLY)
@@ -99,15 +99,16 @@ static void check_after(struct sweep *s, struct ending e, unsigned long at, cons
 		complain(s, at, fault, "the next start leaves temporary files or no result");
 }
 
-static void sweep_scenario(const struct scenario *scenario)
+static void sweep_scenario(const struct scenario *scenario, struct tally *shared)
 {
+	struct tally own = { 0 };
 	struct sweep s;
 
+	tally = &own;
 	sweep_begin(&s, scenario);
 	sweep_reset(&s);
 
 	struct ending whole = sweep_deploy(&s, NULL);
-	unsigned long before = points, healed_before = healed, failed_before = failures;
 
 	for (unsigned long k = 1; k <= whole.calls; k += every())
 		for (size_t f = 0; f < sizeof(faults) / sizeof(faults[0]); f++) {
@@ -115,20 +116,25 @@ static void sweep_scenario(const struct scenario *scenario)
 
 			sweep_reset(&s);
 			check_after(&s, sweep_deploy(&s, &o), k, faults[f].name);
-			points++;
+			atomic_fetch_add(&own.points, 1);
 		}
 	print_message("  %-18s %4lu calls, %5lu points, %4lu healed by the next start, %lu failures\n", scenario->name,
-		      whole.calls, points - before, healed - healed_before, failures - failed_before);
+		      whole.calls, own.points, own.more, own.failures);
+	atomic_fetch_add(&shared->points, own.points);
+	atomic_fetch_add(&shared->more, own.more);
+	atomic_fetch_add(&shared->failures, own.failures);
 	sweep_end(&s);
 }
 
 static void whatever_call_fails_the_old_tree_stays_or_the_new_one_is_whole(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < scenario_count; i++)
-		sweep_scenario(&scenarios[i]);
-	print_message("faults: %lu points, %lu healed by the next start, %lu failures\n", points, healed, failures);
-	assert_int_equal(failures, 0);
+
+	struct tally all = sweep_all(sweep_scenario);
+
+	print_message("faults: %lu points, %lu healed by the next start, %lu failures\n", all.points, all.more,
+		      all.failures);
+	assert_int_equal(all.failures, 0);
 }
 
 int main(void)

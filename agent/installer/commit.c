@@ -21,7 +21,7 @@ struct site {
 };
 
 struct spot {
-	bool there;
+	bool there, folder;
 	uint64_t dev, ino;
 };
 
@@ -50,6 +50,7 @@ static void site_done(struct site *site)
 	auto_closep(&site->place_fd);
 }
 
+/* 1: the folder is gone, or something else stands there. ERR says so, too. */
 static int enter_folder(struct site *site, const struct step *st, struct err *err)
 {
 	if (site->folder_fd >= 0 && site->folder == st->folder)
@@ -57,7 +58,9 @@ static int enter_folder(struct site *site, const struct step *st, struct err *er
 	auto_closep(&site->folder_fd);
 	site->folder = st->folder;
 	site->folder_fd = open_folder(&site->steps->folders[st->folder], err);
-	return site->folder_fd < 0 ? -1 : 0;
+	if (site->folder_fd >= 0)
+		return 0;
+	return err->sys == ENOENT || err->sys == ENOTDIR || err->sys == ELOOP ? 1 : -1;
 }
 
 static int enter_place(struct site *site, const struct step *st, struct err *err)
@@ -71,10 +74,13 @@ static int enter_place(struct site *site, const struct step *st, struct err *err
 	return site->place_fd < 0 ? -1 : 0;
 }
 
+/* Returns like enter_folder. */
 static int enter(struct site *site, const struct step *st, struct err *err)
 {
-	if (enter_folder(site, st, err) < 0)
-		return -1;
+	int r = enter_folder(site, st, err);
+
+	if (r)
+		return r;
 	return st->kind == STEP_ATTRIBUTES ? 0 : enter_place(site, st, err);
 }
 
@@ -85,7 +91,7 @@ static int look(int dir_fd, const char *name, struct spot *out, struct err *err)
 	*out = (struct spot){ .there = false };
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(err, "looking at it");
-	*out = (struct spot){ .there = true, .dev = st.st_dev, .ino = st.st_ino };
+	*out = (struct spot){ .there = true, .folder = S_ISDIR(st.st_mode), .dev = st.st_dev, .ino = st.st_ino };
 	return 0;
 }
 
@@ -198,8 +204,12 @@ static int is_empty(int dir_fd, const char *name, struct err *err)
 	AUTO(close_dirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
 
-	if (!dir)
-		return errno == ENOTDIR ? 0 : err_sys(err, "listing it");
+	if (!dir) {
+		int r = errno == ENOTDIR ? 0 : err_sys(err, "listing it");
+
+		auto_closep(&fd);
+		return r;
+	}
 	do {
 		errno = 0;
 		e = readdir(dir);
@@ -246,14 +256,24 @@ static int redo_attributes(struct site *site, const struct step *st, struct err 
 	return set_attributes(site, st, &st->after, st->acl_after, err);
 }
 
+/* Undoing. A hook that edits a file often makes a new one of it: whatever stands where a step is done counts as what
+ * became of ours, and goes. Folders of others stay. */
+
+static bool became_of_ours(const struct step *st, const struct spot *target)
+{
+	return target->there && (is_new(st, target) || !target->folder);
+}
+
 static int undo_place(struct site *site, const struct step *st, struct err *err)
 {
 	struct place_names n = place_names(st->number);
-	struct spot target;
+	struct spot staged, target;
 
-	if (look(site->folder_fd, st->name, &target, err) < 0)
+	if (look(site->place_fd, n.entry, &staged, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
 		return -1;
-	return is_new(st, &target) ? move(site->folder_fd, st->name, site->place_fd, n.entry, err) : 0;
+	if (staged.there || !became_of_ours(st, &target))
+		return 0; /* it was never done, or is undone already */
+	return move(site->folder_fd, st->name, site->place_fd, n.entry, err);
 }
 
 static int undo_exchange(struct site *site, const struct step *st, struct err *err)
@@ -265,29 +285,38 @@ static int undo_exchange(struct site *site, const struct step *st, struct err *e
 	if (look(place, n.entry, &aside, err) < 0 || look(place, n.old, &old, err) < 0 ||
 	    look(site->folder_fd, st->name, &target, err) < 0)
 		return -1;
-	if (is_new(st, &target) && aside.there)
+	if (is_old(st, &target))
+		return 0;
+
+	/* an exchange leaves the old one under the entry's name; so do the two renames of an undo for some time */
+	const char *kept = is_old(st, &aside) ? n.entry : is_old(st, &old) ? n.old : NULL;
+
+	if (!kept)
+		return undo_place(site, st, err); /* there was none to keep when the step was done */
+	if (target.there && !became_of_ours(st, &target))
+		return changed_meanwhile(err);
+	if (target.there && kept == n.entry)
 		return swap(place, &n, site->folder_fd, st->name, err);
-	if (is_new(st, &target)) {
-		if (move(site->folder_fd, st->name, place, n.entry, err) < 0)
-			return -1;
-		target.there = false;
-	}
-	if (old.there)
-		return move(place, n.old, site->folder_fd, st->name, err);
-	return aside.there && !is_new(st, &aside) && !target.there
-		       ? move(place, n.entry, site->folder_fd, st->name, err)
-		       : 0;
+	if (target.there && move(site->folder_fd, st->name, place, n.entry, err) < 0)
+		return -1;
+	return move(place, kept, site->folder_fd, st->name, err);
 }
 
 static int undo_remove(struct site *site, const struct step *st, struct err *err)
 {
 	struct place_names n = place_names(st->number);
 	int place = site->place_fd;
-	struct spot aside;
+	struct spot aside, target;
 
-	if (look(place, n.entry, &aside, err) < 0)
+	if (look(place, n.entry, &aside, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
 		return -1;
-	return aside.there ? move(place, n.entry, site->folder_fd, st->name, err) : 0;
+	if (!aside.there || is_old(st, &target))
+		return 0;
+	if (!target.there)
+		return move(place, n.entry, site->folder_fd, st->name, err);
+	if (target.folder || aside.folder || !is_old(st, &aside))
+		return changed_meanwhile(err);
+	return swap(place, &n, site->folder_fd, st->name, err); /* made anew by the revision that goes */
 }
 
 static int undo_attributes(struct site *site, const struct step *st, struct err *err)
@@ -298,13 +327,14 @@ static int undo_attributes(struct site *site, const struct step *st, struct err 
 static const struct {
 	int (*redo)(struct site *site, const struct step *st, struct err *err);
 	int (*undo)(struct site *site, const struct step *st, struct err *err);
-	bool removes;
+	/* where the folder is gone: nothing is left to do; nothing is left to take back */
+	bool needs_no_redo, needs_no_undo;
 } kinds[STEP_KIND_COUNT] = {
-	[STEP_PLACE] = { redo_place, undo_place, false },
-	[STEP_EXCHANGE] = { redo_exchange, undo_exchange, false },
-	[STEP_REMOVE] = { redo_remove, undo_remove, true },
-	[STEP_REMOVE_FOLDER] = { redo_remove_folder, undo_remove, true },
-	[STEP_ATTRIBUTES] = { redo_attributes, undo_attributes, false },
+	[STEP_PLACE] = { redo_place, undo_place, false, true },
+	[STEP_EXCHANGE] = { redo_exchange, undo_exchange, false, false },
+	[STEP_REMOVE] = { redo_remove, undo_remove, true, false },
+	[STEP_REMOVE_FOLDER] = { redo_remove_folder, undo_remove, true, false },
+	[STEP_ATTRIBUTES] = { redo_attributes, undo_attributes, false, true },
 };
 
 static int step_failed(const struct site *site, const struct step *st, struct err *err)
@@ -319,10 +349,13 @@ int commit_redo(const struct steps *s, struct err *err)
 	site_init(&site, s);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct step *st = &s->items[i];
+		struct err gone = ERR_INIT;
+		int r = enter(&site, st, &gone);
 
-		if (enter(&site, st, err) < 0) {
-			if (kinds[st->kind].removes && (err->sys == ENOENT || err->sys == ENOTDIR))
-				continue; /* its folder went in a later step of an earlier run */
+		if (r > 0 && kinds[st->kind].needs_no_redo)
+			continue; /* its folder went in a later step of an earlier run */
+		if (r) {
+			*err = gone;
 			return -1;
 		}
 		if (kinds[st->kind].redo(&site, st, err) < 0)
@@ -340,8 +373,11 @@ int commit_undo(const struct steps *s, struct err *err)
 	for (size_t i = s->count; i-- > 0;) {
 		const struct step *st = &s->items[i];
 		struct err e = ERR_INIT;
+		int r = enter(&site, st, &e);
 
-		if (enter(&site, st, &e) == 0 && kinds[st->kind].undo(&site, st, &e) == 0)
+		if (r > 0 && kinds[st->kind].needs_no_undo)
+			continue;
+		if (r == 0 && kinds[st->kind].undo(&site, st, &e) == 0)
 			continue;
 		(void)step_failed(&site, st, &e);
 		if (!first.kind)

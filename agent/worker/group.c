@@ -369,7 +369,8 @@ static int by_age(const void *a, const void *b)
 static int remove_oldest(struct group *g, struct revision_folder *items, size_t count, size_t extra, const char *spared,
 			 struct err *err)
 {
-	qsort(items, count, sizeof(*items), by_age);
+	if (count) /* NULL is no array, not even an empty one (C17 7.22.5) */
+		qsort(items, count, sizeof(*items), by_age);
 	for (size_t i = 0; i < count && extra; i++) {
 		if (spared && !strcmp(items[i].name, spared))
 			continue;

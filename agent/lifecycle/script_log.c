@@ -211,10 +211,11 @@ static void add_shared(struct script_log *log, const char *mark, const char *byt
 	(void)str_append(s, "\n", 1);
 }
 
-/* Does the output of this deployment still go to the deployments log? */
-static bool may_share(struct script_log *log, size_t len)
+/* Does the output of this deployment still go to the deployments log? What stands before each line counts, too: there
+ * it is most of a short one. */
+static bool may_share(struct script_log *log, const char *mark, size_t len)
 {
-	log->shared_bytes += len;
+	log->shared_bytes += strlen(log->exact) + strlen(log->deployment_id) + strlen("]") + strlen(mark) + len;
 	if (log->shared_bytes <= log->max_bytes)
 		return true;
 	if (!log->share_ended) {
@@ -236,7 +237,7 @@ static void add(struct script_log *log, bool ours, const char *mark, const char 
 	(void)str_append(&log->scripts_text, bytes, len);
 	push_tail(log, mark, strlen(mark));
 	push_tail(log, bytes, len);
-	if (log->deployment_root && (ours || may_share(log, len)))
+	if (log->deployment_root && (ours || may_share(log, mark, len)))
 		add_shared(log, mark, bytes, len);
 	if (log->scripts_text.len >= FULL || log->deployments_text.len >= FULL)
 		script_log_flush(log);

@@ -7,8 +7,12 @@ import io
 import json
 import os
 import pathlib
+import re
+import signal
+import socket
 import subprocess
 import tarfile
+import time
 
 import pytest
 
@@ -190,3 +194,102 @@ def archive(tmp_path):
 def as_root():
     if os.geteuid() != 0:
         pytest.skip("needs root (make check as root runs it)")
+
+
+def leftovers(top):
+    """Names below TOP that no ended deployment may leave behind."""
+    return [str(path) for path in pathlib.Path(top).rglob("*")
+            if path.name.startswith(".slipway") or path.name.endswith(".new") or path.name == "deployment-archive-temp"]
+
+
+def processes_of(top):
+    """(pid, command line) of every process that was started for the agent below TOP; ended ones do not count."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            command, environment = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+        except OSError:  # gone meanwhile, or somebody else's
+            continue
+        if int(folder.name) != os.getpid() and str(top).encode() in command + b"\0" + environment:
+            found.append((int(folder.name), command.decode(errors="replace").replace("\0", " ")))
+    return found
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+class Scene:
+    """A host where a good revision runs, and everything that must still be so after a bad one."""
+    UNTOUCHED = "revision GOOD (previous) is in place, its files untouched"
+
+    def __init__(self, agent, target, top):
+        self.agent, self.target, self.top = agent, target, top
+        self.good = self.before = None
+
+    def install(self, bundle):
+        """The good revision."""
+        done = self.agent.local(bundle, "--json")
+        assert done.code == 0, done.err
+        self.good, self.before = done.json["deployment_id"], self.fingerprint()
+        return done
+
+    def fingerprint(self):
+        """The target with what a rewrite would change although it changes no content."""
+        paths = [self.target.path, *sorted(self.target.path.rglob("*"))]
+        return self.target.tree(), [(p.name, st.st_ino, st.st_mtime_ns, st.st_ctime_ns)
+                                    for p in paths for st in [p.lstat()]]
+
+    def plain(self, text):
+        """TEXT without what differs from run to run: folders, ids, numbers of processes, times, this host's name."""
+        text = text.replace(str(self.top), "TOP").replace(f" on {socket.gethostname()}\n", " on HOST\n")
+        text = re.sub(r"d-[A-Z0-9]{9}-local", "BAD", text.replace(self.good or "no good one", "GOOD"))
+        text = re.sub(r"TOP/root/var/lib/slipway/deployment-root/[^/]*/BAD/", "FOLDER/", text)
+        return re.sub(r"since 20[-0-9:T]*Z", "since TIME", re.sub(r"\b(pid|process) \d+", r"\1 N", text))
+
+    def refused(self, bundle, *words, code, said, event="Preflight", now=UNTOUCHED, background=None, **rest):
+        """Deploy BUNDLE: it must fail with CODE in EVENT and say exactly the lines SAID and what runs NOW. What it was
+        allowed to leave running writes its pid to the file BACKGROUND and is ended here."""
+        bad = self.agent.local(bundle, "--json", *words, **rest)
+        assert (bad.code, bad.json["error"]["error_code"]) == (1, code), bad.err
+        assert self.screen(bad) == [f"error[{code}]: {event} failed on HOST", *said, f"  now:  {now}"], bad.err
+        if background:
+            assert processes_of(self.agent.root), "the agent ended what is not its own"
+            os.kill(int(background.read_text()), signal.SIGKILL)
+        self.clean()
+        if now == self.UNTOUCHED:
+            assert self.fingerprint() == self.before
+        return bad
+
+    def screen(self, bad):
+        """The lines of a failure, without the advice."""
+        block = self.plain("error" + bad.err.partition("\nerror")[2]) if "\nerror" in bad.err else self.plain(bad.err)
+        return [line for line in block.splitlines() if not line.startswith("  next: ")]
+
+    def clean(self):
+        """Nothing temporary, nobody left."""
+        assert leftovers(self.top) == []
+        wait_until(lambda: not processes_of(self.agent.root), 3)
+
+
+@pytest.fixture
+def scene(agent, target, tmp_path):
+    return Scene(agent, target, tmp_path)
+
+
+@pytest.fixture
+def mount(as_root):
+    """mount(path, options) puts an empty tmpfs there; it goes at the end of the test."""
+    paths = []
+
+    def put(path, options):
+        path.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "slipway-test", path], check=True)
+        paths.append(path)
+
+    yield put
+    for path in reversed(paths):
+        subprocess.run(["umount", "--lazy", path], check=True)

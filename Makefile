@@ -87,7 +87,7 @@ $(O)/%.o: %.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS.$(MODE)) -MMD -MP -c $< -o $@
 
 .SECONDARY:
-.PHONY: all deps need-deps tests unit crash integration check asan demo bench coverage format check-format \
+.PHONY: all deps need-deps tests unit crash seeded integration check asan demo bench coverage format check-format \
 	install clean help
 
 tests: need-deps $(UNIT) $(CRASH) # built, not run
@@ -97,6 +97,9 @@ unit: $(UNIT) ## the unit tests alone
 
 crash: $(CRASH) ## the crash, fault and ordering tests alone
 	@for t in $(CRASH); do echo "== $$t"; $$t || exit 1; done
+
+seeded: $(CRASH) ## mistakes made in a copy of the code, each of which the crash tests must notice (a minute)
+	@$(PYTHON) -B tests/crash/seeded/run $(O)
 
 integration: all ## the integration tests alone (K=expression selects some)
 	SLIPWAY_BUILD=$(abspath $(O)) $(PYTHON) -B -m pytest -q -p no:cacheprovider $(if $(K),-k '$(K)') tests/integration

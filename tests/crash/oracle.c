@@ -1,6 +1,7 @@
 /* tests/crash/oracle.c - which inodes may still be lost, and who was renamed too early. */
 #include "oracle.h"
 
+#include "inodes.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -13,21 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUCKETS	     1024
 #define MAX_LINES    64
 #define REPORT_BYTES (MAX_LINES * 1024)
-
-/* Moments are numbers of one clock that every change advances; 0: flushed. */
-struct node {
-	struct node *next;
-	dev_t dev;
-	ino_t ino;
-	unsigned long self;    /* when content or attributes were last changed */
-	unsigned long added;   /* of a folder: when a name was last added */
-	unsigned long removed; /* of a folder: when a name was last taken away */
-	unsigned long flushed; /* of a folder: names given up to here are flushed */
-	unsigned long named;   /* when it got the name it has; 0: before the oracle looked */
-};
 
 struct place {
 	struct place *next;
@@ -37,12 +25,15 @@ struct place {
 struct oracle {
 	struct oracle_rules rules;
 	pthread_mutex_t lock;
-	struct node *buckets[BUCKETS];
+	struct inodes inodes;
 	struct place *private_folders; /* every one that was seen in a call */
 	unsigned long clock;
 	dev_t commit_dev; /* the journal that got a commit record which is not flushed; commit_at 0: none */
 	ino_t commit_ino;
 	unsigned long commit_at;
+	/* what was there at that moment must stay; 0: no commit record, or what came of it is settled */
+	unsigned long kept_since;
+	unsigned long settled_at; /* the same journal got a record that settles it, which is not flushed; 0: none */
 	unsigned violations;
 	struct str report;
 };
@@ -53,7 +44,7 @@ static _Thread_local struct {
 	bool existed;	     /* the name to be created was there */
 	bool dropped;	     /* the inode below goes away when the call succeeds */
 	struct stat victim;  /* the inode that loses its last name */
-	bool is_commit;
+	unsigned words;	     /* of the journal, in what is written */
 } pending;
 
 struct oracle *oracle_new(const struct oracle_rules *rules)
@@ -70,11 +61,7 @@ void oracle_free(struct oracle *o)
 {
 	if (!o)
 		return;
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct node *n = o->buckets[i], *next; n; n = next) {
-			next = n->next;
-			free(n);
-		}
+	inodes_done(&o->inodes);
 	for (struct place *p = o->private_folders, *next; p; p = next) {
 		next = p->next;
 		free(p->path);
@@ -89,42 +76,6 @@ static void complain(struct oracle *o, const char *what, const char *path, const
 {
 	if (o->violations++ < MAX_LINES)
 		(void)str_printf(&o->report, "order of flushes: %s: '%s' %s\n", what, path, why); /* may be full */
-}
-
-static struct node *look_up(struct oracle *o, dev_t dev, ino_t ino)
-{
-	struct node *n = o->buckets[(ino ^ dev) % BUCKETS];
-
-	while (n && (n->ino != ino || n->dev != dev))
-		n = n->next;
-	return n;
-}
-
-static struct node *look_up_or_add(struct oracle *o, const struct stat *st)
-{
-	struct node *n = look_up(o, st->st_dev, st->st_ino);
-
-	if (n)
-		return n;
-	n = xcalloc(1, sizeof(*n));
-	n->dev = st->st_dev;
-	n->ino = st->st_ino;
-	n->next = o->buckets[(n->ino ^ n->dev) % BUCKETS];
-	return o->buckets[(n->ino ^ n->dev) % BUCKETS] = n;
-}
-
-static void forget(struct oracle *o, const struct stat *st)
-{
-	struct node **at = &o->buckets[(st->st_ino ^ st->st_dev) % BUCKETS];
-
-	while (*at && ((*at)->ino != st->st_ino || (*at)->dev != st->st_dev))
-		at = &(*at)->next;
-	if (*at) {
-		struct node *gone = *at;
-
-		*at = gone->next;
-		free(gone);
-	}
 }
 
 /* --- where things lie --- */
@@ -186,7 +137,7 @@ static bool is_private(struct oracle *o, int dir_fd, const char *name)
 
 enum strictness { CONTENT_AND_NEW_NAMES, REMOVED_NAMES_TOO };
 
-static const char *what_is_unflushed(const struct node *n, enum strictness strictness)
+static const char *what_is_unflushed(const struct inode *n, enum strictness strictness)
 {
 	if (!n)
 		return NULL;
@@ -208,7 +159,7 @@ static void check_tree(struct oracle *o, int dir_fd, const char *name, char path
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 
-	const char *why = what_is_unflushed(look_up(o, st.st_dev, st.st_ino), strictness);
+	const char *why = what_is_unflushed(inodes_find(&o->inodes, st.st_dev, st.st_ino), strictness);
 
 	if (why)
 		complain(o, moment, path, why);
@@ -252,8 +203,8 @@ static void check_name_of(struct oracle *o, const char *folder)
 	if (stat(up, &st) < 0)
 		return;
 
-	const struct node *parent = look_up(o, st.st_dev, st.st_ino);
-	const struct node *n = lstat(folder, &st) < 0 ? NULL : look_up(o, st.st_dev, st.st_ino);
+	const struct inode *parent = inodes_find(&o->inodes, st.st_dev, st.st_ino);
+	const struct inode *n = lstat(folder, &st) < 0 ? NULL : inodes_find(&o->inodes, st.st_dev, st.st_ino);
 
 	if (n && n->named > (parent ? parent->flushed : 0))
 		complain(o, "commit record", folder, "is a private folder whose own name is not flushed");
@@ -309,24 +260,65 @@ static void before_move(struct oracle *o, const struct fs_call *call)
 		check_moved(o, what, call->to_dir_fd, call->to_name, from_private);
 }
 
-static void touch(struct oracle *o, int fd, const char *name)
+static struct inode *note_inode(struct oracle *o, const struct stat *st, int fd, const char *name)
 {
+	struct inode *n = inodes_get(&o->inodes, st);
+	char path[PATH_MAX];
+
+	path_of(fd, name, path);
+	free(n->path);
+	n->path = xstrdup(path);
+	return n;
+}
+
+static struct inode *touch(struct oracle *o, int fd, const char *name)
+{
+	struct inode *n = NULL;
 	struct stat st;
 
-	if ((name ? fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) : fstat(fd, &st)) == 0)
-		look_up_or_add(o, &st)->self = ++o->clock;
+	if ((name ? fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) : fstat(fd, &st)) == 0) {
+		n = note_inode(o, &st, fd, name);
+		n->self = ++o->clock;
+	}
+	return n;
+}
+
+/* Undoing, and redoing after a crash, need what was there before the commit record until all is settled. */
+static void check_kept(struct oracle *o, const struct fs_call *call, const struct stat *st, int fd, const char *name)
+{
+	const struct inode *n = inodes_find(&o->inodes, st->st_dev, st->st_ino);
+	char path[PATH_MAX];
+
+	if (!o->kept_since || (n && n->born > o->kept_since) ||
+	    (st->st_dev == o->commit_dev && st->st_ino == o->commit_ino))
+		return;
+	path_of(fd, name, path);
+	complain(o, fs_op_name(call->op), path,
+		 "was there before the commit record and goes before a record settles it");
+}
+
+static void check_settled(void *oracle, struct inode *n)
+{
+	const char *why = what_is_unflushed(n, REMOVED_NAMES_TOO);
+
+	if (why)
+		complain(oracle, "record that settles a commit", n->path, why);
 }
 
 static void before_write(struct oracle *o, const struct fs_call *call)
 {
 	char path[PATH_MAX];
+	struct stat st;
 
 	path_of(call->fd, NULL, path);
-	if (o->rules.is_commit && o->rules.is_commit(o->rules.context, call, path)) {
-		pending.is_commit = true;
+	pending.words = o->rules.words ? o->rules.words(o->rules.context, call, path) : 0;
+	if (pending.words & ORACLE_COMMIT)
 		check_commit(o);
-	}
-	touch(o, call->fd, NULL); /* in flight: already able to spoil a rename in another thread */
+	if (pending.words & ORACLE_SETTLED)
+		inodes_each(&o->inodes, check_settled, o);
+	if (fstat(call->fd, &st) == 0)
+		check_kept(o, call, &st, call->fd, NULL);
+	(void)touch(o, call->fd, NULL); /* in flight: already able to spoil a rename in another thread */
 }
 
 void oracle_before(struct oracle *o, const struct fs_call *call)
@@ -349,6 +341,10 @@ void oracle_before(struct oracle *o, const struct fs_call *call)
 		break;
 	case FS_EXCHANGE:
 		before_move(o, call);
+		break;
+	case FS_TRUNCATE:
+		if (fstat(call->fd, &st) == 0)
+			check_kept(o, call, &st, call->fd, NULL);
 		break;
 	case FS_UNLINK:
 	case FS_RMDIR:
@@ -376,7 +372,7 @@ static void touch_folder(struct oracle *o, int dir_fd, const char *name, bool ad
 	if (fstatat(dir_fd, folder, &st, 0) < 0)
 		return;
 
-	struct node *n = look_up_or_add(o, &st);
+	struct inode *n = note_inode(o, &st, dir_fd, strcmp(folder, ".") ? folder : NULL);
 
 	*(added ? &n->added : &n->removed) = ++o->clock;
 }
@@ -387,10 +383,10 @@ static void note_name(struct oracle *o, int dir_fd, const char *name)
 
 	touch_folder(o, dir_fd, name, true);
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		look_up_or_add(o, &st)->named = o->clock;
+		inodes_get(&o->inodes, &st)->named = o->clock;
 }
 
-static void flush(struct node *n, unsigned long began)
+static void flush(struct inode *n, unsigned long began)
 {
 	if (n->self <= began)
 		n->self = 0;
@@ -401,14 +397,26 @@ static void flush(struct node *n, unsigned long began)
 	n->flushed = began;
 }
 
+static void flush_if_on(void *dev, struct inode *n)
+{
+	if (n->dev == *(const dev_t *)dev)
+		flush(n, pending.began);
+}
+
+/* The journal was flushed: its records count from here on. */
+static void flush_words(struct oracle *o)
+{
+	if (o->commit_at && o->commit_at <= pending.began)
+		o->commit_at = 0;
+	if (o->settled_at && o->settled_at <= pending.began)
+		o->settled_at = o->kept_since = 0;
+}
+
 static void flush_device(struct oracle *o, dev_t dev)
 {
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct node *n = o->buckets[i]; n; n = n->next)
-			if (n->dev == dev)
-				flush(n, pending.began);
-	if (o->commit_at && o->commit_dev == dev && o->commit_at <= pending.began)
-		o->commit_at = 0;
+	inodes_each(&o->inodes, flush_if_on, &dev);
+	if (o->commit_dev == dev)
+		flush_words(o);
 }
 
 /* A symbolic link has no descriptor: flushing the folder that holds it is all that can be done for it. */
@@ -421,10 +429,10 @@ static void flush_links_in(struct oracle *o, int dir_fd)
 		return;
 	for (const struct dirent *e; (e = readdir(dir));) {
 		struct stat st;
-		struct node *n;
+		struct inode *n;
 
 		if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
-		    (n = look_up(o, st.st_dev, st.st_ino)))
+		    (n = inodes_find(&o->inodes, st.st_dev, st.st_ino)))
 			flush(n, pending.began);
 	}
 	(void)closedir(dir); /* was only read */
@@ -441,26 +449,29 @@ static void after_flush(struct oracle *o, const struct fs_call *call)
 		return;
 	}
 
-	struct node *n = look_up(o, st.st_dev, st.st_ino);
+	struct inode *n = inodes_find(&o->inodes, st.st_dev, st.st_ino);
 
 	if (n)
 		flush(n, pending.began);
 	if (S_ISDIR(st.st_mode))
 		flush_links_in(o, call->fd);
-	if (o->commit_at && o->commit_dev == st.st_dev && o->commit_ino == st.st_ino && o->commit_at <= pending.began)
-		o->commit_at = 0;
+	if (o->commit_dev == st.st_dev && o->commit_ino == st.st_ino)
+		flush_words(o);
 }
 
 static void after_write(struct oracle *o, const struct fs_call *call)
 {
 	struct stat st;
 
-	touch(o, call->fd, NULL);
-	if (pending.is_commit && fstat(call->fd, &st) == 0) {
-		o->commit_dev = st.st_dev;
-		o->commit_ino = st.st_ino;
-		o->commit_at = o->clock;
-	}
+	(void)touch(o, call->fd, NULL);
+	if (!pending.words || fstat(call->fd, &st) < 0)
+		return;
+	o->commit_dev = st.st_dev;
+	o->commit_ino = st.st_ino;
+	if (pending.words & ORACLE_COMMIT)
+		o->commit_at = o->kept_since = o->clock;
+	if (pending.words & ORACLE_SETTLED)
+		o->settled_at = o->clock;
 }
 
 static void after_new_name(struct oracle *o, const struct fs_call *call)
@@ -471,14 +482,26 @@ static void after_new_name(struct oracle *o, const struct fs_call *call)
 	}
 	if (pending.existed)
 		return;
-	touch(o, call->dir_fd, call->name);
+
+	struct inode *n = touch(o, call->dir_fd, call->name);
+
+	if (n)
+		n->born = o->clock;
 	note_name(o, call->dir_fd, call->name);
+}
+
+/* Only now: a rename that replaces nothing fails when there is something. */
+static void drop_victim(struct oracle *o, const struct fs_call *call, int dir_fd, const char *name)
+{
+	if (!pending.dropped)
+		return;
+	check_kept(o, call, &pending.victim, dir_fd, name);
+	inodes_forget(&o->inodes, &pending.victim);
 }
 
 static void after_move(struct oracle *o, const struct fs_call *call)
 {
-	if (pending.dropped)
-		forget(o, &pending.victim);
+	drop_victim(o, call, call->to_dir_fd, call->to_name);
 	note_name(o, call->to_dir_fd, call->to_name);
 	if (call->op == FS_EXCHANGE)
 		note_name(o, call->dir_fd, call->name);
@@ -488,8 +511,7 @@ static void after_move(struct oracle *o, const struct fs_call *call)
 
 static void after_removal(struct oracle *o, const struct fs_call *call)
 {
-	if (pending.dropped)
-		forget(o, &pending.victim);
+	drop_victim(o, call, call->dir_fd, call->name);
 	touch_folder(o, call->dir_fd, call->name, false);
 }
 
@@ -515,7 +537,7 @@ static void note_success(struct oracle *o, const struct fs_call *call)
 		after_flush(o, call);
 		break;
 	default:
-		touch(o, call->fd >= 0 ? call->fd : call->dir_fd, call->fd >= 0 ? NULL : call->name);
+		(void)touch(o, call->fd >= 0 ? call->fd : call->dir_fd, call->fd >= 0 ? NULL : call->name);
 		break;
 	}
 }

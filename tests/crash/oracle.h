@@ -11,7 +11,10 @@
  *   - a rename or exchange of something unflushed, or of a folder with anything unflushed below it, unless both
  *     folders are private (names only removed below it count when the target is not private);
  *   - a commit record while anything in a private folder, or the name of a private folder, is unflushed;
- *   - a rename, exchange, unlink or rmdir outside private folders between a commit record and its fsync.
+ *   - a rename, exchange, unlink or rmdir outside private folders between a commit record and its fsync;
+ *   - a record that settles a commit (everything is done, or undone) while anything at all is unflushed;
+ *   - between a commit record and the fsync of one that settles it: the last name of anything older than the commit
+ *     record taken away, wherever it lies, and such a file written to or truncated.
  * Thread-safe. What it found is text: oracle_report(). Where things lie is looked up on the disk when it matters.
  */
 #pragma once
@@ -23,11 +26,17 @@
 
 struct oracle;
 
+enum oracle_word {
+	ORACLE_COMMIT = 1,  /* from here on the steps are carried out */
+	ORACLE_SETTLED = 2, /* they all are, or all are taken back */
+};
+
 struct oracle_rules {
 	/* Is FOLDER (absolute) a private staging folder or below one? NULL: none is. */
 	bool (*is_private)(void *context, const char *folder);
-	/* Is this FS_WRITE a commit record? FILE is the absolute path written to. NULL: none is. */
-	bool (*is_commit)(void *context, const struct fs_call *call, const char *file);
+	/* Which records of a journal does this FS_WRITE hold? Bits of enum oracle_word; FILE is the absolute path
+	 * written to. NULL: none. */
+	unsigned (*words)(void *context, const struct fs_call *call, const char *file);
 	/* Does it not matter whether what CALL renames is durable? (A bundle unpacked into the agent's own state counts
 	 * only once the commit is durable.) NULL: it always matters. */
 	bool (*is_scratch)(void *context, const struct fs_call *call);

@@ -50,20 +50,23 @@ static bool is_private(void *context, const char *folder)
 	return strstr(folder, "/.slipway-") || strstr(folder, "/deployment-archive");
 }
 
-static bool is_commit(void *context, const struct fs_call *call, const char *file)
+static unsigned words(void *context, const struct fs_call *call, const char *file)
 {
 	const char *bytes = call->bytes;
 	uint32_t head[4]; /* installer/journal.h: length, sequence, first of the batch, type */
+	unsigned found = 0;
 
 	(void)context;
 	if (!str_ends(file, "/journal"))
-		return false;
+		return 0;
 	for (size_t at = 0; at + sizeof(head) <= call->len; at += sizeof(head) + head[0] + sizeof(uint32_t)) {
 		memcpy(head, bytes + at, sizeof(head));
 		if (head[3] == JOURNAL_COMMIT)
-			return true;
+			found |= ORACLE_COMMIT;
+		else if (head[3] == JOURNAL_DONE || head[3] == JOURNAL_UNDONE)
+			found |= ORACLE_SETTLED;
 	}
-	return false;
+	return found;
 }
 
 static bool is_scratch(void *context, const struct fs_call *call)
@@ -74,7 +77,7 @@ static bool is_scratch(void *context, const struct fs_call *call)
 
 static struct oracle *watch(void)
 {
-	return oracle_new(&(struct oracle_rules){ is_private, is_commit, is_scratch, NULL });
+	return oracle_new(&(struct oracle_rules){ is_private, words, is_scratch, NULL });
 }
 
 static int deploy_here(const struct sweep *s, const char *bundle)

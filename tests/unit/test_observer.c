@@ -306,6 +306,75 @@ static void a_commit_that_relies_on_an_unflushed_private_folder(const struct ben
 	assert_int_equal(fs_write(journal, "COMMIT", 6), 0);
 }
 
+/* A new and an old file change places under a journal. */
+static void commit_an_exchange(const struct bench *b, int journal)
+{
+	make(b->public, "a", "old", true);
+	make(b->private, "a", "new", true);
+	assert_int_equal(fs_syncfs(b->top), 0);
+	assert_int_equal(fs_write(journal, "COMMIT", 6) | fs_fdatasync(journal), 0);
+	assert_int_equal(fs_exchange(b->private, "a", b->public, "a"), 0);
+}
+
+static void settle(const struct bench *b, bool barrier, bool record_flushed)
+{
+	AUTO_FD int journal = fs_create(b->top, "journal", O_WRONLY, 0600);
+
+	commit_an_exchange(b, journal);
+	if (barrier)
+		assert_int_equal(fs_syncfs(b->top), 0);
+	assert_int_equal(fs_write(journal, "DONE", 4), 0);
+	if (record_flushed)
+		assert_int_equal(fs_fdatasync(journal), 0);
+	assert_int_equal(fs_unlink(b->private, "a"), 0);
+}
+
+static void a_settled_commit_in_order(const struct bench *b)
+{
+	settle(b, true, true);
+}
+
+static void a_commit_settled_before_the_barrier(const struct bench *b)
+{
+	settle(b, false, true);
+}
+
+static void the_old_file_removed_before_the_settling_record_is_flushed(const struct bench *b)
+{
+	settle(b, true, false);
+}
+
+static void the_old_file_overwritten_in_place(const struct bench *b)
+{
+	AUTO_FD int journal = fs_create(b->top, "journal", O_WRONLY, 0600);
+
+	commit_an_exchange(b, journal);
+
+	AUTO_FD int fd = openat(b->private, "a", O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(fs_write(fd, "x", 1) | fs_truncate(fd, 1), 0);
+}
+
+static void the_old_file_replaced_by_a_rename(const struct bench *b)
+{
+	AUTO_FD int journal = fs_create(b->top, "journal", O_WRONLY, 0600);
+
+	make(b->public, "a", "old", true);
+	make(b->private, "a", "new", true);
+	assert_int_equal(fs_syncfs(b->top), 0);
+	assert_int_equal(fs_write(journal, "COMMIT", 6) | fs_fdatasync(journal), 0);
+	publish(b, "a");
+}
+
+static void a_new_file_that_goes_again(const struct bench *b)
+{
+	AUTO_FD int journal = fs_create(b->top, "journal", O_WRONLY, 0600);
+
+	commit_an_exchange(b, journal);
+	make(b->public, "temporary", "1", true);
+	assert_int_equal(fs_unlink(b->public, "temporary"), 0);
+}
+
 static const struct {
 	const char *why;
 	void (*steps)(const struct bench *b);
@@ -340,6 +409,13 @@ static const struct {
 	{ "a rename before the commit record is flushed", a_rename_before_the_commit_is_flushed, 1,
 	  "before the commit" },
 	{ "an intent is no commit record", an_intent_before_the_barrier, 0, "" },
+	{ "commit, barrier, settled, the old file removed", a_settled_commit_in_order, 0, "" },
+	{ "settled before the barrier", a_commit_settled_before_the_barrier, 2, "settles a commit" },
+	{ "the old file removed before that is settled", the_old_file_removed_before_the_settling_record_is_flushed, 1,
+	  "private/a' was there before" },
+	{ "the old file written to and truncated", the_old_file_overwritten_in_place, 2, "was there before" },
+	{ "the old file replaced instead of exchanged", the_old_file_replaced_by_a_rename, 1, "public/a' was there" },
+	{ "a file made after the commit may go", a_new_file_that_goes_again, 0, "" },
 	{ "a private folder whose name may be lost", a_commit_that_relies_on_an_unflushed_private_folder, 1,
 	  "own name" },
 };
@@ -350,13 +426,17 @@ static bool named_private(void *context, const char *folder)
 	return strstr(folder, "/private");
 }
 
-static bool says_commit(void *context, const struct fs_call *call, const char *file)
+static unsigned words_of(void *context, const struct fs_call *call, const char *file)
 {
 	(void)context;
-	return strstr(file, "/journal") && call->len == 6 && !memcmp(call->bytes, "COMMIT", 6);
+	if (!strstr(file, "/journal"))
+		return 0;
+	return call->len == 6 && !memcmp(call->bytes, "COMMIT", 6) ? ORACLE_COMMIT
+	       : call->len == 4 && !memcmp(call->bytes, "DONE", 4) ? ORACLE_SETTLED
+								   : 0;
 }
 
-static const struct oracle_rules rules = { .is_private = named_private, .is_commit = says_commit };
+static const struct oracle_rules rules = { .is_private = named_private, .words = words_of };
 
 static struct bench bench_open(const char *path)
 {

@@ -55,7 +55,9 @@ static int drop(int dir_fd, const char *name, struct err *err)
 	return fs_unlink(dir_fd, name) < 0 && errno != ENOENT ? err_sys(err, "removing '%s'", name) : 0;
 }
 
-/* The group's state after DONE: manifest, records, and last of all the pointer that makes them count. Idempotent. */
+/* The group's state after DONE: manifest, records, and last of all the pointer that makes them count. Idempotent: a
+ * power cut may lose the renames, which are not flushed by themselves; then there is no result, and recovery comes here
+ * again before anybody reads the manifest. */
 static int record_success(const struct install_place *w, struct err *err)
 {
 	char pointer[NAME_MAX + 1];
@@ -72,8 +74,6 @@ static int record_success(const struct install_place *w, struct err *err)
 		return -1;
 	if (records_publish(w->instructions_fd, w->group, err) < 0)
 		return -1;
-	if (fs_fsync(w->deployment_fd) < 0)
-		return err_sys(err, "flushing the deployment's folder");
 	if (snprintf(pointer, sizeof(pointer), "%s_last_successful_install", w->group) >= (int)sizeof(pointer))
 		return err_set(err, ERR_USAGE, "the deployment group's name '%.100s...' is too long", w->group);
 	return fs_write_file(w->instructions_fd, pointer, w->deployment_path, strlen(w->deployment_path), 0644, err);
@@ -92,7 +92,7 @@ static int discard(const struct install_place *w, const struct steps *s, struct 
 {
 	if (place_remove(s, true, false, err) < 0 || drop_records(w, err) < 0)
 		return -1;
-	return journal_mark(j, JOURNAL_END, err);
+	return journal_close(j, err);
 }
 
 /* After COMMIT, FAILED being durable: back to the old tree. */
@@ -214,7 +214,7 @@ int install_end(struct install *in, struct err *err)
 {
 	if (place_remove(&in->arrangement.steps, false, in->threads, err) < 0)
 		return -1;
-	return journal_mark(in->journal, JOURNAL_END, err);
+	return journal_close(in->journal, err);
 }
 
 /* Recovery */
@@ -236,8 +236,7 @@ static int finish(const struct install_place *w, const struct steps *s, struct j
 		  enum install_outcome *outcome, struct err *err)
 {
 	*outcome = INSTALL_NEEDS_RECOVERY;
-	if (record_success(w, err) < 0 || place_remove(s, false, false, err) < 0 ||
-	    journal_mark(j, JOURNAL_END, err) < 0)
+	if (record_success(w, err) < 0 || place_remove(s, false, false, err) < 0 || journal_close(j, err) < 0)
 		return -1;
 	*outcome = INSTALL_DONE;
 	return 1;

@@ -21,6 +21,7 @@ struct record_head {
 
 struct journal {
 	int fd;
+	int dir_fd;  /* until the journal's name is durable; -1 */
 	int64_t end; /* where the next batch goes */
 	uint32_t sequence, first;
 	struct str pending;
@@ -34,6 +35,7 @@ void journal_free(struct journal *j)
 	if (!j)
 		return;
 	auto_closep(&j->fd);
+	auto_closep(&j->dir_fd);
 	str_done(&j->pending);
 	str_done(&j->image);
 	free(j->records);
@@ -50,6 +52,7 @@ static struct journal *journal_new(int fd)
 	struct journal *j = xcalloc(1, sizeof(*j));
 
 	j->fd = fd;
+	j->dir_fd = -1;
 	j->pending = STR_INIT(JOURNAL_MAX_BYTES);
 	j->image = STR_INIT(JOURNAL_MAX_BYTES);
 	return j;
@@ -73,11 +76,11 @@ int journal_create(int dir_fd, struct journal **out, struct err *err)
 	AUTO(journal_freep) struct journal *j = journal_new(fd);
 	const uint32_t version = JOURNAL_VERSION;
 
-	if (allocate(j, FIRST_ROOM, err) < 0 || journal_add(j, JOURNAL_HEADER, &version, sizeof(version), err) < 0 ||
-	    journal_flush(j, err) < 0)
+	if (allocate(j, FIRST_ROOM, err) < 0 || journal_add(j, JOURNAL_HEADER, &version, sizeof(version), err) < 0)
 		return -1;
-	if (fs_fsync(dir_fd) < 0)
-		return err_sys(err, "flushing the journal's folder");
+	j->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	if (j->dir_fd < 0)
+		return err_sys(err, "opening the journal's folder");
 	*out = TAKE_PTR(j);
 	return 0;
 }
@@ -124,6 +127,12 @@ int journal_flush(struct journal *j, struct err *err)
 		return -1;
 	if (fs_fdatasync(j->fd) < 0)
 		return err_sys(err, "flushing the journal");
+	if (j->dir_fd >= 0) {
+		if (fs_fsync(j->dir_fd) < 0)
+			return err_sys(err, "flushing the journal's folder");
+		auto_closep(&j->dir_fd);
+		j->dir_fd = -1;
+	}
 	j->first = j->sequence;
 	return 0;
 }
@@ -131,6 +140,11 @@ int journal_flush(struct journal *j, struct err *err)
 int journal_mark(struct journal *j, enum journal_type type, struct err *err)
 {
 	return journal_add(j, type, "", 0, err) < 0 ? -1 : journal_flush(j, err);
+}
+
+int journal_close(struct journal *j, struct err *err)
+{
+	return journal_add(j, JOURNAL_END, "", 0, err) < 0 ? -1 : write_pending(j, err);
 }
 
 /* Is there a sound record at AT? *NEXT is where the one after it starts. */

@@ -39,7 +39,8 @@ struct journal_record {
 	size_t len;
 };
 
-/* A new journal under DIR_FD (borrowed), durable with its header. The caller owns *OUT. */
+/* A new journal under DIR_FD (borrowed). Its header is part of the first batch, and the first flush makes its name
+ * durable, too. The caller owns *OUT. */
 int journal_create(int dir_fd, struct journal **out, struct err *err);
 /* The journal of an earlier run, ready to be added to. 0: there is none; 1: opened, its records by journal_record().
  * ERR_STATE: damaged before its last batch, or of a newer version. */
@@ -55,4 +56,6 @@ int journal_add(struct journal *j, enum journal_type type, const void *payload, 
 int journal_flush(struct journal *j, struct err *err);
 /* journal_add without payload and journal_flush. */
 int journal_mark(struct journal *j, enum journal_type type, struct err *err);
+/* The same without waiting for the disk: for END, which says only that there is nothing to do. */
+int journal_close(struct journal *j, struct err *err);
 void journal_free(struct journal *j); /* NULL is fine; never removes the file */

@@ -446,13 +446,6 @@ int fs_make_path(const char *path, mode_t mode, struct err *err)
 			if (fs_mkdir(at, part, mode) < 0 && errno != EEXIST)
 				return err_sys(err, "making folder '%s'", path);
 			next = openat(at, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-			AUTO_FD int parent = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-			if (parent < 0 || fs_fsync(parent) < 0) {
-				auto_closep(&next);
-				return err_sys(err, "flushing the parent of '%s'", path);
-			}
 		}
 		if (next < 0)
 			return err_sys(err, "making folder '%s'", path);

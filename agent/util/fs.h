@@ -106,6 +106,6 @@ int fs_read_file(int dir_fd, const char *name, struct str *out, struct err *err)
 int fs_write_file(int dir_fd, const char *name, const void *bytes, size_t len, mode_t mode, struct err *err);
 /* Remove NAME and all below it, never through a link. What is not there is no failure. */
 int fs_remove_tree(int dir_fd, const char *name, struct err *err);
-/* mkdir -p PATH (absolute or relative to the working directory), each new folder with MODE; fsyncs the parents. */
+/* mkdir -p PATH (absolute or relative to the working directory), each new folder with MODE. Nothing is flushed. */
 int fs_make_path(const char *path, mode_t mode, struct err *err);
 int fs_open_dir(const char *path, struct err *err); /* O_DIRECTORY | O_CLOEXEC; follows links */

@@ -97,12 +97,8 @@ static int lock(struct group *g, struct err *err)
 
 static int open_below(int dir_fd, const char *name, struct err *err)
 {
-	if (fs_mkdir(dir_fd, name, FOLDER_MODE) == 0) {
-		if (fs_fsync(dir_fd) < 0)
-			return err_sys(err, "flushing the folder of '%s'", name);
-	} else if (errno != EEXIST) {
+	if (fs_mkdir(dir_fd, name, FOLDER_MODE) < 0 && errno != EEXIST)
 		return err_sys(err, "making folder '%s'", name);
-	}
 
 	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -164,6 +160,17 @@ void group_done(struct group *g)
 	*g = (struct group){ .root_fd = -1, .fd = -1, .instructions_fd = -1 };
 }
 
+/* Not flushed: until the journal's first record is durable nothing has been done that a lost request could hide, and
+ * that flushes the folder, too. One that is cut off is as good as none that can be read. */
+static int write_request(int deployment_fd, const char *text, struct err *err)
+{
+	AUTO_FD int fd = fs_create(deployment_fd, REQUEST_NAME, O_WRONLY, 0600);
+
+	if (fd < 0 || fs_write(fd, text, strlen(text)) < 0)
+		return err_sys(err, "writing '" REQUEST_NAME "'");
+	return 0;
+}
+
 int group_new_deployment(struct group *g, const struct deployment *d, int *fd, char **path, struct err *err)
 {
 	AUTO_FD int own = -1;
@@ -186,7 +193,7 @@ int group_new_deployment(struct group *g, const struct deployment *d, int *fd, c
 	json_decref(request);
 	if (!text)
 		return err_set(err, ERR_STATE, "the request of deployment %s cannot be written as JSON", d->id);
-	if (fs_write_file(own, REQUEST_NAME, text, strlen(text), 0600, err) < 0)
+	if (write_request(own, text, err) < 0)
 		return err_add(err, "deployment %s", d->id);
 	*path = xasprintf("%s/%s/%s", g->root, g->id, d->id);
 	*fd = TAKE_FD(own);
@@ -293,7 +300,7 @@ static int clear_mark(int fd, struct err *err)
 /* Before the install began: what preflight had unpacked is of no use, and may be half of it. */
 static int drop_unpacked(int fd, struct err *err)
 {
-	static const char *const names[] = { "deployment-archive-temp", REQUEST_NAME ".new", RESULT_NAME ".new" };
+	static const char *const names[] = { "deployment-archive-temp", RESULT_NAME ".new" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (fs_remove_tree(fd, names[i], err) < 0)
@@ -302,10 +309,9 @@ static int drop_unpacked(int fd, struct err *err)
 }
 
 /* Another agent's folder, or one of ours cut off before its request was written: that one is empty. */
-static void drop_unbegun(struct group *g, int fd, const char *id)
+static void drop_unbegun(struct group *g, const char *id)
 {
-	(void)fs_unlink(fd, REQUEST_NAME ".new"); /* not there in most cases; nothing is lost when it stays */
-	(void)fs_rmdir(g->fd, id);		  /* refuses by itself when there is anything in it */
+	(void)fs_rmdir(g->fd, id); /* refuses by itself when there is anything in it */
 }
 
 static int recover_one(struct recovery *r, const char *id, struct err *err)
@@ -317,7 +323,7 @@ static int recover_one(struct recovery *r, const char *id, struct err *err)
 	if (fd < 0)
 		return 0;
 	if (faccessat(fd, REQUEST_NAME, F_OK, 0) < 0) {
-		drop_unbegun(r->g, fd, id);
+		drop_unbegun(r->g, id);
 		return 0;
 	}
 	if (!needs_recovery(fd))

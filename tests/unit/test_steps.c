@@ -148,6 +148,7 @@ static void the_last_mark_tells_the_state(void **state)
 		struct err err = ERR_INIT;
 
 		assert_int_equal(0, journal_create(p.fd, &j, &err));
+		assert_int_equal(0, journal_flush(j, &err));
 		for (size_t k = 0; k < 4 && histories[i].marks[k]; k++)
 			assert_int_equal(0, journal_mark(j, histories[i].marks[k], &err));
 		assert_int_equal(1, journal_open(p.fd, &again, &err));

@@ -70,8 +70,8 @@ MISTAKES = [
         "\tif (fs_rename(place, n.entry, site->folder_fd, st->name) == 0)\n\t\treturn 0;\n\treturn swap(")),
     Mistake("undo leaves a removed file away", Edit(
         COMMIT,
-        "return aside.there ? move(place, n.entry, site->folder_fd, st->name, err) : 0;",
-        "return 0;")),
+        "if (!target.there) return move(place, n.entry, site->folder_fd, st->name, err); if (target.folder",
+        "if (!target.there)\n\t\treturn 0;\n\tif (target.folder")),
     Mistake("UNDONE written before the undoing is durable", Edit(
         INSTALL,
         "commit_undo(s, err) < 0 || flusher_barrier(f, err) < 0)",

@@ -23,6 +23,7 @@ struct unpack_options {
 	uint64_t max_entries, max_bytes, max_ratio; /* 0: any */
 	bool restore_owner; /* owner, setuid and setgid of an archive, as root's `tar -p`: names before numbers */
 	bool refuse_outside_links; /* links that lead out of the bundle are an error, not a warning */
+	bool silent_about_links;   /* no warning about them either: the caller looks for them itself */
 	bool threads;		   /* false: all file calls in this thread, in the order of the bundle */
 	const atomic_bool *stop;   /* NULL: never. True: give up, ERR_STOPPED */
 	/* Now and then, in the calling thread: so many files and bytes of content were read. NULL: nobody asks. */

@@ -284,7 +284,8 @@ static int note_outside_link(struct reader *r, const char *text, struct err *err
 		return err_set(err, ERR_BUNDLE,
 			       "the link '%s' leads out of the bundle, to '%s', which 'refuse_outside_links' forbids",
 			       name.text, leads.text);
-	warnings_add(where, "the link '%s' leads out of the bundle, to '%s'", name.text, leads.text);
+	if (!r->options->silent_about_links)
+		warnings_add(where, "the link '%s' leads out of the bundle, to '%s'", name.text, leads.text);
 	return 0;
 }
 

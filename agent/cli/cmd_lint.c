@@ -5,6 +5,7 @@
 #include "appspec/appspec_json.h"
 #include "appspec/lint.h"
 #include "cli/lint_show.h"
+#include "cli/unpacked.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -18,8 +19,9 @@
 
 static const char usage[] = "Usage: slipway lint PATH [--json] [--strict]\n"
 			    "\n"
-			    "Checks an appspec file, or a folder with an appspec.yml and everything it names,\n"
-			    "and tells every error and warning with its line and column. Changes nothing.\n"
+			    "Checks an appspec file, or a folder or archive with an appspec.yml and everything\n"
+			    "it names, and tells every error and warning with its line and column. Changes\n"
+			    "nothing; an archive is unpacked below $TMPDIR meanwhile.\n"
 			    "\n"
 			    "  --json    one JSON document on stdout\n"
 			    "  --strict  warnings count as errors\n"
@@ -30,6 +32,7 @@ static const char usage[] = "Usage: slipway lint PATH [--json] [--strict]\n"
 struct lint {
 	const char *path;
 	bool json, strict;
+	int signal;	 /* that interrupted it; 0: none */
 	struct str name; /* of the appspec, for messages */
 	struct str text;
 	struct findings findings;
@@ -75,7 +78,7 @@ static int read_options(int argc, char **argv, struct lint *l, int *status)
 	}
 	if (argc - optind != 1) {
 		(void)fprintf(stderr, "slipway lint: %s: see 'slipway lint --help'\n",
-			      argc == optind ? "name an appspec file or a folder" : "name one path only");
+			      argc == optind ? "name an appspec file, a folder or an archive" : "name one path only");
 		return 0;
 	}
 	l->path = argv[optind];
@@ -87,7 +90,13 @@ static bool is_archive(const struct str *text)
 	static const struct {
 		size_t offset;
 		const char *magic;
-	} kinds[] = { { 0, "\x1f\x8b" }, { 0, "PK\x03\x04" }, { 0, "\x28\xb5\x2f\xfd" }, { 257, "ustar" } };
+	} kinds[] = { { 0, "\x1f\x8b" },
+		      { 0, "PK\x03\x04" },
+		      { 0, "\x28\xb5\x2f\xfd" },
+		      { 257, "ustar" },
+		      { 0, "BZh" },
+		      { 0, "\xfd"
+			   "7zXZ" } }; /* the worker says which of them can be read */
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		size_t len = strlen(kinds[i].magic);
@@ -106,25 +115,11 @@ static void parse(struct lint *l)
 		lint_events(l->appspec, &l->findings);
 }
 
-static void too_large_or_odd(struct lint *l, const struct err *err)
-{
-	findings_add(&l->findings, FINDING_ERROR, (struct appspec_place){ 0, 0 }, "%s", err->msg);
-}
+static const struct appspec_place whole = { 0, 0 };
 
-static int lint_file(struct lint *l, int fd, struct err *err)
+static void whole_is_wrong(struct lint *l, const char *why)
 {
-	int r = appspec_file_read_fd(fd, l->path, &l->text, err);
-
-	if (is_archive(&l->text))
-		return err_set(err, ERR_USAGE, "'%s' is an archive: unpack it and name the folder", l->path);
-	(void)str_add(&l->name, l->path); /* as long as a path can be */
-	if (r < 0 && err->kind != ERR_APPSPEC)
-		return -1;
-	if (r < 0)
-		too_large_or_odd(l, err);
-	else
-		parse(l);
-	return 0;
+	findings_add(&l->findings, FINDING_ERROR, whole, "%s", why);
 }
 
 static int lint_folder(struct lint *l, int dir_fd, struct err *err)
@@ -137,14 +132,13 @@ static int lint_folder(struct lint *l, int dir_fd, struct err *err)
 	if (r < 0 && err->kind != ERR_APPSPEC)
 		return -1;
 	if (r < 0) {
-		too_large_or_odd(l, err);
+		whole_is_wrong(l, err->msg);
 		return 0;
 	}
 	if (r == 0) {
-		findings_add(
-			&l->findings, FINDING_ERROR, (struct appspec_place){ 0, 0 },
-			"there is no appspec.yml (and no appspec.yaml) in this folder: 'slipway init' writes one to "
-			"start from");
+		whole_is_wrong(l,
+			       "there is no appspec.yml (and no appspec.yaml) at its top: 'slipway init' writes one to "
+			       "start from");
 		return 0;
 	}
 	parse(l);
@@ -154,6 +148,42 @@ static int lint_folder(struct lint *l, int dir_fd, struct err *err)
 		return -1;
 	lint_bundle(l->appspec, &tree, dir_fd, &l->findings);
 	tree_done(&tree);
+	return 0;
+}
+
+static int lint_archive(struct lint *l, struct err *err)
+{
+	AUTO(unpacked_done) struct unpacked u;
+	int r = unpacked_open(l->path, &u, err);
+
+	l->signal = u.end.signal;
+	if (r < 0)
+		return -1;
+	for (char **w = u.end.unpacked.warnings; w && *w; w++)
+		findings_add(&l->findings, FINDING_WARNING, whole, "%s", *w);
+	if (u.fd >= 0)
+		return lint_folder(l, u.fd, err);
+	(void)str_add(&l->name, l->path);
+	whole_is_wrong(l, u.end.unpacked.message);
+	return 0;
+}
+
+static int lint_file(struct lint *l, int fd, struct err *err)
+{
+	int r = appspec_file_read_fd(fd, l->path, &l->text, err);
+
+	if (is_archive(&l->text)) {
+		str_clear(&l->text);
+		*err = ERR_INIT;
+		return lint_archive(l, err);
+	}
+	(void)str_add(&l->name, l->path); /* as long as a path can be */
+	if (r < 0 && err->kind != ERR_APPSPEC)
+		return -1;
+	if (r < 0)
+		whole_is_wrong(l, err->msg);
+	else
+		parse(l);
 	return 0;
 }
 
@@ -179,7 +209,9 @@ int cmd_lint(int argc, char **argv)
 
 	if (!read_options(argc, argv, &l, &status))
 		return status;
-	if (lint_path(&l, &err) < 0) {
+	if (lint_path(&l, &err) < 0 || l.signal) {
+		if (l.signal)
+			return 128 + l.signal;
 		lint_show_failure(&err);
 		return 2;
 	}

@@ -25,8 +25,8 @@
 struct client {
 	int sock, signals, pidfd; /* sock: -1 once it is closed */
 	pid_t pid;
-	struct str in; /* bytes of a line that is not complete yet */
-	const struct deployment *deployment;
+	struct str in;			     /* bytes of a line that is not complete yet */
+	const struct deployment *deployment; /* NULL: an unpacking is asked for */
 	const struct worker_watch *watch;
 	struct worker_end *end;
 	int64_t leave_by_ms; /* 0: no deadline */
@@ -36,6 +36,7 @@ struct client {
 void worker_end_done(struct worker_end *end)
 {
 	deployment_result_done(&end->result);
+	unpack_answer_done(&end->unpacked);
 }
 
 static int64_t now_ms(void)
@@ -117,9 +118,9 @@ static void say(struct client *c, const char *text, size_t len)
 	}
 }
 
-static void send_request(struct client *c)
+/* Takes the reference. */
+static void send_request(struct client *c, json_t *json)
 {
-	json_t *json = deployment_to_json(c->deployment);
 	AUTO_FREE char *line = json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);
@@ -201,9 +202,22 @@ static int take_result(struct client *c, struct jobject *o, struct err *err)
 	const json_t *document = jobject_get(o, "deployment");
 	const char *id = json_string_value(json_object_get(document, "deployment_id"));
 
+	if (!c->deployment)
+		return err_set(err, ERR_STATE, "result: nothing was to be deployed");
 	if (!id || strcmp(id, c->deployment->id))
 		return err_set(err, ERR_STATE, "result: not of deployment %s", c->deployment->id);
 	if (deployment_result_from_json(document, &c->end->result, err) < 0)
+		return -1;
+	c->end->has_result = true;
+	c->leave_by_ms = now_ms() + EXIT_WAIT_MS;
+	return 0;
+}
+
+static int take_unpacked(struct client *c, struct jobject *o, struct err *err)
+{
+	if (c->deployment)
+		return err_set(err, ERR_STATE, "progress: nothing was to be unpacked");
+	if (unpack_answer_from_json(o->json, &c->end->unpacked, err) < 0)
 		return -1;
 	c->end->has_result = true;
 	c->leave_by_ms = now_ms() + EXIT_WAIT_MS;
@@ -215,7 +229,7 @@ static const struct {
 	int (*take)(struct client *c, struct jobject *o, struct err *err);
 } messages[] = {
 	{ "event", take_event },     { "note", take_note },	{ "work", take_work },
-	{ "started", take_started }, { "result", take_result },
+	{ "started", take_started }, { "result", take_result }, { "unpacked", take_unpacked },
 };
 
 static int take_line(struct client *c, const char *line, size_t len, struct err *err)
@@ -386,35 +400,56 @@ static int client_start(struct client *c, const char *path, struct err *err)
 	return -1;
 }
 
-int worker_run(const char *path, const struct deployment *d, const struct worker_watch *watch, struct worker_end *out,
-	       struct err *err)
+/* Takes the reference of REQUEST. */
+static int ask(const char *path, json_t *request, struct client *c, struct err *err)
 {
-	AUTO(client_done)
-	struct client c = {
+	sigset_t wanted, before;
+
+	*c->end = (struct worker_end){ 0 };
+	(void)sigemptyset(&wanted);
+	(void)sigaddset(&wanted, SIGINT);
+	(void)sigaddset(&wanted, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &wanted, &before); /* can only fail for a wrong first argument */
+	c->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	int r = c->signals < 0 ? err_sys(err, "watching signals") : client_start(c, path, err);
+
+	if (r == 0) {
+		send_request(c, request);
+		converse(c);
+		reap(c);
+	} else {
+		json_decref(request);
+	}
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
+static struct client client_of(const struct deployment *d, const struct worker_watch *watch, struct worker_end *end)
+{
+	return (struct client){
 		.sock = -1,
 		.signals = -1,
 		.pidfd = -1,
 		.in = STR_INIT(WORKER_MAX_LINE),
 		.deployment = d,
 		.watch = watch,
-		.end = out,
+		.end = end,
 	};
-	sigset_t wanted, before;
+}
 
-	*out = (struct worker_end){ 0 };
-	(void)sigemptyset(&wanted);
-	(void)sigaddset(&wanted, SIGINT);
-	(void)sigaddset(&wanted, SIGTERM);
-	(void)sigprocmask(SIG_BLOCK, &wanted, &before); /* can only fail for a wrong first argument */
-	c.signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+int worker_run(const char *path, const struct deployment *d, const struct worker_watch *watch, struct worker_end *out,
+	       struct err *err)
+{
+	AUTO(client_done) struct client c = client_of(d, watch, out);
 
-	int r = c.signals < 0 ? err_sys(err, "watching signals") : client_start(&c, path, err);
+	return ask(path, deployment_to_json(d), &c, err);
+}
 
-	if (r == 0) {
-		send_request(&c);
-		converse(&c);
-		reap(&c);
-	}
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	return r;
+int worker_unpack(const char *path, const struct unpack_request *r, struct worker_end *out, struct err *err)
+{
+	static const struct worker_watch nobody;
+	AUTO(client_done) struct client c = client_of(NULL, &nobody, out);
+
+	return ask(path, unpack_request_to_json(r), &c, err);
 }

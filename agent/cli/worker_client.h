@@ -1,4 +1,4 @@
-/* cli/worker_client.h - start a worker for one deployment, show what it says, and see it to its end.
+/* cli/worker_client.h - start a worker for one request, show what it says, and see it to its end.
  *
  * The worker runs in a session of its own: a Ctrl-C at the terminal comes to this process alone, which asks the
  * worker to stop ({"stop":true}) and waits; a second signal kills it. What the worker says is checked like a
@@ -8,6 +8,7 @@
 #pragma once
 
 #include "model/deployment.h"
+#include "worker/unpack_request.h"
 
 struct worker_work {
 	uint64_t files, files_total, bytes, bytes_total;
@@ -26,7 +27,8 @@ struct worker_watch {
 
 struct worker_end {
 	bool has_result;
-	struct deployment_result result; /* owned */
+	struct deployment_result result; /* owned, as is the other: of worker_run() */
+	struct unpack_answer unpacked;	 /* of worker_unpack() */
 	int signal;			 /* the first SIGINT or SIGTERM that came meanwhile; 0: none */
 	char how[512];			 /* without a result: how the worker went, one line for people */
 };
@@ -38,3 +40,5 @@ int worker_find(char **out, struct err *err);
 /* Run the worker at PATH on D to its end. Blocks SIGINT and SIGTERM meanwhile. -1: it could not be started. */
 int worker_run(const char *path, const struct deployment *d, const struct worker_watch *watch, struct worker_end *out,
 	       struct err *err);
+/* The same for an unpacking, of which there is nothing to watch. */
+int worker_unpack(const char *path, const struct unpack_request *r, struct worker_end *out, struct err *err);

@@ -191,6 +191,11 @@ int fs_chmod(int fd, mode_t mode)
 	return OBSERVED(on_fd(FS_CHMOD, fd), fchmod(fd, mode));
 }
 
+int fs_chmod_at(int dir_fd, const char *name, mode_t mode)
+{
+	return OBSERVED(on_name(FS_CHMOD, dir_fd, name), fchmodat(dir_fd, name, mode, AT_SYMLINK_NOFOLLOW));
+}
+
 int fs_chown(int fd, uid_t uid, gid_t gid)
 {
 	return OBSERVED(on_fd(FS_CHOWN, fd), fchown(fd, uid, gid));
@@ -373,13 +378,14 @@ int fs_write_file(int dir_fd, const char *name, const void *bytes, size_t len, m
 
 static int remove_below(int dir_fd, struct err *err);
 
-/* Without root a folder must be writable before anything in it can go; bundles have others. */
-static void allow_removal(int fd)
+/* An ordinary user's own folder may forbid him to look into it or to take names away: a bundle may hold such. */
+static void unlock(int dir_fd, const char *name)
 {
 	struct stat st;
 
-	if (geteuid() != 0 && fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
-		(void)fs_chmod(fd, (st.st_mode & 07777) | 0700); /* if it fails, removing fails and says so */
+	if (geteuid() != 0 && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+	    (st.st_mode & S_IRWXU) != S_IRWXU)
+		(void)fs_chmod_at(dir_fd, name, S_IRWXU); /* the removal says what is wrong */
 }
 
 static int remove_entry(int dir_fd, const char *name, struct err *err)
@@ -388,12 +394,12 @@ static int remove_entry(int dir_fd, const char *name, struct err *err)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return err_sys(err, "removing '%s'", name);
+	unlock(dir_fd, name);
 
 	AUTO_FD int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_sys(err, "removing '%s'", name);
-	allow_removal(fd);
 	if (remove_below(fd, err) < 0)
 		return err_add(err, "'%s'", name);
 	if (fs_rmdir(dir_fd, name) < 0 && errno != ENOENT)

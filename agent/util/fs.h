@@ -77,6 +77,7 @@ int fs_exchange(int dir_fd, const char *name, int to_dir_fd, const char *to_name
 int fs_unlink(int dir_fd, const char *name);
 int fs_rmdir(int dir_fd, const char *name);
 int fs_chmod(int fd, mode_t mode);
+int fs_chmod_at(int dir_fd, const char *name, mode_t mode); /* EOPNOTSUPP for a link */
 int fs_chown(int fd, uid_t uid, gid_t gid);
 int fs_chown_at(int dir_fd, const char *name, uid_t uid, gid_t gid); /* of a link itself */
 int fs_utimens(int fd, const struct timespec times[2]);
@@ -104,7 +105,8 @@ int fs_open_beneath(int dir_fd, const char *path, int flags, mode_t mode);
 int fs_read_file(int dir_fd, const char *name, struct str *out, struct err *err);
 /* A state file: written aside, fsynced, renamed over NAME, its folder fsynced. Nothing half-written is ever seen. */
 int fs_write_file(int dir_fd, const char *name, const void *bytes, size_t len, mode_t mode, struct err *err);
-/* Remove NAME and all below it, never through a link. What is not there is no failure. */
+/* Remove NAME and all below it, never through a link. What is not there is no failure; nor are an ordinary user's own
+ * folders that forbid it. */
 int fs_remove_tree(int dir_fd, const char *name, struct err *err);
 /* mkdir -p PATH (absolute or relative to the working directory), each new folder with MODE. Nothing is flushed. */
 int fs_make_path(const char *path, mode_t mode, struct err *err);

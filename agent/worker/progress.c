@@ -90,3 +90,8 @@ void progress_result(struct progress *p, const struct deployment *d, const struc
 {
 	send_json(p, json_pack("{s:s, s:o}", "progress", "result", "deployment", deployment_result_to_json(d, r)));
 }
+
+void progress_unpacked(struct progress *p, const struct unpack_answer *a)
+{
+	send_json(p, unpack_answer_to_json(a));
+}

@@ -1,4 +1,4 @@
-/* worker/worker.c - zygote first, then the request, then the deployment. */
+/* worker/worker.c - zygote first, then the request, then what it asks for. */
 #include "worker/worker.h"
 
 #include "util/auto.h"
@@ -6,6 +6,7 @@
 #include "util/str.h"
 #include "worker/protocol.h"
 #include "worker/runner.h"
+#include "worker/unpack_job.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -84,20 +85,18 @@ static void *listen_for_stop(void *arg)
 	return NULL;
 }
 
-static int read_request(struct inbox *in, struct deployment *out, struct err *err)
+/* New reference; NULL: none came, or it is no JSON. */
+static json_t *read_request(struct inbox *in, struct err *err)
 {
 	AUTO_FREE char *line = NULL;
 	json_error_t where;
+	json_t *json = NULL;
 
 	if (!next_line(in, &line))
-		return err_set(err, ERR_USAGE, "no request came; the worker is started by slipway, not by hand");
-
-	json_t *json = json_loads(line, JSON_REJECT_DUPLICATES, &where);
-	int r = json ? deployment_from_json(json, out, err)
-		     : err_set(err, ERR_STATE, "the request is no JSON: %s", where.text);
-
-	json_decref(json);
-	return r;
+		(void)err_set(err, ERR_USAGE, "no request came; the worker is started by slipway, not by hand");
+	else if (!(json = json_loads(line, JSON_REJECT_DUPLICATES, &where)))
+		(void)err_set(err, ERR_STATE, "the request is no JSON: %s", where.text);
+	return json;
 }
 
 static void catch_signals(void)
@@ -111,24 +110,73 @@ static void catch_signals(void)
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static int run(struct zygote *zygote, mode_t mask, struct err *err)
+struct surroundings { /* what a request is carried out with */
+	struct zygote *zygote;
+	struct progress progress;
+	mode_t mask;
+};
+
+static int deploy(struct surroundings *s, const json_t *request, struct err *err)
 {
 	AUTO(deployment_done) struct deployment d = { 0 };
 	AUTO(deployment_result_done) struct deployment_result result = { 0 };
-	struct progress progress = { .fd = WORKER_FD };
+
+	if (deployment_from_json(request, &d, err) < 0)
+		return -1;
+
+	const struct runner runner = { &d, s->zygote, &s->progress, &stop_asked, stop_event, s->mask };
+
+	return runner_run(&runner, &result, err);
+}
+
+static int unpack(struct surroundings *s, const json_t *request, struct err *err)
+{
+	AUTO(unpack_request_done) struct unpack_request r = { 0 };
+	AUTO(unpack_answer_done) struct unpack_answer answer = { 0 };
+
+	if (unpack_request_from_json(request, &r, err) < 0)
+		return -1;
+
+	int failed = unpack_job_run(&r, &stop_asked, &answer, err);
+
+	progress_unpacked(&s->progress, &answer);
+	return failed;
+}
+
+/* The first whose key the request has. */
+static const struct {
+	const char *key;
+	int (*run)(struct surroundings *s, const json_t *request, struct err *err);
+} kinds[] = {
+	{ "unpack", unpack }, { NULL, deploy }, /* and whatever is none, which it refuses */
+};
+
+static int run_kind(struct surroundings *s, const json_t *request, struct err *err)
+{
+	size_t i = 0;
+
+	while (kinds[i].key && !json_object_get(request, kinds[i].key))
+		i++;
+	return kinds[i].run(s, request, err);
+}
+
+static int run(struct zygote *zygote, mode_t mask, struct err *err)
+{
+	struct surroundings s = { .zygote = zygote, .progress = { .fd = WORKER_FD }, .mask = mask };
 	/* outlives this function: the listening thread is not joined, the process ends under it */
 	static struct inbox inbox;
 	pthread_t thread;
 
 	inbox.line = STR_INIT(WORKER_MAX_LINE);
-	if (read_request(&inbox, &d, err) < 0)
-		return -1;
-	if (pthread_create(&thread, NULL, listen_for_stop, &inbox) != 0)
-		return err_set(err, ERR_SYS, "the worker cannot start a thread");
 
-	const struct runner runner = { &d, zygote, &progress, &stop_asked, stop_event, mask };
+	json_t *request = read_request(&inbox, err);
+	int r = !request ? -1
+		: pthread_create(&thread, NULL, listen_for_stop, &inbox)
+			? err_set(err, ERR_SYS, "the worker cannot start a thread")
+			: run_kind(&s, request, err);
 
-	return runner_run(&runner, &result, err);
+	json_decref(request);
+	return r;
 }
 
 int worker_main(void)

@@ -1,5 +1,6 @@
-/* worker/worker.h - the worker process: one deployment, then gone. See worker/protocol.h for what goes in and out. */
+/* worker/worker.h - the worker process: one deployment or one unpacking, then gone. See worker/protocol.h for what goes
+ * in and out. */
 #pragma once
 
-/* The worker's main(); returns its exit status: 0, or 1 when the deployment or the request failed. */
+/* The worker's main(); returns its exit status: 0, or 1 when that or the request failed. */
 int worker_main(void);

@@ -102,7 +102,7 @@ def test_a_folder_without_appspec_is_told_what_to_do(agent, tmp_path):
 
 
 @pytest.mark.parametrize("words, message", [
-    ((), "name an appspec file or a folder"),
+    ((), "name an appspec file, a folder or an archive"),
     (("a", "b"), "name one path only"),
     (("--nonsense", "a"), "unknown option '--nonsense'"),
     (("/nowhere/at/all",), "opening '/nowhere/at/all': No such file or directory"),
@@ -111,11 +111,6 @@ def test_a_folder_without_appspec_is_told_what_to_do(agent, tmp_path):
 def test_wrong_usage_is_2(agent, words, message):
     done = agent("lint", *words)
     assert (done.code, done.out) == (2, "") and message in done.err
-
-
-def test_an_archive_is_not_taken_for_an_appspec(agent, bundle):
-    done = agent("lint", bundle(files={"a": "1"}, pack=True))
-    assert done.code == 2 and "is an archive: unpack it and name the folder" in done.err
 
 
 def test_a_huge_file_is_refused(agent, appspec):

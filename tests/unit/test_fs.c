@@ -413,6 +413,38 @@ static void a_tree_is_removed_without_following_links(void **state)
 	assert_int_equal(faccessat(dir, "outside/keep", F_OK, 0), 0);
 }
 
+/* Root is asked nothing, so a child that is nobody does it. */
+static int remove_locked_tree(const char *path)
+{
+	struct err err = ERR_INIT;
+
+	if (geteuid() == 0 && (chmod(path, 0777) < 0 || setuid(65534) < 0))
+		return 2;
+
+	AUTO_FD int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (mkdirat(dir, "t", 0755) | mkdirat(dir, "t/closed", 0755) | mkdirat(dir, "t/closed/deep", 0) |
+	    mkdirat(dir, "t/blind", 0300))
+		return 2;
+	auto_closep(&(int){ openat(dir, "t/closed/file", O_CREAT | O_WRONLY, 0) });
+	if (fchmodat(dir, "t/closed", 0555, 0) | fchmodat(dir, "t", 0500, 0))
+		return 2;
+	return fs_remove_tree(dir, "t", &err) == 0 && faccessat(dir, "t", F_OK, 0) < 0 ? 0 : 1;
+}
+
+static void folders_that_forbid_it_are_removed_as_well(void **state)
+{
+	(void)state;
+	AUTO(scratch_removep) char *path = scratch_new();
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(remove_locked_tree(path));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void removing_a_tree_that_fails_says_where(void **state)
 {
 	(void)state;
@@ -464,6 +496,7 @@ int main(void)
 		cmocka_unit_test(a_state_file_is_old_or_new_when_any_call_fails),
 		cmocka_unit_test(a_state_file_is_old_or_new_when_the_process_dies_at_any_call),
 		cmocka_unit_test(a_tree_is_removed_without_following_links),
+		cmocka_unit_test(folders_that_forbid_it_are_removed_as_well),
 		cmocka_unit_test(removing_a_tree_that_fails_says_where),
 		cmocka_unit_test(a_path_is_made_with_the_folders_it_lacks),
 	};

@@ -1,0 +1,52 @@
+/* worker/unpack_job.c - unpack, and put what came of it into words. */
+#include "worker/unpack_job.h"
+
+#include "bundle/unpack.h"
+#include "util/auto.h"
+#include "util/fs.h"
+#include "util/str.h"
+
+/* The list of W, NULL-terminated. */
+static char **copy_warnings(const struct warnings *w)
+{
+	char **list = xcalloc(w->count + 2, sizeof(*list));
+
+	for (size_t i = 0; i < w->count; i++)
+		list[i] = xstrdup(w->items[i]);
+	if (w->left_out)
+		list[w->count] = xasprintf("and %llu more like these", (unsigned long long)w->left_out);
+	return list;
+}
+
+static int unpack(const struct unpack_request *r, const atomic_bool *stop, struct unpack_answer *out, struct err *err)
+{
+	const struct unpack_options options = {
+		.max_entries = r->max_entries,
+		.max_bytes = r->max_bytes,
+		.max_ratio = r->max_ratio,
+		.silent_about_links = true, /* whoever looks at the folder sees them */
+		.threads = true,
+		.stop = stop,
+	};
+	AUTO_FD int fd = fs_open_dir(r->folder, err);
+	struct digest_index *digests = fd < 0 ? NULL : digest_index_new();
+	struct unpack_report report;
+	int failed = fd < 0 ? -1 : unpack_archive(r->location, fd, &options, digests, &report, err);
+
+	digest_index_free(digests);
+	if (failed)
+		return -1;
+	out->warnings = copy_warnings(&report.warnings);
+	unpack_report_done(&report);
+	return 0;
+}
+
+int unpack_job_run(const struct unpack_request *r, const atomic_bool *stop, struct unpack_answer *out, struct err *err)
+{
+	*out = (struct unpack_answer){ 0 };
+	if (unpack(r, stop, out, err) == 0)
+		return 0;
+	out->kind = err->kind;
+	out->message = xstrdup(err->msg);
+	return -1;
+}

@@ -109,7 +109,7 @@ def test_a_hook_that_never_ends_and_ignores_TERM_is_killed_with_its_children(old
     begin = time.monotonic()
     old.refused(with_timeout(bundle(files={"a": "new"}, hooks={"BeforeInstall": forever}), 1), code="ScriptTimedOut",
                 event="BeforeInstall", said=[f"  {AT} failed to complete in 1 seconds", *BEGIN, f"  | {AT} timed out"])
-    assert 6 <= time.monotonic() - begin < 12  # TERM after 1 s, KILL 5 s later
+    assert 6 <= time.monotonic() - begin < 20  # TERM after 1 s, KILL 5 s later
 
 
 HELD = "pid N 'sleep 300'"
@@ -129,7 +129,7 @@ def test_a_child_that_holds_the_output_is_named(old, bundle, tmp_path, policy, s
     old.refused(bad, code="OutputsLeftOpen", event="BeforeInstall", background=pid, said=[
         f"  {AT} failed to close STDOUT: held by {HELD}", *BEGIN,
         f"  | {AT} has ended, but {HELD} still holds its STDOUT and STDERR open; {CURE}"])
-    assert seconds - 0.1 <= time.monotonic() - begin < seconds + 4
+    assert seconds - 0.1 <= time.monotonic() - begin < seconds + 10
 
 
 def test_a_child_that_holds_the_output_is_warned_about_where_that_is_the_policy(old, bundle, tmp_path):

@@ -152,13 +152,14 @@ void plan_warn(struct plan *p, struct appspec_place place, const char *fmt, ...)
 	findings_add(&p->findings, FINDING_WARNING, place, "%s", n < 0 ? fmt : text);
 }
 
-/* Is what stands there the very thing that the manifest recorded, not written to or changed in any way since? */
+/* Is what stands there the very thing that the manifest recorded, not written to or changed in any way since? A link
+ * cannot be written to: its size and time tell nothing more. */
 static bool untouched(const struct plan *p, const struct plan_node *n, const struct disk_entry *d)
 {
 	const struct manifest_entry *e = n->old == TREE_NONE ? NULL : &p->in.manifest->entries[n->old];
 
-	return e && e->ino && e->dev == d->dev && e->ino == d->ino && e->size == d->size &&
-	       e->mtime_ns == d->mtime_ns && e->ctime_ns == d->ctime_ns;
+	return e && e->ino && e->dev == d->dev && e->ino == d->ino && e->ctime_ns == d->ctime_ns &&
+	       (d->kind == DISK_LINK || (e->size == d->size && e->mtime_ns == d->mtime_ns));
 }
 
 int plan_probe(struct plan *p, uint32_t node, struct err *err)

@@ -22,6 +22,13 @@ static void folder_attributes(const struct plan *p, uint32_t node, struct plan_a
 		}
 }
 
+/* Of a link: the group comes down from a setgid folder as symlink(2) takes it. */
+static void link_attributes(const struct plan *p, uint32_t node, struct plan_attributes *out)
+{
+	folder_attributes(p, p->nodes[node].parent, out);
+	out->mode = 0777;
+}
+
 static void file_attributes(const struct plan *p, uint32_t node, struct plan_attributes *out)
 {
 	const struct tree_entry *e = &p->in.tree->entries[p->nodes[node].source];
@@ -46,7 +53,7 @@ void plan_attributes(const struct plan *p, uint32_t node, struct plan_attributes
 	else if (want == PLAN_WANT_FILE)
 		file_attributes(p, node, out);
 	else
-		*out = (struct plan_attributes){ .mode = 0777, .uid = p->in.uid, .gid = p->in.gid };
+		link_attributes(p, node, out);
 	out->attr = a;
 	if (!a)
 		return;

@@ -284,13 +284,10 @@ static void fill_identity(struct manifest_pass *m, uint32_t node, struct manifes
 	}
 	e->dev = id->dev;
 	e->ino = id->ino;
-	if (!moved_alone(m->p, node)) {
+	if (!moved_alone(m->p, node))
 		e->ctime_ns = id->ctime_ns;
-	} else if (m->moved && look_at(m, node, &st) == 0 && st.st_ino == id->ino) {
-		e->ctime_ns = nanoseconds(&st.st_ctim);
-		e->mtime_ns = nanoseconds(&st.st_mtim);
-		e->size = st.st_size;
-	}
+	else if (m->moved && look_at(m, node, &st) == 0 && st.st_ino == id->ino)
+		e->ctime_ns = nanoseconds(&st.st_ctim); /* size and mtime stay those of the bundle: written to since? */
 }
 
 static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
@@ -322,7 +319,7 @@ static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 
 		e.type = TREE_FILE;
 		e.size = s->size;
-		if (digest_index_find(m->digests, s->ino, s->size, s->ctime_ns, e.digest))
+		if (m->digests && digest_index_find(m->digests, s->ino, s->size, s->ctime_ns, e.digest))
 			e.flags |= MANIFEST_HAS_DIGEST;
 	}
 	if (plan_is_wanted(n) && n->want != PLAN_WANT_FOLDER)

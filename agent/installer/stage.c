@@ -318,7 +318,11 @@ static int copy_link(struct copier *c, const struct file_work *f, struct err *er
 	plan_attributes(c->w->plan, f->node, &want);
 	if (fs_symlink(tree_link_text(c->w->plan->in.tree, c->w->plan->nodes[f->node].source), c->to_fd, name) < 0)
 		return err_sys(err, "making the link");
-	if ((want.uid != geteuid() || want.gid != getegid()) && fs_chown_at(c->to_fd, name, want.uid, want.gid) < 0)
+	if (fstatat(c->to_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "looking at the link");
+	if (st.st_uid == want.uid && st.st_gid == want.gid)
+		return record_identity(c->w, f->step, f->node, &st);
+	if (fs_chown_at(c->to_fd, name, want.uid, want.gid) < 0) /* also what a setgid folder gave it */
 		return err_sys(err, "setting the link's owner %u and group %u", want.uid, want.gid);
 	if (fstatat(c->to_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "looking at the link");

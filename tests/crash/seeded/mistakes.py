@@ -18,7 +18,7 @@ class Edit(typing.NamedTuple):
         pattern = r"\s+".join(re.escape(word) for word in self.old.split())
         found = len(re.findall(pattern, text))
         if found != 1:
-            raise LookupError(f"{self.file} holds this text {found} times instead of once:\n{self.old}")
+            raise LookupError(f"{self.file} holds its text {found} times instead of once")
         path.write_text(re.sub(pattern, lambda match: self.new, text))
 
 

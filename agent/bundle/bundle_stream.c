@@ -1,6 +1,7 @@
 /* bundle/bundle_stream.c - reading, hashing and decompressing a bundle file block by block. */
 #include "bundle/bundle_stream.h"
 
+#include "bundle/gunzip.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -12,9 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
-enum { BLOCK = 256 * 1024 };
+enum { BLOCK = 64 * 1024 }; /* several of them lie in the processor's own cache */
 
 #define SUPPORTED "tar, tar.gz (tgz) and tar.zst"
 
@@ -27,8 +27,10 @@ struct bundle_stream {
 	bool block_waits; /* it was read to see what it is, and not handed out yet */
 	int (*next)(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);
 
-	z_stream gzip;
-	bool gzip_open, gzip_ended;
+	const struct gunzip_backend *gunzip;
+	void *gunzip_state;
+	struct gunzip_io gzip;
+	bool gzip_ended;
 	unsigned char *gzip_out;
 
 	struct archive *zstd;
@@ -63,71 +65,81 @@ static int next_plain(struct bundle_stream *s, const void **bytes, size_t *len, 
 	return found;
 }
 
+/* The file's next block as gzip's input. 1, or 0 at its end. */
+static int refill_gzip(struct bundle_stream *s, struct err *err)
+{
+	int found = next_block(s, err);
+
+	s->gzip.in = s->block;
+	s->gzip.in_len = found > 0 ? s->block_len : 0;
+	return found;
+}
+
 /* At the end of one gzip member: is there another one behind it? */
 static int gzip_goes_on(struct bundle_stream *s, struct err *err)
 {
-	z_stream *z = &s->gzip;
-
-	if (z->avail_in == 0) {
-		int found = next_block(s, err);
+	if (s->gzip.in_len == 0) {
+		int found = refill_gzip(s, err);
 
 		if (found <= 0)
 			return found;
-		z->next_in = s->block;
-		z->avail_in = (unsigned)s->block_len;
 	}
-	if (z->next_in[0] != 0x1f || (z->avail_in > 1 && z->next_in[1] != 0x8b))
+	if (s->gzip.in[0] != 0x1f || (s->gzip.in_len > 1 && s->gzip.in[1] != 0x8b))
 		return 0;
-	(void)inflateReset(z); /* fails only for a stream that was never set up */
+	s->gunzip->restart(s->gunzip_state);
 	return 1;
+}
+
+static int damaged_gzip(const char *why, struct err *err)
+{
+	return err_set(err, ERR_BUNDLE, "the file is damaged (gzip: %s); fetch or pack it again", why);
 }
 
 static int inflate_some(struct bundle_stream *s, struct err *err)
 {
-	z_stream *z = &s->gzip;
+	const struct gunzip_io before = s->gzip;
+	const char *why = "";
+	int r = s->gunzip->step(s->gunzip_state, &s->gzip, &why);
 
-	if (z->avail_in == 0) {
-		int found = next_block(s, err);
-
-		if (found < 0)
-			return -1;
-		if (!found)
-			return err_set(err, ERR_BUNDLE, "the file is cut short; fetch or pack it again");
-		z->next_in = s->block;
-		z->avail_in = (unsigned)s->block_len;
-	}
-
-	int r = inflate(z, Z_NO_FLUSH);
-
-	if (r == Z_STREAM_END) {
+	if (r < 0)
+		return damaged_gzip(why, err);
+	if (r > 0) {
 		int more = gzip_goes_on(s, err);
 
 		s->gzip_ended = more == 0;
 		return more < 0 ? -1 : 0;
 	}
-	if (r != Z_OK && r != Z_BUF_ERROR)
-		return err_set(err, ERR_BUNDLE, "the file is damaged (gzip: %s); fetch or pack it again",
-			       z->msg ? z->msg : "cannot be unpacked");
-	return 0;
+	if (s->gzip.out_len == 0)
+		return 0;
+	if (s->gzip.in_len) /* it has input and room: if it does nothing now, it never will */
+		return s->gzip.in == before.in && s->gzip.out == before.out ? damaged_gzip("cannot be unpacked", err)
+									    : 0;
+
+	int found = refill_gzip(s, err);
+
+	if (found < 0)
+		return -1;
+	return found ? 0 : err_set(err, ERR_BUNDLE, "the file is cut short; fetch or pack it again");
 }
 
 static int next_gzip(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err)
 {
-	s->gzip.next_out = s->gzip_out;
-	s->gzip.avail_out = BLOCK;
-	while (s->gzip.avail_out && !s->gzip_ended)
+	s->gzip.out = s->gzip_out;
+	s->gzip.out_len = BLOCK;
+	while (s->gzip.out_len && !s->gzip_ended)
 		if (inflate_some(s, err) < 0)
 			return -1;
 	*bytes = s->gzip_out;
-	*len = BLOCK - s->gzip.avail_out;
+	*len = BLOCK - s->gzip.out_len;
 	return *len > 0;
 }
 
 static int open_gzip(struct bundle_stream *s, struct err *err)
 {
-	if (inflateInit2(&s->gzip, 15 + 16) != Z_OK) /* 16: with gzip's header, length and CRC, all checked */
-		return err_set(err, ERR_SYS, "setting up zlib");
-	s->gzip_open = true;
+	s->gunzip = gunzip_backends[0];
+	s->gunzip_state = s->gunzip->create();
+	if (!s->gunzip_state)
+		return err_set(err, ERR_SYS, "setting up %s", s->gunzip->name);
 	s->gzip_out = xmalloc(BLOCK);
 	s->next = next_gzip;
 	return 0;
@@ -282,8 +294,8 @@ void bundle_stream_free(struct bundle_stream *s)
 {
 	if (!s)
 		return;
-	if (s->gzip_open)
-		(void)inflateEnd(&s->gzip); /* only frees */
+	if (s->gunzip_state)
+		s->gunzip->destroy(s->gunzip_state);
 	if (s->zstd)
 		(void)archive_read_free(s->zstd); /* nothing to be lost when reading */
 	free(s->gzip_out);

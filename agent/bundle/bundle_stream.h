@@ -1,8 +1,8 @@
 /* bundle/bundle_stream.h - the bytes of a bundle file, unpacked by gzip or zstd, and its SHA-256 on the way.
  *
  * The content decides what it is, not the name. What follows the compressed data is ignored, as gzip and tar do.
- * gzip goes through zlib itself, since libarchive's filter does not compare the checksum; zstd through libarchive,
- * with a window of at most 8 MiB (PRODUCT section 5).
+ * gzip goes through gunzip.h, since libarchive's filter does not compare the checksum; zstd through libarchive, with a
+ * window of at most 8 MiB (PRODUCT section 5).
  */
 #pragma once
 

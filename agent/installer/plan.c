@@ -334,6 +334,7 @@ static int build(struct plan *p, struct err *err)
 	plan_apply_permissions(p);
 	if (plan_decide(p, err) < 0)
 		return -1;
+	name_index_done(&p->index); /* no path is looked up any more, and staging needs the memory */
 	for (size_t i = 0; i < p->findings.count; i++)
 		if (p->findings.items[i].level == FINDING_ERROR)
 			return err_set(err, p->kind, "%s", p->findings.items[i].message);

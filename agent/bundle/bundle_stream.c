@@ -52,6 +52,7 @@ static int next_block(struct bundle_stream *s, struct err *err)
 	if (n < 0)
 		return err_sys(err, "reading");
 	s->block_len = (size_t)n;
+	s->packed += s->block_len;
 	digest_update(s->digest, s->block, s->block_len);
 	return n > 0;
 }
@@ -275,7 +276,6 @@ int bundle_stream_open(const char *path, struct bundle_stream **out, struct err 
 	}
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_BUNDLE, "it is no regular file");
-	s->packed = (uint64_t)st.st_size;
 
 	int found = next_block(s, err);
 

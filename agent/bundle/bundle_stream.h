@@ -20,7 +20,7 @@ int bundle_stream_open(const char *path, struct bundle_stream **out, struct err 
 void bundle_stream_free(struct bundle_stream *s); /* NULL is fine */
 /* The next bytes, valid until the next call. 1: some, 0: the end; ERR_BUNDLE when damaged or cut short. */
 int bundle_stream_next(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);
-uint64_t bundle_stream_packed(const struct bundle_stream *s);	/* size of the file */
+uint64_t bundle_stream_packed(const struct bundle_stream *s);	/* bytes read of the file so far */
 uint64_t bundle_stream_unpacked(const struct bundle_stream *s); /* bytes handed out so far */
 /* Reads what is left of the file and tells the digest of all of it. */
 int bundle_stream_digest(struct bundle_stream *s, unsigned char out[DIGEST_BYTES], struct err *err);

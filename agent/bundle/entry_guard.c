@@ -165,7 +165,7 @@ int guard_ratio(uint64_t unpacked, uint64_t packed, uint64_t max, struct err *er
 	    (unpacked / max == packed && unpacked % max == 0))
 		return 0;
 	return err_set(err, ERR_BUNDLE,
-		       "it unpacks to more than %" PRIu64 " times its %" PRIu64
-		       " bytes, the limit (limits: ratio); raise it if that is right",
-		       max, packed);
+		       "it unpacks to more than %" PRIu64
+		       " times its size, the limit (limits: ratio); raise it if that is right",
+		       max);
 }

@@ -39,7 +39,8 @@ int guard_link_floor(const struct entry_path *path, const char *text);
 /* Each is fine with MAX 0: no limit. The message names limit, value and configuration key. */
 int guard_entries(uint64_t entries, uint64_t max, struct err *err);
 int guard_bytes(uint64_t bytes, uint64_t max, struct err *err);
-/* Counts from 64 MiB unpacked on: small bundles may be as empty as they like. */
+/* PACKED bytes were read so far, UNPACKED came of them. Counts from 256 MiB unpacked on: a bundle may begin with that
+ * much emptiness, and a bomb costs no more. */
 int guard_ratio(uint64_t unpacked, uint64_t packed, uint64_t max, struct err *err);
 
 /* NAME for people: printable, cut when long. */

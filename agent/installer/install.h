@@ -32,8 +32,8 @@ enum install_outcome {
 	INSTALL_NEEDS_RECOVERY, /* neither finished nor undone: install_recover() will try again */
 };
 
-/* Carry out PLAN. 0: *OUT is the caller's: install_end() or install_undo(), then install_free(). -1: OUTCOME says how
- * things stand; nothing temporary is left unless INSTALL_NEEDS_RECOVERY. */
+/* Carry out PLAN, which need not outlive the call. 0: *OUT is the caller's: install_end(), then install_free(). -1:
+ * OUTCOME says how things stand; nothing temporary is left unless INSTALL_NEEDS_RECOVERY. */
 int install_run(const struct plan *plan, const struct install_place *where, const struct stage_options *o,
 		struct install **out, enum install_outcome *outcome, struct err *err);
 

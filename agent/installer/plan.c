@@ -137,7 +137,10 @@ int plan_refuse(struct plan *p, enum err_kind kind, struct appspec_place place, 
 	if (!p->findings.errors)
 		p->kind = kind;
 	p->hard += kind != ERR_EXISTS && kind != ERR_NOT_READY;
-	findings_add(&p->findings, FINDING_ERROR, place, "%s", n < 0 ? fmt : text);
+	if (kind == ERR_EXISTS || !place.line) /* these name a file, which says more than a line */
+		findings_add(&p->findings, FINDING_ERROR, place, "%s", n < 0 ? fmt : text);
+	else
+		findings_add(&p->findings, FINDING_ERROR, place, "appspec line %u: %s", place.line, n < 0 ? fmt : text);
 	return -1;
 }
 

@@ -193,8 +193,12 @@ int group_new_deployment(struct group *g, const struct deployment *d, int *fd, c
 	json_decref(request);
 	if (!text)
 		return err_set(err, ERR_STATE, "the request of deployment %s cannot be written as JSON", d->id);
-	if (write_request(own, text, err) < 0)
+	if (write_request(own, text, err) < 0) {
+		(void)fs_unlink(own,
+				REQUEST_NAME); /* nothing has begun: nothing is to be left, if that can be helped */
+		(void)fs_rmdir(g->fd, d->id);
 		return err_add(err, "deployment %s", d->id);
+	}
 	*path = xasprintf("%s/%s/%s", g->root, g->id, d->id);
 	*fd = TAKE_FD(own);
 	return 0;

@@ -4,6 +4,7 @@
 #include "util/auto.h"
 #include "util/str.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,10 +100,20 @@ static const char *const actions[ERR_KIND_COUNT] = {
 	[ERR_STOPPED] = "deploy again when it suits",
 };
 
+static char *action_for(const struct err *err)
+{
+	if (err->kind == ERR_SYS && (err->sys == EROFS || err->sys == EACCES || err->sys == EPERM))
+		return xstrdup(
+			"let the agent write there (mount it writable, run the agent as root), then deploy again");
+	return actions[err->kind] ? xstrdup(actions[err->kind]) : NULL;
+}
+
 static char *revision_now(const struct outcome_state *s, bool failed)
 {
 	const char *slash = s->last_path ? strrchr(s->last_path, '/') : NULL;
 
+	if (!s->history_is_known)
+		return NULL;
 	if (s->install == INSTALL_NEEDS_RECOVERY)
 		return xstrdup("neither the old nor the new revision is complete; the next deployment of this group "
 			       "finishes or undoes it");
@@ -130,8 +141,7 @@ void outcome_end(struct deployment_result *r, const struct err *err, const char 
 	r->kind = err->kind;
 	r->error_event = xstrdup(event);
 	r->error_message = xstrdup(err->msg);
-	if (actions[err->kind])
-		r->error_action = xstrdup(actions[err->kind]);
+	r->error_action = action_for(err);
 	for (size_t i = 0; i < r->event_count; i++)
 		if (r->events[i].status == EVENT_PENDING)
 			r->events[i].status = EVENT_SKIPPED;

@@ -17,9 +17,9 @@ void outcome_event_finished(struct event_result *e, int failed, const struct err
 
 struct outcome_state {	       /* how things stand at the end */
 	const char *last_path; /* folder of the last successful revision before this one; NULL: none */
+	bool history_is_known; /* false: it failed before that could be looked up */
 	enum install_outcome install;
 	const struct deployment *deployment;
-	const char *folder; /* of this deployment; NULL: it has none */
 };
 /* ERR NULL: it succeeded. EVENT is where it failed. */
 void outcome_end(struct deployment_result *r, const struct err *err, const char *event, const struct outcome_state *s);

@@ -23,7 +23,7 @@ struct run {
 	struct deployment_result *result;
 	const char *const *order;
 	struct group group;
-	bool group_is_open;
+	bool group_is_open, history_is_known;
 	int fd; /* the deployment's folder */
 	char *path;
 	char *last_path; /* of the last successful revision; NULL: none */
@@ -78,8 +78,10 @@ static int begin(struct run *run, struct err *err)
 	if (group_open(run->d, &run->group, err) < 0)
 		return -1;
 	run->group_is_open = true;
-	if (group_recover(&run->group, note_recovery, run, err) < 0 ||
-	    group_new_deployment(&run->group, run->d, &run->fd, &run->path, err) < 0)
+	if (group_recover(&run->group, note_recovery, run, err) < 0 || load_history(run, err) < 0)
+		return -1;
+	run->history_is_known = true;
+	if (group_new_deployment(&run->group, run->d, &run->fd, &run->path, err) < 0)
 		return -1;
 	progress_started(run->r->progress, run->path);
 
@@ -92,7 +94,7 @@ static int begin(struct run *run, struct err *err)
 	};
 
 	run->log = script_log_new(&place);
-	return load_history(run, err);
+	return 0;
 }
 
 /* Preflight */
@@ -178,16 +180,24 @@ static int trial_plan(struct run *run, struct err *err)
 	return r;
 }
 
-static int preflight(struct run *run, struct err *err)
+static int look_ahead(struct run *run, struct err *err)
 {
-	progress_event(run->r->progress, PREFLIGHT, EVENT_IN_PROGRESS, "");
 	if (fetch(run, err) < 0 || preflight_list(&run->files, run->d->settings.max_entries, err) < 0)
 		return -1;
 	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
 	    preflight_check_hooks(&run->files, run->order, err) < 0 || trial_plan(run, err) < 0)
 		return -1;
-	progress_event(run->r->progress, PREFLIGHT, EVENT_SUCCEEDED, "");
 	return stopped(run) ? err_set(err, ERR_STOPPED, "stopped") : 0;
+}
+
+static int preflight(struct run *run, struct err *err)
+{
+	progress_event(run->r->progress, PREFLIGHT, EVENT_IN_PROGRESS, "");
+
+	int r = look_ahead(run, err);
+
+	progress_event(run->r->progress, PREFLIGHT, r < 0 ? EVENT_FAILED : EVENT_SUCCEEDED, "");
+	return r;
 }
 
 /* Events */
@@ -428,7 +438,7 @@ int runner_run(const struct runner *r, struct deployment_result *out, struct err
 	if (run.log)
 		script_log_flush(run.log);
 	outcome_end(out, failed ? err : NULL, run.event,
-		    &(struct outcome_state){ run.last_path, run.install_outcome, run.d, run.path });
+		    &(struct outcome_state){ run.last_path, run.history_is_known, run.install_outcome, run.d });
 	end(&run);
 	progress_result(r->progress, run.d, out);
 	return failed;

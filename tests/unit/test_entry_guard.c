@@ -199,7 +199,7 @@ static void ratio_counts_from_64_mib_on(void **state)
 	assert_int_equal(guard_ratio((64 << 20) - 1, 1, 10, &err), 0);
 	assert_int_equal(guard_ratio(64 << 20, 1, 10, &err), -1);
 	assert_string_equal(err.msg,
-			    "it unpacks to more than 10 times its 1 bytes, the limit (limits: ratio); raise it if "
+			    "it unpacks to more than 10 times its size, the limit (limits: ratio); raise it if "
 			    "that is right");
 	assert_int_equal(guard_ratio(100000000, 10000000, 10, &err), 0);
 	assert_int_equal(guard_ratio(100000001, 10000000, 10, &err), -1);

@@ -33,7 +33,8 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread
 LDLIBS += -lm
 
 MAINS := agent/main.c agent/worker_main.c
-CORE := $(patsubst %.c,$(O)/%.o,$(filter-out $(MAINS) $(if $(have_isal),,agent/bundle/gunzip_isal.c),$(shell find agent -name '*.c' | sort)))
+LEFT_OUT := $(MAINS) $(if $(have_isal),,agent/bundle/gunzip_isal.c)
+CORE := $(patsubst %.c,$(O)/%.o,$(filter-out $(LEFT_OUT),$(shell find agent -name '*.c' | sort)))
 UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 CRASH := $(patsubst tests/crash/%.c,$(O)/crash/%,$(sort $(wildcard tests/crash/test_*.c)))
 # What several tests share: every file of the two folders that is not itself a test.

@@ -1,28 +1,30 @@
-/* bundle/bundle_stream.c - reading, hashing and decompressing a bundle file block by block. */
+/* bundle/bundle_stream.c - what a bundle file is, and decompressing it block by block. */
 #include "bundle/bundle_stream.h"
 
+#include "bundle/block_reader.h"
 #include "bundle/gunzip.h"
 #include "util/auto.h"
 #include "util/str.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK = 64 * 1024 }; /* several of them lie in the processor's own cache */
+enum {
+	UNPACKED_BLOCK = 64 * 1024, /* with what it is made from it lies in the processor's own cache */
+	THREAD_FROM = 1024 * 1024,  /* below, starting one takes as long as hashing */
+};
 
 #define SUPPORTED "tar, tar.gz (tgz) and tar.zst"
 
 struct bundle_stream {
 	int fd;
 	uint64_t packed, unpacked;
-	struct digest *digest;
-	unsigned char *block; /* BLOCK bytes as they stand in the file */
+	struct block_reader *blocks;
+	const unsigned char *block; /* as it stands in the file */
 	size_t block_len;
 	bool block_waits; /* it was read to see what it is, and not handed out yet */
 	int (*next)(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);
@@ -40,28 +42,23 @@ struct bundle_stream {
 /* The next block of the file itself. 1, or 0 at its end. */
 static int next_block(struct bundle_stream *s, struct err *err)
 {
-	ssize_t n;
-
 	if (s->block_waits) {
 		s->block_waits = false;
 		return 1;
 	}
-	do
-		n = read(s->fd, s->block, BLOCK);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(err, "reading");
-	s->block_len = (size_t)n;
-	s->packed += s->block_len;
-	digest_update(s->digest, s->block, s->block_len);
-	return n > 0;
+
+	int found = block_reader_next(s->blocks, &s->block, &s->block_len, err);
+
+	if (found > 0)
+		s->packed += s->block_len;
+	return found;
 }
 
 static int next_plain(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err)
 {
-	*bytes = s->block;
 	int found = next_block(s, err);
 
+	*bytes = s->block;
 	*len = s->block_len;
 	return found;
 }
@@ -126,12 +123,12 @@ static int inflate_some(struct bundle_stream *s, struct err *err)
 static int next_gzip(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err)
 {
 	s->gzip.out = s->gzip_out;
-	s->gzip.out_len = BLOCK;
+	s->gzip.out_len = UNPACKED_BLOCK;
 	while (s->gzip.out_len && !s->gzip_ended)
 		if (inflate_some(s, err) < 0)
 			return -1;
 	*bytes = s->gzip_out;
-	*len = BLOCK - s->gzip.out_len;
+	*len = UNPACKED_BLOCK - s->gzip.out_len;
 	return *len > 0;
 }
 
@@ -141,7 +138,7 @@ static int open_gzip(struct bundle_stream *s, struct err *err)
 	s->gunzip_state = s->gunzip->create();
 	if (!s->gunzip_state)
 		return err_set(err, ERR_SYS, "setting up %s", s->gunzip->name);
-	s->gzip_out = xmalloc(BLOCK);
+	s->gzip_out = xmalloc(UNPACKED_BLOCK);
 	s->next = next_gzip;
 	return 0;
 }
@@ -261,13 +258,11 @@ static int choose_kind(struct bundle_stream *s, struct err *err)
 	return 0;
 }
 
-int bundle_stream_open(const char *path, struct bundle_stream **out, struct err *err)
+int bundle_stream_open(const char *path, bool threads, struct bundle_stream **out, struct err *err)
 {
 	AUTO(bundle_stream_freep) struct bundle_stream *s = xcalloc(1, sizeof(*s));
 	struct stat st;
 
-	s->digest = digest_new();
-	s->block = xmalloc(BLOCK);
 	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (s->fd < 0 || fstat(s->fd, &st) < 0) {
 		err_sys(err, "opening");
@@ -276,6 +271,7 @@ int bundle_stream_open(const char *path, struct bundle_stream **out, struct err 
 	}
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_BUNDLE, "it is no regular file");
+	s->blocks = block_reader_new(s->fd, threads && st.st_size >= THREAD_FROM);
 
 	int found = next_block(s, err);
 
@@ -299,8 +295,7 @@ void bundle_stream_free(struct bundle_stream *s)
 	if (s->zstd)
 		(void)archive_read_free(s->zstd); /* nothing to be lost when reading */
 	free(s->gzip_out);
-	free(s->block);
-	digest_free(s->digest);
+	block_reader_free(s->blocks);
 	auto_closep(&s->fd);
 	free(s);
 }
@@ -333,6 +328,6 @@ int bundle_stream_digest(struct bundle_stream *s, unsigned char out[DIGEST_BYTES
 		;
 	if (found < 0)
 		return -1;
-	digest_finish(s->digest, out);
+	block_reader_digest(s->blocks, out);
 	return 0;
 }

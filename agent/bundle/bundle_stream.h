@@ -9,14 +9,15 @@
 #include "util/digest.h"
 #include "util/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct bundle_stream;
 
 /* ERR_SOURCE: PATH cannot be opened; ERR_BUNDLE: no regular file, empty, or of a kind that is not supported (which
- * the message names). The caller owns *OUT: bundle_stream_free(). */
-int bundle_stream_open(const char *path, struct bundle_stream **out, struct err *err);
+ * the message names). THREADS: a big file is hashed by another one. The caller owns *OUT: bundle_stream_free(). */
+int bundle_stream_open(const char *path, bool threads, struct bundle_stream **out, struct err *err);
 void bundle_stream_free(struct bundle_stream *s); /* NULL is fine */
 /* The next bytes, valid until the next call. 1: some, 0: the end; ERR_BUNDLE when damaged or cut short. */
 int bundle_stream_next(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);

@@ -1,7 +1,8 @@
 /* bundle/gunzip.h - unpacks one member of a gzip file after the other: two libraries behind one table.
  *
  * ISA-L takes less than half of zlib's time, and is used where it was there when slipway was built. Both check the
- * header, the length and the CRC, and accept the same files; tests/unit/test_gunzip.c compares them.
+ * header, the length and the CRC, and accept the same files (but a code with gaps, when nothing uses them, is refused
+ * by zlib alone); tests/unit/test_gunzip.c compares them.
  * Source: RFC 1952, spec/performance-limits.md section 4.
  */
 #pragma once

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+enum { RESERVED_FLAGS = 0xe0 };
+
 struct member {
 	struct inflate_state inflate;
 	struct isal_gzip_header
@@ -63,6 +65,10 @@ static int read_header(struct member *m, const char **why)
 		return -1;
 	}
 	m->header_read = r == ISAL_DECOMP_OK;
+	if (m->header_read && (m->header.flags & RESERVED_FLAGS)) { /* RFC 1952: refuse them, they may mean a field */
+		*why = "unknown header flags set";
+		return -1;
+	}
 	return m->header_read;
 }
 

@@ -146,7 +146,7 @@ static int unpack_into(const char *path, int dir_fd, int root_fd, const struct u
 {
 	AUTO(unpack_findings_done) struct unpack_findings findings = { 0 };
 	AUTO(warnings_done) struct warnings of_writer = { 0 };
-	AUTO(writer_freep) struct unpack_writer *writer = unpack_writer_new(root_fd, ix, &of_writer);
+	AUTO(writer_freep) struct unpack_writer *writer = unpack_writer_new(root_fd, options->threads, ix, &of_writer);
 	struct channel *channel;
 
 	if (channel_open(writer, options->threads, &channel, err) < 0)

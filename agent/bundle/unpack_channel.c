@@ -4,10 +4,8 @@
 #include "bundle/entry_guard.h"
 #include "bundle/ring.h"
 #include "util/str.h"
+#include "util/thread.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,20 +49,6 @@ static void *write_all(void *context)
 	return NULL;
 }
 
-/* Signals are the main thread's. */
-static int start_thread(struct channel *c)
-{
-	sigset_t all, before;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before); /* both fail only for nonsense arguments */
-
-	int failed = pthread_create(&c->thread, NULL, write_all, c);
-
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return failed;
-}
-
 int channel_open(struct unpack_writer *writer, bool threads, struct channel **out, struct err *err)
 {
 	struct channel *c = xcalloc(1, sizeof(*c));
@@ -75,12 +59,9 @@ int channel_open(struct unpack_writer *writer, bool threads, struct channel **ou
 	else
 		c->own = xmalloc(sizeof(struct record) + 2 * (GUARD_PATH_MAX + 1) + CHANNEL_PIECE);
 
-	int failed = threads ? start_thread(c) : 0;
-
-	if (failed) {
+	if (threads && thread_start(&c->thread, write_all, c) < 0) {
 		ring_free(c->ring);
 		free(c);
-		errno = failed;
 		return err_sys(err, "starting a thread");
 	}
 	*out = c;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHANNEL_PIECE (256 * 1024) /* most content in one record */
+#define CHANNEL_PIECE (128 * 1024) /* most content in one record */
 
 enum record_kind { RECORD_MEMBER, RECORD_BEGIN, RECORD_PIECE, RECORD_END };
 

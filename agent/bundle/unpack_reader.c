@@ -29,6 +29,7 @@ struct reader {
 	struct unpack_findings *findings;
 	struct owner_ids *owners;
 	struct digest *digest;
+	struct record *piece; /* of a big file, being filled; NULL: none */
 	struct entry_path path, target;
 	struct err stream_err; /* of the stream below libarchive */
 	uint64_t told_files, told_bytes;
@@ -204,21 +205,41 @@ static int send_small(struct reader *r, const struct member *m, size_t size, str
 	return channel_send(r->channel);
 }
 
-static int send_pieces(struct reader *r, const void *bytes, size_t len, uint64_t offset)
+static int send_piece(struct reader *r)
 {
-	while (len) {
-		size_t n = len < CHANNEL_PIECE ? len : CHANNEL_PIECE;
-		struct record *rec = channel_room(r->channel, RECORD_PIECE, "", "", n);
+	struct record *piece = r->piece;
 
-		if (!rec)
-			return -1;
-		memcpy(rec->content, bytes, n);
-		rec->offset = offset;
-		if (channel_send(r->channel) < 0)
-			return -1;
-		bytes = (const char *)bytes + n;
+	r->piece = NULL;
+	return piece ? channel_send(r->channel) : 0;
+}
+
+static bool piece_is_full(const struct record *piece)
+{
+	return piece->len == CHANNEL_PIECE - piece->offset % CHANNEL_PIECE;
+}
+
+/* Pieces end at multiples of CHANNEL_PIECE, however the bytes come: the kernel takes whole pages at half the cost. */
+static int add_to_piece(struct reader *r, const char *bytes, size_t len, uint64_t offset)
+{
+	if (r->piece && r->piece->offset + r->piece->len != offset && send_piece(r) < 0)
+		return -1;
+	while (len) {
+		size_t room = CHANNEL_PIECE - offset % CHANNEL_PIECE, n = len < room ? len : room;
+
+		if (!r->piece) {
+			r->piece = channel_room(r->channel, RECORD_PIECE, "", "", room);
+			if (!r->piece)
+				return -1;
+			r->piece->offset = offset;
+			r->piece->len = 0;
+		}
+		memcpy(r->piece->content + r->piece->len, bytes, n);
+		r->piece->len += n;
+		bytes += n;
 		len -= n;
 		offset += n;
+		if (piece_is_full(r->piece) && send_piece(r) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -243,11 +264,11 @@ static int send_big(struct reader *r, const struct member *m, uint64_t size, str
 		if (end > counted && count_bytes(r, end - counted, err) < 0)
 			return -1;
 		counted = end > counted ? end : counted;
-		if (send_pieces(r, bytes, len, offset) < 0)
+		if (add_to_piece(r, bytes, len, offset) < 0)
 			return -1;
 		tell_progress(r, false);
 	}
-	if (found < 0 || (size > counted && count_bytes(r, size - counted, err) < 0))
+	if (found < 0 || (size > counted && count_bytes(r, size - counted, err) < 0) || send_piece(r) < 0)
 		return -1;
 	rec = channel_room(r->channel, RECORD_END, "", "", 0);
 	if (!rec)
@@ -426,7 +447,7 @@ static int read_rest(struct reader *r, struct err *err)
 
 static int set_up(struct reader *r, const char *path, struct err *err)
 {
-	if (bundle_stream_open(path, &r->stream, err) < 0)
+	if (bundle_stream_open(path, r->options->threads, &r->stream, err) < 0)
 		return -1;
 	r->owners = owner_ids_new();
 	r->digest = digest_new();

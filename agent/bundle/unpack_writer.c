@@ -3,6 +3,7 @@
 #include "bundle/unpack_writer.h"
 
 #include "bundle/entry_guard.h"
+#include "bundle/write_back.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/fs.h"
@@ -31,13 +32,17 @@ struct unpack_writer {
 	char path[GUARD_PATH_MAX + 1];
 	struct attributes attributes;
 	uint64_t position, flushed;
+
+	bool threads;
+	struct write_back *write_back; /* from the first big file on */
 };
 
-struct unpack_writer *unpack_writer_new(int root_fd, struct digest_index *ix, struct warnings *warnings)
+struct unpack_writer *unpack_writer_new(int root_fd, bool threads, struct digest_index *ix, struct warnings *warnings)
 {
 	struct unpack_writer *w = xcalloc(1, sizeof(*w));
 
 	w->root_fd = root_fd;
+	w->threads = threads;
 	w->index = ix;
 	w->warnings = warnings;
 	w->digest = digest_new();
@@ -49,6 +54,7 @@ void unpack_writer_free(struct unpack_writer *w)
 {
 	if (!w)
 		return;
+	write_back_free(w->write_back);
 	folder_list_done(&w->folders);
 	digest_free(w->digest);
 	auto_closep(&w->open_fd);
@@ -407,22 +413,26 @@ static void skip_to(struct unpack_writer *w, uint64_t offset)
 	}
 }
 
+static void begin_flush(struct unpack_writer *w)
+{
+	if (!w->write_back)
+		w->write_back = write_back_new();
+	if (w->write_back && write_back_range(w->write_back, w->fd, w->flushed, w->position - w->flushed))
+		w->flushed = w->position;
+}
+
 int unpack_writer_piece(struct unpack_writer *w, const void *bytes, size_t len, uint64_t offset, struct err *err)
 {
 	if (offset < w->position)
 		return err_set(err, ERR_BUNDLE, "entry '%s' is damaged: its pieces overlap; pack it again",
 			       shown(w->path).text);
 	skip_to(w, offset);
+	digest_update(w->digest, bytes, len); /* first: it hides the time until they are in this processor's cache */
 	if (fs_pwrite(w->fd, bytes, len, (int64_t)offset) < 0)
 		return err_sys(err, "writing '%s'", shown(w->path).text);
-	digest_update(w->digest, bytes, len);
 	w->position += len;
-	if (w->position - w->flushed >= flush_every) {
-		/* Only a hint: the caller's flush counts, and tells what goes wrong. */
-		(void)sync_file_range(w->fd, (off_t)w->flushed, (off_t)(w->position - w->flushed),
-				      SYNC_FILE_RANGE_WRITE);
-		w->flushed = w->position;
-	}
+	if (w->threads && w->position - w->flushed >= flush_every)
+		begin_flush(w);
 	return 0;
 }
 

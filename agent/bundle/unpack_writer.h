@@ -26,8 +26,8 @@ struct member {
 
 struct unpack_writer;
 
-/* ROOT_FD is borrowed, as are IX and WARNINGS. */
-struct unpack_writer *unpack_writer_new(int root_fd, struct digest_index *ix, struct warnings *warnings);
+/* ROOT_FD is borrowed, as are IX and WARNINGS. THREADS: content of big files goes to the disk early, by another. */
+struct unpack_writer *unpack_writer_new(int root_fd, bool threads, struct digest_index *ix, struct warnings *warnings);
 void unpack_writer_free(struct unpack_writer *w); /* NULL is fine */
 
 /* A whole member; BYTES and LEN are the content of a file. */

@@ -4,14 +4,15 @@
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
+#include "util/thread.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#define EARLY_PAUSE_MS 20
+#define EARLY_PAUSE_MS 10
 
 struct file_system {
 	int fd, early_fd;
@@ -23,7 +24,7 @@ struct flusher {
 	size_t count;
 	pthread_t thread;
 	bool running;
-	atomic_bool stop;
+	int stop_fd; /* of an eventfd: readable when the thread is to end */
 };
 
 /* Takes FD. */
@@ -61,11 +62,14 @@ struct flusher *flusher_new(const struct steps *s, int state_fd, struct err *err
 {
 	struct flusher *f = xcalloc(1, sizeof(*f));
 	int state = openat(state_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	f->stop_fd = -1;
+
 	int r = state < 0 ? err_sys(err, "opening the state folder") : add_system(f, state, err);
 
-	for (size_t i = 0; r == 0 && i < s->place_count; i++)
+	for (size_t i = 0; s && r == 0 && i < s->place_count; i++)
 		r = add_path(f, s->places[i].parent, err);
-	for (size_t i = 0; r == 0 && i < s->folder_count; i++) {
+	for (size_t i = 0; s && r == 0 && i < s->folder_count; i++) {
 		size_t known = 0;
 
 		while (known < f->count && f->systems[known].dev != s->folders[i].dev)
@@ -79,32 +83,39 @@ struct flusher *flusher_new(const struct steps *s, int state_fd, struct err *err
 	return NULL;
 }
 
+/* Waits the pause. True: the thread is to end. */
+static bool stop_asked(const struct flusher *f)
+{
+	struct pollfd p = { .fd = f->stop_fd, .events = POLLIN };
+
+	return poll(&p, 1, EARLY_PAUSE_MS) != 0;
+}
+
 static void *write_back(void *arg)
 {
 	struct flusher *f = arg;
-	const struct timespec pause = { .tv_nsec = EARLY_PAUSE_MS * 1000000L };
 
-	while (!atomic_load(&f->stop)) {
-		for (size_t i = 0; i < f->count && !atomic_load(&f->stop); i++)
-			(void)fs_syncfs(f->systems[i].early_fd); /* only a head start: the barrier is what counts */
-		(void)nanosleep(&pause, NULL);
-	}
+	while (!stop_asked(f)) /* pausing first: what is over by then gains nothing from a head start */
+		for (size_t i = 0; i < f->count; i++)
+			(void)fs_syncfs(f->systems[i].early_fd); /* the barrier is what counts */
 	return NULL;
 }
 
 void flusher_start(struct flusher *f)
 {
-	atomic_store(&f->stop, false);
-	f->running = pthread_create(&f->thread, NULL, write_back, f) == 0;
+	f->stop_fd = eventfd(0, EFD_CLOEXEC);
+	f->running = f->stop_fd >= 0 && thread_start(&f->thread, write_back, f) == 0;
 }
 
 void flusher_stop(struct flusher *f)
 {
-	if (!f->running)
-		return;
-	atomic_store(&f->stop, true);
-	(void)pthread_join(f->thread, NULL); /* it runs, so it can be joined */
+	if (f->running) {
+		(void)eventfd_write(f->stop_fd, 1);  /* cannot fail: the counter is 0 */
+		(void)pthread_join(f->thread, NULL); /* it runs, so it can be joined */
+	}
 	f->running = false;
+	auto_closep(&f->stop_fd);
+	f->stop_fd = -1;
 }
 
 int flusher_barrier(struct flusher *f, struct err *err)

@@ -10,7 +10,7 @@
 
 struct flusher;
 
-/* For the file systems of S's places and folders and of STATE_FD. NULL on failure. */
+/* For the file systems of S's places and folders (S NULL: none) and of STATE_FD. NULL on failure. */
 struct flusher *flusher_new(const struct steps *s, int state_fd, struct err *err);
 void flusher_start(struct flusher *f); /* early writeback; that it cannot start is no failure */
 void flusher_stop(struct flusher *f);

@@ -1,6 +1,7 @@
 /* worker/runner.c - a deployment, read top to bottom. */
 #include "worker/runner.h"
 
+#include "installer/flusher.h"
 #include "lifecycle/event.h"
 #include "lifecycle/hook.h"
 #include "util/auto.h"
@@ -145,8 +146,16 @@ static int fetch(struct run *run, struct err *err)
 		.progress = progress_work,
 		.context = run->r->progress,
 	};
+	struct flusher *early = s->worker_threads ? flusher_new(NULL, run->fd, err) : NULL;
+
+	if (s->worker_threads && !early)
+		return -1;
+	if (early)
+		flusher_start(early);
+
 	int r = preflight_fetch(run->d, run->fd, run->path, &options, &run->files, err);
 
+	flusher_free(early);
 	take_warnings(run);
 	return r;
 }

@@ -139,7 +139,8 @@ static int prepare(struct install *in, const struct plan *plan, const struct sta
 	flusher_stop(in->flusher);
 	if (r < 0)
 		return -1;
-	if (records_write_manifest(plan, in->identities, false, w->deployment_fd, MANIFEST_STAGED, err) < 0 ||
+	if (records_write_manifest(plan, &in->arrangement, in->identities, false, w->deployment_fd, MANIFEST_STAGED,
+				   err) < 0 ||
 	    records_write(plan, w->instructions_fd, w->group, err) < 0 ||
 	    steps_write(&in->arrangement.steps, in->journal, err) < 0)
 		return -1;
@@ -152,8 +153,8 @@ static int commit(struct install *in, const struct plan *plan, struct err *err)
 
 	if (commit_redo(&in->arrangement.steps, err) < 0)
 		return -1;
-	if (records_need_second_look(plan) &&
-	    records_write_manifest(plan, in->identities, true, w->deployment_fd, MANIFEST_MOVED, err) < 0)
+	if (records_need_second_look(plan) && records_write_manifest(plan, &in->arrangement, in->identities, true,
+								     w->deployment_fd, MANIFEST_MOVED, err) < 0)
 		return -1;
 	if (flusher_barrier(in->flusher, err) < 0)
 		return -1;

@@ -204,6 +204,9 @@ int records_discard(int dir_fd, const char *group, struct err *err)
 
 struct manifest_pass {
 	const struct plan *p;
+	const struct arrangement *a;
+	size_t step;  /* of a: no node of an earlier one comes any more, both go depth first */
+	uint64_t dev; /* where the step of this node, or of a folder above it, puts it */
 	const struct staged_identity *identities;
 	struct digest_index *digests;
 	struct manifest_writer *writer;
@@ -282,7 +285,7 @@ static void fill_identity(struct manifest_pass *m, uint32_t node, struct manifes
 		e->size = old->size;
 		return;
 	}
-	e->dev = id->dev;
+	e->dev = m->dev;
 	e->ino = id->ino;
 	if (!moved_alone(m->p, node))
 		e->ctime_ns = id->ctime_ns;
@@ -327,19 +330,39 @@ static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 	return manifest_add(m->writer, &e, n->name, text, acl, err);
 }
 
+/* NODE is placed by a step of its own: find that, and with it the device. */
+static void enter_step(struct manifest_pass *m, uint32_t node)
+{
+	const struct steps *s = &m->a->steps;
+
+	while (m->step < s->count && (m->a->nodes[m->step] != node || (s->items[m->step].kind != STEP_PLACE &&
+								       s->items[m->step].kind != STEP_EXCHANGE)))
+		m->step++;
+	m->dev = m->step < s->count ? s->items[m->step].new_dev : 0;
+}
+
 static int add_entries(struct manifest_pass *m, struct err *err)
 {
-	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(m->p, i, true))
-		if (m->index[i] && add_entry(m, i, err) < 0)
+	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(m->p, i, true)) {
+		const struct plan_node *n = &m->p->nodes[i];
+
+		if (!m->index[i])
+			continue;
+		if ((n->action == PLAN_ADD || n->action == PLAN_CHANGE) && moved_alone(m->p, i))
+			enter_step(m, i);
+		if (add_entry(m, i, err) < 0)
 			return -1;
+	}
 	return manifest_finish(m->writer, err);
 }
 
-int records_write_manifest(const struct plan *plan, const struct staged_identity *identities, bool moved, int dir_fd,
-			   const char *name, struct err *err)
+int records_write_manifest(const struct plan *plan, const struct arrangement *a,
+			   const struct staged_identity *identities, bool moved, int dir_fd, const char *name,
+			   struct err *err)
 {
 	struct manifest_pass m = {
 		.p = plan,
+		.a = a,
 		.identities = identities,
 		.digests = plan->in.digests,
 		.moved = moved,

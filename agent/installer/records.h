@@ -16,8 +16,9 @@ int records_discard(int dir_fd, const char *group, struct err *err);
 
 /* The manifest of what PLAN makes, as NAME under DIR_FD. MOVED: the steps have been done, so that the times of change
  * of single files can be recorded; else theirs is left open and they count as touched. Nothing is flushed. */
-int records_write_manifest(const struct plan *plan, const struct staged_identity *identities, bool moved, int dir_fd,
-			   const char *name, struct err *err);
+int records_write_manifest(const struct plan *plan, const struct arrangement *a,
+			   const struct staged_identity *identities, bool moved, int dir_fd, const char *name,
+			   struct err *err);
 /* Would a manifest written after the steps say more than the one before? Only single files and links that were moved
  * by a step of their own get a new time of change by that. */
 bool records_need_second_look(const struct plan *plan);

@@ -90,7 +90,7 @@ static int where(struct err *err, const struct plan *p, uint32_t node)
 
 static int record_identity(struct stage_work *w, uint32_t step, uint32_t node, const struct stat *st)
 {
-	w->identities[node] = (struct staged_identity){ st->st_dev, st->st_ino, nanoseconds(&st->st_ctim) };
+	w->identities[node] = (struct staged_identity){ st->st_ino, nanoseconds(&st->st_ctim) };
 	if (w->a->nodes[step] == node) {
 		w->a->steps.items[step].new_dev = st->st_dev;
 		w->a->steps.items[step].new_ino = st->st_ino;

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 struct staged_identity { /* per plan node; ino 0: not staged */
-	uint64_t dev, ino;
+	uint64_t ino;
 	int64_t ctime_ns;
 };
 

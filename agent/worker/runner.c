@@ -30,7 +30,8 @@ struct run {
 	char *last_path; /* of the last successful revision; NULL: none */
 	struct manifest *manifest;
 	struct revision_files files;
-	bool hooks_ran; /* since the bundle was listed */
+	bool hooks_ran; /* since the bundle was listed and the plan made */
+	struct plan *plan;
 	struct script_log *log;
 	struct install *install;
 	enum install_outcome install_outcome;
@@ -183,6 +184,8 @@ static int trial_plan(struct run *run, struct err *err)
 	} else if ((r = arrange(plan, run->d->id, &arrangement, err)) == 0) {
 		r = arrange_check_space(&arrangement, err);
 		arrangement_done(&arrangement);
+		if (r == 0)
+			run->plan = TAKE_PTR(plan);
 	}
 	plan_free(plan);
 	world_disk_free(disk);
@@ -258,25 +261,31 @@ static int install_plan(struct run *run, const struct plan *plan, struct event_r
 	return 0;
 }
 
-static int run_install(struct run *run, struct event_result *event, struct err *err)
+/* Hooks may have changed the bundle and the destinations: the plan is made anew. The world's answers count only while
+ * it is made, and what changes behind the plan's back after that is noticed by each step. */
+static int plan_anew(struct run *run, struct err *err)
 {
 	struct world world;
 	struct world_disk *disk = world_disk_new(&world);
 	const struct planning planning = { run->d, run->manifest, run->r->umask };
-	struct plan *plan = NULL;
-	int r = 0;
+	int r;
 
-	if (run->hooks_ran)
-		r = preflight_list(&run->files, run->d->settings.max_entries, err);
+	plan_free(run->plan);
+	run->plan = NULL;
+	r = preflight_list(&run->files, run->d->settings.max_entries, err);
 	if (r == 0)
-		r = preflight_plan(&run->files, &planning, &world, &plan, err);
-	if (plan)
-		take_findings(run, plan, r < 0);
-	if (r == 0)
-		r = install_plan(run, plan, event, err);
-	plan_free(plan);
+		r = preflight_plan(&run->files, &planning, &world, &run->plan, err);
 	world_disk_free(disk);
 	return r;
+}
+
+static int run_install(struct run *run, struct event_result *event, struct err *err)
+{
+	int r = run->hooks_ran || !run->plan ? plan_anew(run, err) : 0;
+
+	if (run->plan)
+		take_findings(run, run->plan, r < 0);
+	return r < 0 ? -1 : install_plan(run, run->plan, event, err);
 }
 
 static void note_hook(void *context, const char *event, const char *text)
@@ -425,6 +434,7 @@ static int run_all(struct run *run, struct err *err)
 static void run_done(struct run *run)
 {
 	install_free(run->install);
+	plan_free(run->plan);
 	script_log_free(run->log);
 	revision_files_done(&run->files);
 	manifest_free(run->manifest);

@@ -46,10 +46,10 @@ static int read_named(int dir_fd, const char *name, struct str *text, struct err
 
 int appspec_file_read(int dir_fd, const char *filename, struct str *text, const char **used, struct err *err)
 {
-	const char *const names[] = { filename, "appspec.yml", "appspec.yaml" };
+	const char *const names[] = { filename ? filename : "appspec.yml", "appspec.yaml", "appspec.yml" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		int r = names[i] ? read_named(dir_fd, names[i], text, err) : 0;
+		int r = read_named(dir_fd, names[i], text, err);
 
 		if (r > 0)
 			*used = names[i];

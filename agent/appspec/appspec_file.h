@@ -1,7 +1,7 @@
 /* appspec/appspec_file.h - where in an unpacked bundle the appspec lies.
  *
- * The rule of Install, used everywhere (spec/codedeploy-agent.md section 5.1 and Q2): the name that was asked for, else
- * appspec.yml, else appspec.yaml. The file is never read through a link.
+ * The rule of Install, used everywhere (spec/codedeploy-agent.md section 5.1 and Q2): the name that was asked for
+ * (appspec.yml when none was), else appspec.yaml, else appspec.yml. The file is never read through a link.
  */
 #pragma once
 

@@ -191,17 +191,11 @@ static int redo_remove(struct site *site, const struct step *st, struct err *err
 	return move(site->folder_fd, st->name, place, n.entry, err);
 }
 
-static void close_dirp(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir); /* was only read */
-}
-
 /* 1: nothing in it, 0: something, or it is no folder at all. */
 static int is_empty(int dir_fd, const char *name, struct err *err)
 {
 	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	AUTO(close_dirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
 
 	if (!dir) {

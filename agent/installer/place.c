@@ -148,17 +148,11 @@ static void *remove_folders(void *arg)
 	}
 }
 
-static void close_dirp(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir); /* was only read */
-}
-
 /* The folders as place_make named them; whatever else is there is removed with the place. */
 static void list_folders(struct removal *w)
 {
 	int again = openat(w->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO(close_dirp) DIR *dir = again < 0 ? NULL : fdopendir(again);
+	AUTO_DIR DIR *dir = again < 0 ? NULL : fdopendir(again);
 
 	for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
 		if (e->d_name[0] == '.' || strlen(e->d_name) >= sizeof(w->names->text))

@@ -227,11 +227,6 @@ static void mark_wanted(struct manifest_pass *m)
 	m->index[0] = 1;
 }
 
-static int64_t nanoseconds(const struct timespec *t)
-{
-	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
 static int look_at(struct manifest_pass *m, uint32_t node, struct stat *st)
 {
 	uint32_t parent = m->p->nodes[node].parent;
@@ -290,7 +285,8 @@ static void fill_identity(struct manifest_pass *m, uint32_t node, struct manifes
 	if (!moved_alone(m->p, node))
 		e->ctime_ns = id->ctime_ns;
 	else if (m->moved && look_at(m, node, &st) == 0 && st.st_ino == id->ino)
-		e->ctime_ns = nanoseconds(&st.st_ctim); /* size and mtime stay those of the bundle: written to since? */
+		e->ctime_ns = fs_nanoseconds(
+			&st.st_ctim); /* size and mtime stay those of the bundle: written to since? */
 }
 
 static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)

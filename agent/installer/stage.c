@@ -50,11 +50,6 @@ struct copier { /* what one thread keeps from file to file */
 	struct err err;
 };
 
-static int64_t nanoseconds(const struct timespec *t)
-{
-	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
 /* The folder in which NODE is staged: of its step's entry in the place, or what has been staged of its parent. */
 static int open_staged_parent(struct stage_work *w, uint32_t step, uint32_t node)
 {
@@ -90,7 +85,7 @@ static int where(struct err *err, const struct plan *p, uint32_t node)
 
 static int record_identity(struct stage_work *w, uint32_t step, uint32_t node, const struct stat *st)
 {
-	w->identities[node] = (struct staged_identity){ st->st_ino, nanoseconds(&st->st_ctim) };
+	w->identities[node] = (struct staged_identity){ st->st_ino, fs_nanoseconds(&st->st_ctim) };
 	if (w->a->nodes[step] == node) {
 		w->a->steps.items[step].new_dev = st->st_dev;
 		w->a->steps.items[step].new_ino = st->st_ino;
@@ -276,7 +271,7 @@ static bool is_as_listed(int fd, const struct tree_entry *e)
 	struct stat st;
 
 	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == e->ino && st.st_size == e->size &&
-	       nanoseconds(&st.st_ctim) == e->ctime_ns;
+	       fs_nanoseconds(&st.st_ctim) == e->ctime_ns;
 }
 
 static int copy_file(struct copier *c, const struct file_work *f, struct err *err)

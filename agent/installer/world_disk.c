@@ -18,11 +18,6 @@ struct world_disk {
 	char *dir;
 };
 
-static int64_t nanoseconds(const struct timespec *t)
-{
-	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
 static enum disk_kind kind_of(mode_t mode)
 {
 	return S_ISREG(mode) ? DISK_FILE : S_ISDIR(mode) ? DISK_DIRECTORY : S_ISLNK(mode) ? DISK_LINK : DISK_OTHER;
@@ -64,8 +59,8 @@ static int disk_probe(void *context, const char *dir, const char *name, struct d
 		.dev = st.st_dev,
 		.ino = st.st_ino,
 		.size = st.st_size,
-		.mtime_ns = nanoseconds(&st.st_mtim),
-		.ctime_ns = nanoseconds(&st.st_ctim),
+		.mtime_ns = fs_nanoseconds(&st.st_mtim),
+		.ctime_ns = fs_nanoseconds(&st.st_ctim),
 	};
 	return 0;
 }
@@ -89,12 +84,6 @@ static int disk_follow(void *context, const char *path, char **out, enum disk_ki
 	return 1;
 }
 
-static void close_dirp(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir); /* was only read */
-}
-
 static int disk_list(void *context, const char *dir, int (*each)(void *arg, const char *name), void *arg,
 		     struct err *err)
 {
@@ -104,7 +93,7 @@ static int disk_list(void *context, const char *dir, int (*each)(void *arg, cons
 		return -1;
 
 	int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO(close_dirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	AUTO_DIR DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!d)
 		return err_sys(err, "listing folder '%s'", dir);

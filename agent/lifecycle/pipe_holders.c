@@ -17,12 +17,6 @@ struct search {
 	struct pipe_holders *found;
 };
 
-static void close_dirp(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir); /* was only read */
-}
-
 static DIR *open_fds(int dir_fd)
 {
 	AUTO_FD int fd = openat(dir_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -35,7 +29,7 @@ static DIR *open_fds(int dir_fd)
 
 static bool holds_any(const struct search *s, int dir_fd, bool holds[2])
 {
-	AUTO(close_dirp) DIR *fds = open_fds(dir_fd);
+	AUTO_DIR DIR *fds = open_fds(dir_fd);
 	const struct dirent *e;
 	char link[32];
 

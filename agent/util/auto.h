@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #define AUTO(fn)  __attribute__((cleanup(fn)))
 #define AUTO_FREE AUTO(auto_freep)
 #define AUTO_FD	  AUTO(auto_closep)
+#define AUTO_DIR  AUTO(auto_closedirp)
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -40,4 +42,10 @@ static inline void auto_closep(int *fd)
 	if (*fd >= 0)
 		(void)close(*fd); /* nothing left to do about a failing close; data was flushed before */
 	errno = saved;
+}
+
+static inline void auto_closedirp(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir); /* was only read */
 }

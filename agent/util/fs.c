@@ -407,16 +407,10 @@ static int remove_entry(int dir_fd, const char *name, struct err *err)
 	return 0;
 }
 
-static void close_dirp(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir); /* was only read */
-}
-
 static int remove_below(int dir_fd, struct err *err)
 {
 	int again = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO(close_dirp) DIR *dir = again < 0 ? NULL : fdopendir(again);
+	AUTO_DIR DIR *dir = again < 0 ? NULL : fdopendir(again);
 
 	if (!dir)
 		return err_sys(err, "listing");
@@ -459,4 +453,9 @@ int fs_make_path(const char *path, mode_t mode, struct err *err)
 		at = next;
 	}
 	return 0;
+}
+
+int64_t fs_nanoseconds(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }

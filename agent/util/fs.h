@@ -111,3 +111,5 @@ int fs_remove_tree(int dir_fd, const char *name, struct err *err);
 /* mkdir -p PATH (absolute or relative to the working directory), each new folder with MODE. Nothing is flushed. */
 int fs_make_path(const char *path, mode_t mode, struct err *err);
 int fs_open_dir(const char *path, struct err *err); /* O_DIRECTORY | O_CLOEXEC; follows links */
+/* A time of stat(2) as one number, nanoseconds since 1970. */
+int64_t fs_nanoseconds(const struct timespec *t);

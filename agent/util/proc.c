@@ -19,15 +19,9 @@ int64_t proc_clock_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void close_dirp(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir); /* was only read */
-}
-
 void proc_each(bool (*fn)(void *context, pid_t pid, int dir_fd), void *context)
 {
-	AUTO(close_dirp) DIR *proc = opendir("/proc");
+	AUTO_DIR DIR *proc = opendir("/proc");
 	const struct dirent *e;
 
 	while (proc && (e = readdir(proc))) {

@@ -46,12 +46,6 @@ static json_t *read_json(int dir_fd, const char *path)
 	return json_loadb(str_text(&text), text.len, 0, NULL);
 }
 
-static void close_dirp(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir); /* was only read */
-}
-
 static DIR *list(int fd)
 {
 	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -62,7 +56,7 @@ static DIR *list(int fd)
 /* "deployment d-1 (pid 42, since 20:11:00)": the folder whose request has no result yet. */
 static char *holder(int group_fd)
 {
-	AUTO(close_dirp) DIR *dir = list(group_fd);
+	AUTO_DIR DIR *dir = list(group_fd);
 
 	for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
 		AUTO_FREE char *request_path = xasprintf("%s/" REQUEST_NAME, e->d_name);
@@ -361,7 +355,7 @@ static int recover_one(struct recovery *r, const char *id, struct err *err)
 int group_recover(struct group *g, void (*note)(void *context, const char *text), void *context, struct err *err)
 {
 	struct recovery r = { g, note, context };
-	AUTO(close_dirp) DIR *dir = list(g->fd);
+	AUTO_DIR DIR *dir = list(g->fd);
 
 	for (size_t i = 0; i < GROUP_POINTER_COUNT; i++) {
 		AUTO_FREE char *half_written = xasprintf("%s_%s.new", g->id, pointer_names[i]);
@@ -423,7 +417,7 @@ static const char *last_part(const char *path)
 
 int group_prune(struct group *g, const char *current, unsigned max_revisions, struct err *err)
 {
-	AUTO(close_dirp) DIR *dir = list(g->fd);
+	AUTO_DIR DIR *dir = list(g->fd);
 	AUTO_FREE char *last = NULL;
 	struct revision_folder *items = NULL;
 	size_t count = 0;

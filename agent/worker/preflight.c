@@ -1,6 +1,7 @@
 /* worker/preflight.c - looks before the deployment leaps. */
 #include "worker/preflight.h"
 
+#include "appspec/appspec_file.h"
 #include "installer/policy.h"
 #include "lifecycle/event.h"
 #include "util/auto.h"
@@ -26,48 +27,19 @@ void revision_files_done(struct revision_files *r)
 	*r = (struct revision_files){ .archive_fd = -1 };
 }
 
-/* 0: no such file; 1: parsed. */
-static int try_appspec(int archive_fd, const char *name, struct appspec **out, struct findings *findings,
-		       struct err *err)
-{
-	AUTO(str_done) struct str text = STR_INIT(APPSPEC_MAX_BYTES);
-	AUTO_FD int fd = fs_open_beneath(archive_fd, name, O_RDONLY | O_NONBLOCK, 0);
-	struct stat st;
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "opening '%s' in the bundle", name);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return err_set(err, ERR_APPSPEC, "'%s' in the bundle is no regular file", name);
-	if (st.st_size > APPSPEC_MAX_BYTES)
-		return err_set(err, ERR_APPSPEC, "'%s' is larger than 1 MiB", name);
-
-	char buffer[16384];
-	ssize_t n;
-
-	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
-		if (str_append(&text, buffer, (size_t)n) < 0)
-			return err_set(err, ERR_APPSPEC, "'%s' is larger than 1 MiB", name);
-	if (n < 0)
-		return err_sys(err, "reading '%s'", name);
-	if (appspec_parse(str_text(&text), text.len, out, findings, err) < 0)
-		return err_add(err, "%s", name);
-	return 1;
-}
-
 int preflight_read_appspec(int archive_fd, const char *name, struct appspec **out, char **found,
 			   struct findings *findings, struct err *err)
 {
-	const char *const names[] = { name ? name : "appspec.yml", "appspec.yaml", "appspec.yml" };
+	AUTO(str_done) struct str text = STR_INIT(APPSPEC_MAX_BYTES);
+	const char *used;
+	int r = appspec_file_read(archive_fd, name, &text, &used, err);
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		int r = try_appspec(archive_fd, names[i], out, findings, err);
-
-		if (r) {
-			*found = xstrdup(names[i]);
-			return r;
-		}
-	}
-	return 0;
+	if (r <= 0)
+		return r;
+	*found = xstrdup(used);
+	if (appspec_parse(str_text(&text), text.len, out, findings, err) < 0)
+		return err_add(err, "%s", used);
+	return 1;
 }
 
 static int no_appspec(const struct revision_files *r, const struct deployment *d, struct err *err)

@@ -130,21 +130,30 @@ static int changed_meanwhile(struct err *err)
 		       "it was made or replaced by somebody else while this deployment was installing");
 }
 
+/* What stands at the name now. 1: the step is done already; 0: what it places is staged. */
+static int look_before(struct site *site, const struct step *st, struct spot *target, struct err *err)
+{
+	struct place_names n = place_names(st->number);
+	struct spot staged;
+
+	if (look(site->place_fd, n.entry, &staged, err) < 0 || look(site->folder_fd, st->name, target, err) < 0)
+		return -1;
+	if (is_new(st, target))
+		return 1;
+	return is_new(st, &staged) ? 0 : err_set(err, ERR_STATE, "what was staged for it is gone");
+}
+
 static int redo_place(struct site *site, const struct step *st, struct err *err)
 {
 	struct place_names n = place_names(st->number);
-	int place = site->place_fd;
-	struct spot staged, target;
+	struct spot target;
+	int r = look_before(site, st, &target, err);
 
-	if (look(place, n.entry, &staged, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
-		return -1;
-	if (is_new(st, &target))
-		return 0;
-	if (!is_new(st, &staged))
-		return err_set(err, ERR_STATE, "what was staged for it is gone");
+	if (r)
+		return r < 0 ? -1 : 0;
 	if (target.there)
 		return changed_meanwhile(err);
-	return move(place, n.entry, site->folder_fd, st->name, err);
+	return move(site->place_fd, n.entry, site->folder_fd, st->name, err);
 }
 
 /* Exchange, or two renames where the file system cannot: the path is empty for an instant then. */
@@ -163,14 +172,11 @@ static int redo_exchange(struct site *site, const struct step *st, struct err *e
 {
 	struct place_names n = place_names(st->number);
 	int place = site->place_fd;
-	struct spot staged, target;
+	struct spot target;
+	int r = look_before(site, st, &target, err);
 
-	if (look(place, n.entry, &staged, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
-		return -1;
-	if (is_new(st, &target))
-		return 0;
-	if (!is_new(st, &staged))
-		return err_set(err, ERR_STATE, "what was staged for it is gone");
+	if (r)
+		return r < 0 ? -1 : 0;
 	if (!target.there) /* removed by somebody, or a fallback swap was cut off half-way */
 		return move(place, n.entry, site->folder_fd, st->name, err);
 	if (!is_old(st, &target))

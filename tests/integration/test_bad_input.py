@@ -351,7 +351,7 @@ def test_too_many_entries_are_refused(old, bundle, tmp_path):
 
 def test_a_million_entries_are_refused_by_the_default_limit(scene, bundle, tmp_path, mount):
     if not SLOW:
-        pytest.skip("unpacks a million files: set SLIPWAY_SLOW_TESTS=1 to run it")
+        pytest.skip("unpacks a million files: `make check` does, here set SLIPWAY_SLOW_TESTS=1")
     mount(scene.agent.root / "var/lib/slipway", "size=4g,nr_inodes=1100000")
     scene.install(bundle(files=OLD))
     many(tmp_path / "many.tgz", 1_000_001)

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FLUSH_AT (64 * 1024)
+#define FLUSH_AT   (64 * 1024)
+#define QUOTED_MAX (6 * PATH_MAX + 3) /* each byte escaped, the quotes and the NUL */
 
 struct sink { /* a file written through a buffer */
 	int fd;
@@ -91,15 +92,37 @@ static int add_instruction(struct sink *s, bool *first, json_t *object, struct e
 	return sink_add(s, text, strlen(text), err);
 }
 
-static json_t *copy_instruction(const struct plan *p, uint32_t node, const char *path)
+/* TEXT as JSON writes it, quotes included; false: JSON cannot say it. */
+static bool quote(const char *text, char out[QUOTED_MAX])
 {
-	if (p->nodes[node].want == PLAN_WANT_FOLDER)
-		return json_pack("{s:s, s:s}", "type", "mkdir", "directory", path);
+	json_t *string = json_string(text);
+	size_t n = string ? json_dumpb(string, out, QUOTED_MAX - 1, JSON_ENCODE_ANY) : 0;
 
-	AUTO_FREE char *relative = tree_path(p->in.tree, p->nodes[node].source);
-	AUTO_FREE char *source = xasprintf("%s/%s", p->in.archive, relative);
+	json_decref(string);
+	if (!n || n >= QUOTED_MAX)
+		return false;
+	out[n] = '\0';
+	return true;
+}
 
-	return json_pack("{s:s, s:s, s:s}", "type", "copy", "source", source, "destination", path);
+/* The instruction that makes NODE. There is one for every file, so only their strings go through the JSON library. */
+static int add_making(struct sink *s, bool *first, const struct plan *p, uint32_t node, const char *path,
+		      struct err *err)
+{
+	bool folder = p->nodes[node].want == PLAN_WANT_FOLDER;
+	AUTO_FREE char *relative = folder ? NULL : tree_path(p->in.tree, p->nodes[node].source);
+	AUTO_FREE char *source = folder ? NULL : xasprintf("%s/%s", p->in.archive, relative);
+	char from[QUOTED_MAX], to[QUOTED_MAX];
+
+	if (!quote(path, to) || (!folder && !quote(source, from)))
+		return 0; /* the file is a record only */
+
+	AUTO_FREE char *text = folder ? xasprintf(",{\"type\":\"mkdir\",\"directory\":%s}", to)
+				      : xasprintf(",{\"type\":\"copy\",\"source\":%s,\"destination\":%s}", from, to);
+	const char *begin = *first ? text + 1 : text;
+
+	*first = false;
+	return sink_add(s, begin, strlen(begin), err);
 }
 
 static int add_permissions(struct sink *s, bool *first, const struct plan_attr *a, const char *path, struct err *err)
@@ -144,7 +167,7 @@ static int write_instructions(const struct plan *p, int dir_fd, const char *name
 
 			AUTO_FREE char *path = plan_path(p, i);
 			int r = permissions ? add_permissions(&s, &first, &p->attrs[attr - 1], path, err)
-					    : add_instruction(&s, &first, copy_instruction(p, i, path), err);
+					    : add_making(&s, &first, p, i, path, err);
 
 			if (r < 0)
 				return -1;

@@ -254,7 +254,7 @@ int cmd_local(const struct cli *cli, int argc, char **argv, bool compatible)
 
 	output_init(&l.output, stderr);
 	if (gethostname(l.host, sizeof(l.host) - 1) < 0)
-		(void)strcpy(l.host, "localhost");
+		(void)snprintf(l.host, sizeof(l.host), "localhost");
 	if (local_options_read(argc, argv, compatible, &options, &err) < 0)
 		return refuse(&l, &err);
 	if (options.help) {

@@ -168,7 +168,7 @@ static char *existing_folder(const char *path)
 		char *slash = strrchr(folder, '/');
 
 		if (!slash || slash == folder) {
-			(void)strcpy(folder, "/"); /* fits: it began with a slash */
+			folder[1] = '\0'; /* it began with a slash */
 			break;
 		}
 		*slash = '\0';

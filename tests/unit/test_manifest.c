@@ -8,7 +8,7 @@
 
 #include "installer/manifest.h"
 #include "model/tree.h"
-#include "scratch.h"
+#include "open_scratch.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -21,26 +21,6 @@
 #include <zlib.h>
 
 #define NAME "manifest"
-
-struct place {
-	char *path;
-	int fd;
-};
-
-static struct place place_new(void)
-{
-	struct place p = { .path = scratch_new() };
-
-	p.fd = open(p.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(p.fd >= 0);
-	return p;
-}
-
-static void place_done(struct place *p)
-{
-	auto_closep(&p->fd);
-	scratch_removep(&p->path);
-}
 
 static void manifest_freep(struct manifest **m)
 {

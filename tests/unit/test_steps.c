@@ -7,33 +7,13 @@
 #include <cmocka.h>
 
 #include "installer/steps.h"
-#include "scratch.h"
+#include "open_scratch.h"
 #include "util/auto.h"
 #include "util/str.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-
-struct place {
-	char *path;
-	int fd;
-};
-
-static struct place place_new(void)
-{
-	struct place p = { .path = scratch_new() };
-
-	p.fd = open(p.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(p.fd >= 0);
-	return p;
-}
-
-static void place_done(struct place *p)
-{
-	auto_closep(&p->fd);
-	scratch_removep(&p->path);
-}
 
 static void journal_freep(struct journal **j)
 {

@@ -147,10 +147,9 @@ static int fetch(struct run *run, struct err *err)
 		.progress = progress_work,
 		.context = run->r->progress,
 	};
-	struct flusher *early = s->worker_threads ? flusher_new(NULL, run->fd, err) : NULL;
+	struct err ignored = ERR_INIT; /* a head start only: without it the barrier takes longer */
+	struct flusher *early = s->worker_threads ? flusher_new(NULL, run->fd, &ignored) : NULL;
 
-	if (s->worker_threads && !early)
-		return -1;
 	if (early)
 		flusher_start(early);
 

@@ -14,6 +14,12 @@ static const char *const outputs_names[OUTPUTS_COUNT] = {
 	[OUTPUTS_FAIL] = "fail",
 };
 
+static const char *const on_failure_names[ON_FAILURE_COUNT] = {
+	[ON_FAILURE_RESTORE] = "restore",
+	[ON_FAILURE_REDEPLOY] = "redeploy",
+	[ON_FAILURE_NONE] = "none",
+};
+
 static const char *const deployment_status_names[DEPLOYMENT_STATUS_COUNT] = {
 	[DEPLOYMENT_QUEUED] = "Queued", [DEPLOYMENT_IN_PROGRESS] = "InProgress", [DEPLOYMENT_SUCCEEDED] = "Succeeded",
 	[DEPLOYMENT_FAILED] = "Failed", [DEPLOYMENT_STOPPED] = "Stopped",
@@ -34,6 +40,21 @@ int outputs_left_open_from_name(const char *name, enum outputs_left_open *out)
 	for (int i = 0; i < OUTPUTS_COUNT; i++)
 		if (!strcmp(outputs_names[i], name)) {
 			*out = (enum outputs_left_open)i;
+			return 0;
+		}
+	return -1;
+}
+
+const char *on_failure_name(enum on_failure policy)
+{
+	return on_failure_names[policy];
+}
+
+int on_failure_from_name(const char *name, enum on_failure *out)
+{
+	for (int i = 0; i < ON_FAILURE_COUNT; i++)
+		if (!strcmp(on_failure_names[i], name)) {
+			*out = (enum on_failure)i;
 			return 0;
 		}
 	return -1;
@@ -84,12 +105,15 @@ void deployment_done(struct deployment *d)
 				d->requested_by_text,
 				d->appspec_filename,
 				d->file_exists_behavior,
+				d->digest,
+				d->token,
 				d->revision.location,
 				d->revision.bundle_type };
 
 	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
 		free(owned[i]);
 	jstrings_free(d->events);
+	jstrings_free(d->environment);
 	settings_done(&d->settings);
 	*d = (struct deployment){ 0 };
 }
@@ -107,6 +131,7 @@ void deployment_result_done(struct deployment_result *r)
 	free(r->error_event);
 	free(r->error_message);
 	free(r->error_action);
+	free(r->restore.message);
 	free(r->now);
 	jstrings_free(r->conflicts);
 	jstrings_free(r->warnings);

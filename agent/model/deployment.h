@@ -23,6 +23,16 @@ enum outputs_left_open { OUTPUTS_WAIT, OUTPUTS_WARN, OUTPUTS_FAIL, OUTPUTS_COUNT
 const char *outputs_left_open_name(enum outputs_left_open policy);		/* "wait", "warn", "fail" */
 int outputs_left_open_from_name(const char *name, enum outputs_left_open *out); /* -1: not one */
 
+/* What happens when a deployment fails at or after ApplicationStop (PRODUCT section 4). */
+enum on_failure {
+	ON_FAILURE_RESTORE,  /* the previous revision's files, then its ApplicationStart and ValidateService */
+	ON_FAILURE_REDEPLOY, /* nothing by the worker; the daemon deploys the newest good revision again */
+	ON_FAILURE_NONE,     /* things stay as they are: what the reference does */
+	ON_FAILURE_COUNT
+};
+const char *on_failure_name(enum on_failure policy);		  /* "restore", ... */
+int on_failure_from_name(const char *name, enum on_failure *out); /* -1: not one */
+
 /* What the host's configuration says about every deployment; defaults from settings_defaults(). */
 struct settings {
 	char *deployment_root;	     /* .../deployment-root, absolute */
@@ -59,7 +69,15 @@ struct deployment {
 	char *appspec_filename;	    /* NULL: appspec.yml, then appspec.yaml */
 	char *file_exists_behavior; /* the deployment's own, NULL: the host's default */
 	bool compatible;	    /* called as codedeploy-local: its words */
-	char **events;		    /* in the order asked; NULL-terminated; NULL: the default order */
+	char *digest;		    /* "sha256:" and 64 hexadecimal digits that the bundle must have; NULL: any */
+	char *token;		    /* the client's own name for this request, so that it may repeat it; NULL: none */
+	char **environment;	    /* "NAME=VALUE" for every hook, NULL-terminated; NULL: none */
+	enum on_failure on_failure;
+	bool force;	     /* deploy even what runs already */
+	bool waits;	     /* for the group's lock, when another process has it; false: ERR_BUSY */
+	bool outlives;	     /* a worker whose other end goes away carries on: the daemon finds it again */
+	unsigned deadline_s; /* of the whole deployment, kept by whoever started the worker; 0: none */
+	char **events;	     /* in the order asked; NULL-terminated; NULL: the default order */
 	struct revision revision;
 	struct settings settings;
 };
@@ -106,12 +124,13 @@ struct event_result {
 	char *log_tail;	    /* at most 2048 bytes of output; NULL: none */
 };
 
-/* What bringing the previous revision back came to. */
+/* What bringing the previous revision back came to. Where there was none, "files" alone tells: undone to nothing. */
 struct restore_result {
-	bool tried;	/* false: there was no need, or nothing to bring back */
+	bool tried;	/* false: there was no need, nobody wanted it, or a hook forbade it */
 	bool files;	/* they are the old ones again */
 	bool started;	/* its ApplicationStart went well */
-	bool validated; /* and its ValidateService */
+	bool validated; /* the files were compared with its manifest, and its ValidateService went well */
+	char *message;	/* what went wrong with it, or why it was not tried (no_restore); NULL: nothing to say */
 };
 
 struct file_counts {
@@ -120,6 +139,7 @@ struct file_counts {
 
 struct deployment_result {
 	enum deployment_status status;
+	bool unchanged; /* this digest runs already: nothing was done ("changed":false) */
 	int64_t created_at_ms, started_at_ms, finished_at_ms;
 	char *revision_digest; /* "sha256:..."; NULL: a folder has none */
 	struct file_counts files;

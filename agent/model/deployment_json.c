@@ -32,6 +32,11 @@ static const char *outputs_name(int policy)
 	return outputs_left_open_name((enum outputs_left_open)policy);
 }
 
+static const char *failure_name(int policy)
+{
+	return on_failure_name((enum on_failure)policy);
+}
+
 static const char *status_name(int status)
 {
 	return deployment_status_name((enum deployment_status)status);
@@ -66,6 +71,8 @@ static const struct string_field request_strings[] = {
 	{ FIELD(deployment, requested_by_text), MAX_TEXT, false, CHECK_NONE },
 	{ FIELD(deployment, appspec_filename), PATH_MAX, false, CHECK_NONE },
 	{ FIELD(deployment, file_exists_behavior), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(deployment, digest), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(deployment, token), MAX_NAME, false, CHECK_NONE },
 };
 
 static const struct string_field revision_strings[] = {
@@ -171,12 +178,15 @@ static int revision_from_json(const json_t *json, struct revision *r, struct err
 json_t *deployment_to_json(const struct deployment *d)
 {
 	json_t *revision = json_pack("{s:s}", "type", revision_type_name((int)d->revision.type));
-	json_t *o = json_pack("{s:i, s:I, s:b}", "schema", DEPLOYMENT_SCHEMA, "requested_by_uid",
-			      (json_int_t)d->requested_by_uid, "compatible", d->compatible);
+	json_t *o = json_pack("{s:i, s:I, s:b, s:s, s:b, s:b, s:b, s:I}", "schema", DEPLOYMENT_SCHEMA,
+			      "requested_by_uid", (json_int_t)d->requested_by_uid, "compatible", d->compatible,
+			      "on_failure", on_failure_name(d->on_failure), "force", d->force, "waits", d->waits,
+			      "outlives", d->outlives, "deadline_s", (json_int_t)d->deadline_s);
 
 	strings_put(revision, revision_strings, ARRAY_LEN(revision_strings), &d->revision);
 	strings_put(o, request_strings, ARRAY_LEN(request_strings), d);
 	json_object_set_new(o, "events", jstrings(d->events, jbytes));
+	json_object_set_new(o, "environment", jstrings(d->environment, jbytes));
 	json_object_set_new(o, "revision", revision);
 	json_object_set_new(o, "settings", settings_to_json(&d->settings));
 	return o;
@@ -184,17 +194,25 @@ json_t *deployment_to_json(const struct deployment *d)
 
 static int request_fields(struct jobject *o, struct deployment *d, struct err *err)
 {
-	uint64_t schema, uid;
+	uint64_t schema, uid, deadline;
+	int on_failure = ON_FAILURE_RESTORE;
 
 	if (jobject_number(o, "schema", DEPLOYMENT_SCHEMA, DEPLOYMENT_SCHEMA, &schema, err) < 0 ||
 	    jobject_number(o, "requested_by_uid", 0, UINT_MAX, &uid, err) < 0 ||
 	    jobject_bool(o, "compatible", &d->compatible, err) < 0 ||
+	    jobject_name(o, "on_failure", failure_name, ON_FAILURE_COUNT, &on_failure, err) < 0 ||
+	    jobject_bool(o, "force", &d->force, err) < 0 || jobject_bool(o, "waits", &d->waits, err) < 0 ||
+	    jobject_bool(o, "outlives", &d->outlives, err) < 0 ||
+	    jobject_number(o, "deadline_s", 0, UINT_MAX, &deadline, err) < 0 ||
+	    jobject_strings(o, "environment", MAX_LIST, MAX_MESSAGE, &d->environment, err) < 0 ||
 	    strings_get(o, request_strings, ARRAY_LEN(request_strings), d, err) < 0 ||
 	    jobject_strings(o, "events", MAX_EVENTS, MAX_NAME, &d->events, err) < 0 ||
 	    revision_from_json(jobject_get(o, "revision"), &d->revision, err) < 0 ||
 	    settings_from_json(jobject_get(o, "settings"), &d->settings, err) < 0)
 		return -1;
 	d->requested_by_uid = (unsigned)uid;
+	d->on_failure = (enum on_failure)on_failure;
+	d->deadline_s = (unsigned)deadline;
 	return jobject_end(o, err);
 }
 
@@ -275,9 +293,10 @@ static json_t *error_to_json(const struct deployment_result *r)
 
 static json_t *restore_to_json(const struct restore_result *r)
 {
-	if (!r->tried)
+	if (!r->tried && !r->message)
 		return json_null();
-	return json_pack("{s:b, s:b, s:b}", "files", r->files, "started", r->started, "validated", r->validated);
+	return json_pack("{s:b, s:b, s:b, s:b, s:o}", "tried", r->tried, "files", r->files, "started", r->started,
+			 "validated", r->validated, "message", jtext(r->message));
 }
 
 /* The counters of a result by name. */
@@ -316,10 +335,10 @@ static int files_from_json(const json_t *json, struct file_counts *c, struct err
 }
 
 /* Who asked for it and what for: the part of the result that repeats the request. */
-static json_t *identity_to_json(const struct deployment *d, const char *digest)
+static json_t *identity_to_json(const struct deployment *d, const char *digest, bool changed)
 {
 	return json_pack("{s:i, s:o, s:b, s:{s:I, s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:o, s:o, s:o}}",
-			 "schema", DEPLOYMENT_SCHEMA, "deployment_id", jpath(d->id), "changed", true, "requested_by",
+			 "schema", DEPLOYMENT_SCHEMA, "deployment_id", jpath(d->id), "changed", changed, "requested_by",
 			 "uid", (json_int_t)d->requested_by_uid, "login", jpath(d->requested_by_login), "text",
 			 jtext(d->requested_by_text), "application", jpath(d->application), "group", jpath(d->group),
 			 "group_name", jpath(d->group_name), "creator", jpath(d->creator), "type", jpath(d->type),
@@ -330,7 +349,7 @@ static json_t *identity_to_json(const struct deployment *d, const char *digest)
 
 json_t *deployment_result_to_json(const struct deployment *d, const struct deployment_result *r)
 {
-	json_t *o = identity_to_json(d, r->revision_digest);
+	json_t *o = identity_to_json(d, r->revision_digest, !r->unchanged);
 	json_t *events = json_array();
 
 	for (size_t i = 0; i < r->event_count; i++)
@@ -431,9 +450,10 @@ static int restore_from_json(const json_t *json, struct restore_result *r, struc
 
 	if (!json)
 		return 0;
-	r->tried = true;
-	if (jobject_open(json, "restore of the result", &o, err) < 0 || jobject_bool(&o, "files", &r->files, err) < 0 ||
-	    jobject_bool(&o, "started", &r->started, err) < 0 || jobject_bool(&o, "validated", &r->validated, err) < 0)
+	if (jobject_open(json, "restore of the result", &o, err) < 0 || jobject_bool(&o, "tried", &r->tried, err) < 0 ||
+	    jobject_bool(&o, "files", &r->files, err) < 0 || jobject_bool(&o, "started", &r->started, err) < 0 ||
+	    jobject_bool(&o, "validated", &r->validated, err) < 0 ||
+	    jobject_string(&o, "message", MAX_MESSAGE, &r->message, err) < 0)
 		return -1;
 	return 0;
 }
@@ -460,6 +480,7 @@ static int result_fields(struct jobject *o, struct deployment_result *r, struct 
 	if (status < 0)
 		return err_set(err, ERR_STATE, "%s: 'status' is missing", o->what);
 	r->status = (enum deployment_status)status;
+	r->unchanged = json_is_false(jobject_get(o, "changed"));
 
 	const json_t *digest = json_object_get(jobject_get(o, "revision"), "digest");
 

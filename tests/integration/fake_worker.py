@@ -89,12 +89,12 @@ def play_script_fails():
 
 
 def play_restored():
-    fail_script(restore={"files": True, "started": True, "validated": True}, now="revision d-OLD (previous) is back: "
+    fail_script(restore={"tried": True, "files": True, "started": True, "validated": True, "message": None}, now="revision d-OLD (previous) is back: "
                 "files restored, started, validated")
 
 
 def play_restored_not_validated():
-    fail_script(restore={"files": True, "started": True, "validated": False})
+    fail_script(restore={"tried": True, "files": True, "started": True, "validated": False, "message": "x"})
 
 
 def play_conflicts():

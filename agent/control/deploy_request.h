@@ -1,0 +1,32 @@
+/* control/deploy_request.h - what a client asks for when it asks for a deployment.
+ *
+ * Everything that is the client's to say; settings, the id and who asked are added by the daemon, which checks all of
+ * it like a stranger's. Strings are owned; bytes that are no UTF-8 arrive unchanged (format/json.h, jbytes()).
+ */
+#pragma once
+
+#include "model/deployment.h"
+
+#define DEPLOY_DEFAULT_DEADLINE_S 3600
+
+struct deploy_request {
+	struct revision revision;
+	char *application;	    /* NULL: the name of the group */
+	char *group;		    /* NULL: "default" */
+	char *group_name;	    /* NULL: the group */
+	char *appspec_filename;	    /* NULL: appspec.yml, then appspec.yaml */
+	char *file_exists_behavior; /* NULL: the host's */
+	char **events;		    /* NULL: the default order */
+	char *digest;		    /* NULL: any */
+	char *token;		    /* NULL: none */
+	char *requested_by_text;    /* NULL: none */
+	char **environment;	    /* NULL: none */
+	enum on_failure on_failure;
+	bool force;
+	unsigned deadline_s; /* 0: none */
+};
+
+void deploy_request_done(struct deploy_request *r);
+json_t *deploy_request_to_json(const struct deploy_request *r); /* new reference */
+/* -1, ERR_USAGE: says which field is wrong. OUT is the caller's: deploy_request_done(). */
+int deploy_request_from_json(const json_t *json, struct deploy_request *out, struct err *err);

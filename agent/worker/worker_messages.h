@@ -1,0 +1,35 @@
+/* worker/worker_messages.h - one line that a worker (or the daemon, passing it on) has sent, taken apart and checked.
+ */
+#pragma once
+
+#include "model/deployment.h"
+#include "worker/unpack_request.h"
+
+struct worker_work {
+	uint64_t files, files_total, bytes, bytes_total;
+};
+
+enum worker_message_kind {
+	WORKER_EVENT,	  /* event, status, text */
+	WORKER_NOTE,	  /* event (may be ""), text */
+	WORKER_WORK,	  /* event, work */
+	WORKER_STARTED,	  /* folder */
+	WORKER_RESULT,	  /* deployment: of the request; the last one */
+	WORKER_RECOVERED, /* deployment: an earlier one that was finished or undone */
+	WORKER_UNPACKED,  /* unpacked */
+	WORKER_MESSAGE_COUNT
+};
+
+struct worker_message {
+	enum worker_message_kind kind;
+	char *event, *text, *folder; /* owned; NULL where the kind has none */
+	enum event_status status;
+	struct worker_work work;
+	json_t *deployment; /* owned: a document that deployment_result_from_json() has accepted */
+	struct unpack_answer unpacked;
+};
+
+/* -1, ERR_STATE: not a line of worker/protocol.h. OUT is the caller's: worker_message_done(). */
+int worker_message_parse(const char *line, size_t len, struct worker_message *out, struct err *err);
+int worker_message_from_json(const json_t *json, struct worker_message *out, struct err *err);
+void worker_message_done(struct worker_message *m);

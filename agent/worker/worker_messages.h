@@ -33,3 +33,6 @@ struct worker_message {
 int worker_message_parse(const char *line, size_t len, struct worker_message *out, struct err *err);
 int worker_message_from_json(const json_t *json, struct worker_message *out, struct err *err);
 void worker_message_done(struct worker_message *m);
+
+/* The request to finish or undo what was interrupted in GROUP below the deployment root ROOT. New reference. */
+json_t *worker_recover_request(const char *root, const char *group);

@@ -13,20 +13,12 @@
 #include <limits.h>
 #include <string.h>
 
-static const struct {
-	const char *name;
-	int (*write)(const struct pack_list *list, int fd, struct err *err);
-} types[] = {
-	[PACK_TGZ] = { "tgz", pack_write_tar },
-	[PACK_TAR] = { "tar", pack_write_tar },
-	[PACK_TAR_ZST] = { "tar.zst", pack_write_tar },
-	[PACK_ZIP] = { "zip", pack_write_zip },
+static int (*const writers[])(const struct pack_list *list, int fd, struct err *err) = {
+	[PACK_TGZ] = pack_write_tar,
+	[PACK_TAR] = pack_write_tar,
+	[PACK_TAR_ZST] = pack_write_tar,
+	[PACK_ZIP] = pack_write_zip,
 };
-
-const char *pack_type_name(int type)
-{
-	return types[type].name;
-}
 
 void pack_report_done(struct pack_report *report)
 {
@@ -118,7 +110,7 @@ static int pack(int dir_fd, const char *output, const struct pack_options *optio
 	const struct pack_except except = { aside.dir_fd, name };
 
 	if (pack_list_make(dir_fd, &except, options, &list, report, err) < 0 ||
-	    aside_create(&aside, options->mode, err) < 0 || types[options->type].write(&list, aside.fd, err) < 0 ||
+	    aside_create(&aside, options->mode, err) < 0 || writers[options->type](&list, aside.fd, err) < 0 ||
 	    measure(aside.fd, report, err) < 0)
 		return -1;
 	return aside_finish(&aside, name, err);

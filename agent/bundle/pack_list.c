@@ -69,9 +69,6 @@ static int check_item(const struct pack_list *list, const struct pack_item *item
 		report->files++;
 		report->bytes += (uint64_t)item->entry->size;
 	}
-	if (item->entry->type == TREE_LINK && guard_link_floor(&canonical, item->text) == GUARD_OUTSIDE)
-		warnings_add(&report->warnings, "the link '%s' leads out of the bundle, to '%s'",
-			     guard_shown(item->path, len).text, guard_shown(item->text, strlen(item->text)).text);
 	return list->options->type == PACK_ZIP ? check_for_zip(item, report, err) : 0;
 }
 

@@ -18,14 +18,13 @@ enum {
 	THREAD_FROM = 1024 * 1024,  /* below, starting one takes as long as hashing */
 };
 
-#define SUPPORTED "tar, tar.gz (tgz) and tar.zst"
-
 struct bundle_stream {
 	int fd;
 	uint64_t packed, unpacked;
 	struct block_reader *blocks;
 	const unsigned char *block; /* as it stands in the file */
 	size_t block_len;
+	bool zip;
 	bool block_waits; /* it was read to see what it is, and not handed out yet */
 	int (*next)(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);
 
@@ -223,6 +222,13 @@ static int open_zstd(struct bundle_stream *s, struct err *err)
 	return 0;
 }
 
+static int open_zip(struct bundle_stream *s, struct err *err)
+{
+	(void)err;
+	s->zip = true;
+	return 0;
+}
+
 static const struct {
 	const char *magic;
 	size_t len;
@@ -231,8 +237,8 @@ static const struct {
 } kinds[] = {
 	{ "\x1f\x8b", 2, open_gzip, "gzip" },
 	{ "\x28\xb5\x2f\xfd", 4, open_zstd, "zstd" },
-	{ "PK\x03\x04", 4, NULL, "a zip archive" },
-	{ "PK\x05\x06", 4, NULL, "a zip archive" },
+	{ "PK\x03\x04", 4, open_zip, "zip" },
+	{ "PK\x05\x06", 4, open_zip, "zip" }, /* without members */
 	{ "BZh", 3, NULL, "compressed by bzip2" },
 	{ "\xfd"
 	  "7zXZ",
@@ -252,7 +258,8 @@ static int choose_kind(struct bundle_stream *s, struct err *err)
 			continue;
 		if (kinds[i].open)
 			return kinds[i].open(s, err);
-		return err_set(err, ERR_BUNDLE, "it is %s; supported are " SUPPORTED ": pack it again as one of these",
+		return err_set(err, ERR_BUNDLE,
+			       "it is %s; supported are " BUNDLE_SUPPORTED ": pack it again as one of these",
 			       kinds[i].what);
 	}
 	return 0;
@@ -307,6 +314,16 @@ int bundle_stream_next(struct bundle_stream *s, const void **bytes, size_t *len,
 	if (found > 0)
 		s->unpacked += *len;
 	return found;
+}
+
+bool bundle_stream_is_zip(const struct bundle_stream *s)
+{
+	return s->zip;
+}
+
+int bundle_stream_fd(const struct bundle_stream *s)
+{
+	return s->fd;
 }
 
 uint64_t bundle_stream_packed(const struct bundle_stream *s)

@@ -4,6 +4,7 @@
 #include "util/auto.h"
 #include "util/log.h"
 #include "util/str.h"
+#include "worker/pack_job.h"
 #include "worker/protocol.h"
 #include "worker/runner.h"
 #include "worker/unpack_job.h"
@@ -143,12 +144,26 @@ static int unpack(struct surroundings *s, const json_t *request, struct err *err
 	return failed;
 }
 
+static int pack(struct surroundings *s, const json_t *request, struct err *err)
+{
+	AUTO(pack_request_done) struct pack_request r = { 0 };
+	AUTO(pack_answer_done) struct pack_answer answer = { 0 };
+
+	if (pack_request_from_json(request, &r, err) < 0)
+		return -1;
+
+	int failed = pack_job_run(&r, s->mask, &stop_asked, &answer, err);
+
+	progress_packed(&s->progress, &answer);
+	return failed;
+}
+
 /* The first whose key the request has. */
 static const struct {
 	const char *key;
 	int (*run)(struct surroundings *s, const json_t *request, struct err *err);
 } kinds[] = {
-	{ "unpack", unpack }, { NULL, deploy }, /* and whatever is none, which it refuses */
+	{ "unpack", unpack }, { "pack", pack }, { NULL, deploy }, /* and whatever is none, which it refuses */
 };
 
 static int run_kind(struct surroundings *s, const json_t *request, struct err *err)

@@ -120,10 +120,11 @@ static json_t *environment(const struct appspec *a)
 	return all;
 }
 
+/* NULL: there is no such key, and then none is shown. */
 static json_t *slipway(const struct appspec *a)
 {
 	if (!a->has_slipway)
-		return json_null();
+		return NULL;
 	return json_pack("{s:o, s:o, s:o, s:o}", "requires", text(a->requires), "overwrite", overwrites(a), "hooks",
 			 hooks(a, true), "env", environment(a));
 }
@@ -134,7 +135,7 @@ json_t *appspec_to_json(const struct appspec *a)
 
 	for (size_t i = 0; i < a->permission_count; i++)
 		json_array_append_new(permissions, permission(&a->permissions[i]));
-	return json_pack("{s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "version", 0.0, "os", text(a->os), "files", files(a),
+	return json_pack("{s:f, s:o, s:o, s:o, s:o, s:o, s:o*}", "version", 0.0, "os", text(a->os), "files", files(a),
 			 "hooks", hooks(a, false), "permissions", permissions, "file_exists_behavior",
 			 text(file_exists_name(a->file_exists_behavior)), "slipway", slipway(a));
 }

@@ -1,5 +1,6 @@
 /* cli/cli.c - which command, with which global options. */
 #include "cli/cli.h"
+#include "cli/cmd_hook.h"
 #include "cli/cmd_init.h"
 #include "cli/cmd_lint.h"
 #include "cli/cmd_local.h"
@@ -33,6 +34,12 @@ static int run_init(const struct cli *cli, int argc, char **argv)
 	return cmd_init(argc, argv);
 }
 
+static int run_hook(const struct cli *cli, int argc, char **argv)
+{
+	(void)cli;
+	return cmd_hook(argc, argv);
+}
+
 static int run_help(const struct cli *cli, int argc, char **argv);
 static int run_version(const struct cli *cli, int argc, char **argv);
 
@@ -44,6 +51,7 @@ static const struct command {
 	{ "local", run_local, "deploy a folder or an archive on this machine and wait to the end" },
 	{ "lint", run_lint, "check a bundle, a folder or an appspec" },
 	{ "init", run_init, "write an appspec to start from" },
+	{ "hook", run_hook, "try one hook, a program or Lua, as the agent would run it" },
 	{ "help", run_help, "this text, or that of one command" },
 	{ "version", run_version, "which slipway this is" },
 };

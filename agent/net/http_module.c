@@ -68,6 +68,19 @@ static void prepare(CURL *curl, struct http_module_job *job, struct curl_slist *
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 }
 
+/* libcurl leaves out why: "Connection refused". */
+static void add_reason(CURL *curl, struct http_module_job *job)
+{
+	long error = 0;
+	size_t len = strlen(job->error);
+	const char *text = curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error) == CURLE_OK && error
+				   ? strerrordesc_np((int)error)
+				   : NULL;
+
+	if (text)
+		(void)snprintf(job->error + len, sizeof(job->error) - len, ": %s", text);
+}
+
 static enum http_module_result get(struct http_module_job *job)
 {
 	CURL *curl = curl_global_init(CURL_GLOBAL_DEFAULT) ? NULL : curl_easy_init();
@@ -87,6 +100,8 @@ static enum http_module_result get(struct http_module_job *job)
 	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &job->status); /* stays 0 where there is none */
 	if (code != CURLE_OK && !job->error[0])
 		(void)snprintf(job->error, sizeof(job->error), "%s", curl_easy_strerror(code));
+	if (code == CURLE_COULDNT_CONNECT)
+		add_reason(curl, job);
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(headers);
 	if (code == CURLE_OK)

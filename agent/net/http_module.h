@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HTTP_MODULE_VERSION 1 /* raised with every change of this file: an old module in memory or on disk is refused  \
-			       */
+#define HTTP_MODULE_VERSION                                                                                            \
+	1 /* raised with every change of this file: an old module in memory or on disk is refused                      \
+	   */
 #define HTTP_MODULE_SYMBOL "slipway_http_module"
 #define HTTP_ERROR_SIZE	   512
 

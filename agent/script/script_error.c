@@ -22,7 +22,7 @@ void script_push_where(lua_State *L)
 {
 	lua_Debug ar;
 
-	for (int level = 1; lua_getstack(L, level, &ar); level++) {
+	for (int level = 0; lua_getstack(L, level, &ar); level++) {
 		(void)lua_getinfo(L, "Sl", &ar);
 		if (ar.currentline > 0 && *ar.source == '@') {
 			lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);

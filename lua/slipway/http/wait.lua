@@ -32,7 +32,12 @@ return function(url, options)
 		fn = function()
 			status = nil
 			local left = math.max(finish - slipway.clock(), 1)
-			local answer = slipway.http.get(url, { timeout = math.min(left, 10), headers = options.headers })
+			local got, answer = pcall(slipway.http.get, url, { timeout = math.min(left, 10), headers = options.headers })
+			if not got and (type(answer) ~= "table" or answer.kind == "ended") then
+				error(answer, 0)
+			elseif not got then
+				return false, (answer.message:gsub("^GET %S+: ", ""))
+			end
 			status, body = answer.status, answer.body
 			return status == expect and answer or false, ("%d"):format(status)
 		end,

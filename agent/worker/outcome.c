@@ -141,7 +141,8 @@ void outcome_end(struct deployment_result *r, const struct err *err, const char 
 	r->kind = err->kind;
 	r->error_event = xstrdup(event);
 	r->error_message = xstrdup(err->msg);
-	r->error_action = action_for(err);
+	if (!r->error_action) /* else the script has said it */
+		r->error_action = action_for(err);
 	for (size_t i = 0; i < r->event_count; i++)
 		if (r->events[i].status == EVENT_PENDING)
 			r->events[i].status = EVENT_SKIPPED;

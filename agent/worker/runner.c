@@ -321,6 +321,8 @@ static int run_scripts(struct run *run, const struct appspec_hook *hook, const c
 		event->log_tail = xstrdup(tail);
 	if (r < 0 && outcome.script)
 		event->script = xstrdup(outcome.script);
+	if (r < 0 && outcome.action[0] && !run->result->error_action)
+		run->result->error_action = xstrdup(outcome.action);
 	if (r == 0 && hook->script_count)
 		event->message = outcome_scripts_text(hook);
 	event->exit_code = outcome.exit_code;

@@ -1,6 +1,7 @@
 /* worker/worker.c - zygote first, then the request, then what it asks for. */
 #include "worker/worker.h"
 
+#include "lifecycle/hook_lua.h"
 #include "util/auto.h"
 #include "util/log.h"
 #include "util/str.h"
@@ -203,7 +204,7 @@ int worker_main(void)
 		log_error("the worker is started by slipway, not by hand");
 		return 2;
 	}
-	if (zygote_start(&zygote, &err) < 0) {
+	if (zygote_start(hook_lua_main, &zygote, &err) < 0) {
 		log_error("%s", err.msg);
 		return 1;
 	}

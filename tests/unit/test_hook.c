@@ -41,7 +41,7 @@ static int set_up(void **state)
 	assert_int_equal(0, mkdir(f->archive, 0755));
 	f->err = ERR_INIT;
 	f->notes = STR_INIT(65536);
-	assert_int_equal(0, zygote_start(&f->zygote, &f->err));
+	assert_int_equal(0, zygote_start(NULL, &f->zygote, &f->err));
 	f->log = script_log_new(&(struct script_log_place){ .folder = f->folder,
 							    .deployment_root = f->folder,
 							    .deployment_id = "d-1",
@@ -488,7 +488,7 @@ static void an_ordinary_user_cannot_run_as_somebody_else(void **state)
 		struct fixture own = *f;
 		int bad = 0;
 
-		if (setgid(65534) < 0 || setuid(65534) < 0 || zygote_start(&own.run.zygote, &own.err) < 0)
+		if (setgid(65534) < 0 || setuid(65534) < 0 || zygote_start(NULL, &own.run.zygote, &own.err) < 0)
 			_exit(100);
 		own.script.runas = "daemon";
 		own.run.script = &own.script;

@@ -39,6 +39,7 @@ struct order {
 	char **argv; /* argv[0] is left free for a shell in front */
 	char **environment;
 	char *cwd;
+	pid_t zygote;
 };
 
 static void order_done(struct order *o)
@@ -249,6 +250,9 @@ static _Noreturn void become_hook(struct order *o, volatile struct refusal *refu
 	closefrom(ZYGOTE_FDS);
 	if (o->header.change_user && become_user(o) < 0)
 		refuse(refusal, ZYGOTE_STEP_USER);
+	/* after the user: changing that takes it back. A zygote that died before is not there to be missed. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != o->zygote)
+		refuse(refusal, ZYGOTE_STEP_FORK);
 	(void)umask((mode_t)o->header.umask);
 	if (chdir(o->cwd) < 0)
 		refuse(refusal, ZYGOTE_STEP_CWD);
@@ -269,6 +273,9 @@ static __attribute__((noinline)) pid_t fork_hook(struct order *o, volatile struc
 static void start_hook(struct nursery *n, struct order *o)
 {
 	volatile struct refusal refusal = { 0 };
+
+	o->zygote = getpid();
+
 	pid_t pid = fork_hook(o, &refusal);
 
 	if (pid < 0) {

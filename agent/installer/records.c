@@ -223,6 +223,56 @@ int records_discard(int dir_fd, const char *group, struct err *err)
 	return 0;
 }
 
+static const char *const kept_names[ARRAY_LEN(suffixes)] = { "install.json.replaced", "cleanup.replaced" };
+
+int records_keep(int dir_fd, const char *group, int kept_fd, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		char name[NAME_MAX + 1];
+
+		if (record_name(name, group, suffixes[i], "", err) < 0)
+			return -1;
+		if (fs_link(dir_fd, name, kept_fd, kept_names[i]) < 0 && errno != ENOENT)
+			return err_sys(err, "keeping '%s'", name);
+	}
+	return 0;
+}
+
+/* By way of a third name: a rename of one name of a file over another one of it does nothing. */
+static int bring_back(int dir_fd, const char *group, const char *suffix, int kept_fd, const char *kept, struct err *err)
+{
+	char name[NAME_MAX + 1], way[NAME_MAX + 1];
+
+	if (record_name(name, group, suffix, "", err) < 0 || record_name(way, group, suffix, ".new", err) < 0)
+		return -1;
+	if (fs_unlink(dir_fd, way) < 0 && errno != ENOENT)
+		return err_sys(err, "removing '%s'", way);
+	if (fs_link(kept_fd, kept, dir_fd, way) < 0) {
+		if (errno != ENOENT)
+			return err_sys(err, "bringing '%s' back", name);
+		return fs_unlink(dir_fd, name) < 0 && errno != ENOENT ? err_sys(err, "removing '%s'", name) : 0;
+	}
+	if (fs_rename(dir_fd, way, dir_fd, name) < 0)
+		return err_sys(err, "renaming '%s'", way);
+	return fs_unlink(dir_fd, way) < 0 && errno != ENOENT ? err_sys(err, "removing '%s'", way) : 0;
+}
+
+int records_bring_back(int dir_fd, const char *group, int kept_fd, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
+		if (bring_back(dir_fd, group, suffixes[i], kept_fd, kept_names[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int records_drop_kept(int kept_fd, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
+		if (fs_unlink(kept_fd, kept_names[i]) < 0 && errno != ENOENT)
+			return err_sys(err, "removing '%s'", kept_names[i]);
+	return 0;
+}
+
 /* The manifest */
 
 struct manifest_pass {

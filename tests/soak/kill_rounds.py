@@ -124,13 +124,18 @@ class Round:
         if document:
             need(document["status"] in ENDED, f"not ended: {document['status']}")
             need(not document["needs_recovery"], "it still needs recovery")
-            restore = document.get("restore") or {}
-            if document["status"] == "Succeeded" or restore.get("started"):
-                version = 2 if document["status"] == "Succeeded" else 1
-                need(which == [version], f"the result tells of revision {version}, there is {which}")
-                running = self.service.read_text().strip() if self.service.exists() else "nothing"
-                need(running == str(version), f"{running} runs, not {version}")
+            self.judge_words(document, which)
         return "new" if which == [2] else "old"
+
+    def judge_words(self, document, which):
+        """Is true what DOCUMENT says about files and service? WHICH: the revisions that are there."""
+        restore, running = document.get("restore") or {}, self.service.read_text().strip() if self.service.exists() else ""
+        if document["status"] == "Succeeded":
+            need((which, running) == ([2], "2"), f"it succeeded, but the files are {which} and '{running}' runs")
+        if restore.get("files"):
+            need(which == [1], f"the files are said to be restored, but they are {which}")
+        if restore.get("started"):
+            need(running == "1", f"revision 1 is said to be started, but '{running}' runs")
 
     def differences(self, now):
         return {version: sorted(name for name in {*now, *want} if now.get(name) != want.get(name))[:5]
@@ -220,6 +225,7 @@ class DaemonRound(Round):
     def wish(self, bundle):
         self.asked += 1
         return {"request": "deploy", "wait": True, "deploy": {
+            "schema": 1,
             "revision": {"type": "Local Directory", "location": str(bundle), "bundle_type": "directory"},
             "group": "g", "token": f"{self.folder.name}-{self.asked}"}}
 
@@ -248,6 +254,7 @@ class DaemonRound(Round):
         hit = self.strike(took, client.is_alive)
         client.join(2 * PATIENCE_S)
         need(answer, "the client has got no answer")
+        need(self.victim != "agent" or answer[0]["status"] != "Stopped", "the worker did not outlive the daemon")
         return hit, answer[0]
 
     def results(self):

@@ -1,6 +1,7 @@
 /* cli/cli.c - which command, with which global options. */
 #include "cli/cli.h"
 #include "cli/cmd_bundle.h"
+#include "cli/cmd_hook.h"
 #include "cli/cmd_init.h"
 #include "cli/cmd_lint.h"
 #include "cli/cmd_local.h"
@@ -40,6 +41,12 @@ static int run_init(const struct cli *cli, int argc, char **argv)
 	return cmd_init(argc, argv);
 }
 
+static int run_hook(const struct cli *cli, int argc, char **argv)
+{
+	(void)cli;
+	return cmd_hook(argc, argv);
+}
+
 static int run_help(const struct cli *cli, int argc, char **argv);
 static int run_version(const struct cli *cli, int argc, char **argv);
 
@@ -52,6 +59,7 @@ static const struct command {
 	{ "lint", run_lint, "check a bundle, a folder or an appspec" },
 	{ "bundle", run_bundle, "check a folder and pack it" },
 	{ "init", run_init, "write an appspec to start from" },
+	{ "hook", run_hook, "try one hook, a program or Lua, as the agent would run it" },
 	{ "help", run_help, "this text, or that of one command" },
 	{ "version", run_version, "which slipway this is" },
 };

@@ -24,7 +24,7 @@ struct bundle_stream {
 	struct block_reader *blocks;
 	const unsigned char *block; /* as it stands in the file */
 	size_t block_len;
-	bool zip;
+	const char *type;
 	bool block_waits; /* it was read to see what it is, and not handed out yet */
 	int (*next)(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);
 
@@ -224,8 +224,7 @@ static int open_zstd(struct bundle_stream *s, struct err *err)
 
 static int open_zip(struct bundle_stream *s, struct err *err)
 {
-	(void)err;
-	s->zip = true;
+	(void)s, (void)err; /* who reads it unpacks it */
 	return 0;
 }
 
@@ -233,10 +232,10 @@ static const struct {
 	const char *magic;
 	size_t len;
 	int (*open)(struct bundle_stream *s, struct err *err); /* NULL: not supported */
-	const char *what;
+	const char *what;				       /* its type, or for people */
 } kinds[] = {
-	{ "\x1f\x8b", 2, open_gzip, "gzip" },
-	{ "\x28\xb5\x2f\xfd", 4, open_zstd, "zstd" },
+	{ "\x1f\x8b", 2, open_gzip, "tgz" },
+	{ "\x28\xb5\x2f\xfd", 4, open_zstd, "tar.zst" },
 	{ "PK\x03\x04", 4, open_zip, "zip" },
 	{ "PK\x05\x06", 4, open_zip, "zip" }, /* without members */
 	{ "BZh", 3, NULL, "compressed by bzip2" },
@@ -253,9 +252,11 @@ static const struct {
 static int choose_kind(struct bundle_stream *s, struct err *err)
 {
 	s->next = next_plain;
+	s->type = "tar";
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (s->block_len < kinds[i].len || memcmp(s->block, kinds[i].magic, kinds[i].len) != 0)
 			continue;
+		s->type = kinds[i].what;
 		if (kinds[i].open)
 			return kinds[i].open(s, err);
 		return err_set(err, ERR_BUNDLE,
@@ -318,7 +319,12 @@ int bundle_stream_next(struct bundle_stream *s, const void **bytes, size_t *len,
 
 bool bundle_stream_is_zip(const struct bundle_stream *s)
 {
-	return s->zip;
+	return !strcmp(s->type, "zip");
+}
+
+const char *bundle_stream_type(const struct bundle_stream *s)
+{
+	return s->type;
 }
 
 int bundle_stream_fd(const struct bundle_stream *s)

@@ -23,6 +23,8 @@ int bundle_stream_open(const char *path, bool threads, struct bundle_stream **ou
 void bundle_stream_free(struct bundle_stream *s); /* NULL is fine */
 /* The next bytes, valid until the next call. 1: some, 0: the end; ERR_BUNDLE when damaged or cut short. */
 int bundle_stream_next(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);
+/* "tar" (or whatever else is not compressed), "tgz", "tar.zst" or "zip". */
+const char *bundle_stream_type(const struct bundle_stream *s);
 /* A zip is unpacked by who reads it: its bytes are handed out as they stand, and its list is at its end. */
 bool bundle_stream_is_zip(const struct bundle_stream *s);
 int bundle_stream_fd(const struct bundle_stream *s);	      /* of the file; borrowed, to be read with pread() only */

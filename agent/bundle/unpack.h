@@ -35,6 +35,7 @@ struct unpack_report {
 	uint64_t entries, files, bytes; /* members, regular files among them, bytes of their content */
 	bool has_digest;
 	unsigned char digest[DIGEST_SIZE]; /* SHA-256 of the archive file as it was read */
+	const char *type;		   /* of an archive: "tar", "tgz", "tar.zst" or "zip", as its content says */
 	struct warnings warnings;
 };
 

@@ -350,6 +350,7 @@ static int set_up(struct reader *r, const char *path, struct err *err)
 		return -1;
 	r->owners = owner_ids_new();
 	r->digest = digest_new();
+	r->report->type = bundle_stream_type(r->stream);
 	r->kind = bundle_stream_is_zip(r->stream) ? &zip_members : &tar_members;
 	return r->kind->open(r->stream, r->options, r->report, &r->members, err);
 }

@@ -96,7 +96,8 @@ static int open_zip(struct bundle_stream *stream, const struct unpack_options *o
 
 	if (try_to_open(z, ZIP_CHECKCONS, &why) == 0)
 		z->listed = true;
-	else if (zip_error_code_zip(&why) == ZIP_ER_INCONS) /* bsdtar's, which says a size too early */
+	else if (zip_error_code_zip(&why) == ZIP_ER_INCONS || zip_error_code_zip(&why) == ZIP_ER_EXISTS)
+		/* bsdtar's say a size too early, Python's may have one name twice */
 		(void)try_to_open(z, 0, &why);
 	if (!z->archive) {
 		(void)zip_failed(NULL, &why, err);

@@ -97,7 +97,8 @@ int script_run(struct script_run *s, const struct appspec_hook *hook, const char
 
 	AUTO(variables_free) char **environment = variables(s);
 
-	event_log_event(s->events, event);
+	if (!s->restoring) /* what is restored are not this deployment's own events */
+		event_log_event(s->events, event);
 	s->count++;
 	hr.zygote = s->zygote;
 	hr.log = s->log;

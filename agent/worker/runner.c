@@ -8,6 +8,7 @@
 #include "util/digest.h"
 #include "util/fs.h"
 #include "util/str.h"
+#include "worker/bundle_digest.h"
 #include "worker/group.h"
 #include "worker/no_restore.h"
 #include "worker/outcome.h"
@@ -33,6 +34,7 @@ struct run {
 	char *last_path; /* of the last successful revision; NULL: none */
 	struct manifest *manifest;
 	struct revision_files files;
+	char digest[BUNDLE_DIGEST_SIZE]; /* of the bundle, when it had to be known before it was unpacked; else "" */
 	struct plan *plan;
 	struct script_log *log;
 	struct event_log events;
@@ -245,9 +247,47 @@ static int trial_plan(struct run *run, struct err *err)
 	return r;
 }
 
+/* 1: what was asked for is what runs already. */
+static int look_at_digest(struct run *run, struct err *err)
+{
+	AUTO_FREE char *last = run->d->force ? NULL : bundle_digest_of(run->last_path);
+
+	if (!run->d->digest && !last)
+		return 0;
+
+	int r = bundle_digest_check(run->d, run->r->stop, run->digest, err);
+
+	if (r <= 0 || !last || strcmp(last, run->digest))
+		return r < 0 ? -1 : 0;
+	run->result->unchanged = true;
+	run->result->revision_digest = xstrdup(run->digest);
+	return 1;
+}
+
+/* It was read twice: once to know its digest, once to unpack it. */
+static int check_same_bundle(const struct run *run, struct err *err)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	if (!run->digest[0] || !run->files.report.has_digest)
+		return 0;
+	digest_hex(run->files.report.digest, hex);
+	if (!strcmp(run->digest + strlen("sha256:"), hex))
+		return 0;
+	return err_set(err, ERR_DIGEST,
+		       "bundle '%s' changed while it was unpacked: its digest was %s, and now is sha256:%s",
+		       run->d->revision.location, run->digest, hex);
+}
+
+/* 1: there is nothing to do. */
 static int look_ahead(struct run *run, struct err *err)
 {
-	if (fetch(run, err) < 0 || preflight_list(&run->files, run->d->settings.max_entries, err) < 0)
+	int same = look_at_digest(run, err);
+
+	if (same)
+		return same;
+	if (fetch(run, err) < 0 || check_same_bundle(run, err) < 0 ||
+	    preflight_list(&run->files, run->d->settings.max_entries, err) < 0)
 		return -1;
 	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
 	    preflight_check_hooks(&run->files, run->order, err) < 0 || trial_plan(run, err) < 0)
@@ -263,7 +303,8 @@ static int preflight(struct run *run, struct err *err)
 
 	if (r < 0)
 		tell_deadline(run, err);
-	progress_event(run->r->progress, PREFLIGHT, r < 0 ? EVENT_FAILED : EVENT_SUCCEEDED, "");
+	progress_event(run->r->progress, PREFLIGHT, r < 0 ? EVENT_FAILED : EVENT_SUCCEEDED,
+		       r > 0 ? "this digest is in place already" : "");
 	return r;
 }
 
@@ -464,14 +505,24 @@ static void end(struct run *run)
 	if (group_prune(&run->group, run->d->id, run->d->settings.max_revisions, &e) < 0)
 		outcome_warn(run->result, "old revisions were not removed: %s", e.msg);
 	e = ERR_INIT;
+	if (run->result->unchanged) {
+		if (fs_remove_tree(run->group.fd, run->d->id, &e) < 0)
+			outcome_warn(run->result, "the folder of this deployment was not removed: %s", e.msg);
+		return;
+	}
 	if (group_write_result(run->fd, run->d, run->result, &e) < 0)
 		outcome_warn(run->result, "the result could not be recorded: %s", e.msg);
 }
 
 static int run_all(struct run *run, struct err *err)
 {
-	if (begin(run, err) < 0 || preflight(run, err) < 0)
+	if (begin(run, err) < 0)
 		return -1;
+
+	int r = preflight(run, err);
+
+	if (r)
+		return r < 0 ? -1 : 0;
 	for (size_t i = 0; i < run->result->event_count; i++)
 		if (run_event(run, i, err) < 0)
 			return -1;

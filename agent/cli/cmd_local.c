@@ -7,6 +7,7 @@
 #include "format/plain.h"
 #include "util/auto.h"
 #include "util/str.h"
+#include "worker/worker_spawn.h"
 
 #include <limits.h>
 #include <signal.h>

@@ -295,7 +295,8 @@ struct manifest_pass {
 static void mark_wanted(struct manifest_pass *m)
 {
 	for (uint32_t i = 0; i < m->p->count; i++)
-		if (m->p->nodes[i].real == i && plan_is_wanted(&m->p->nodes[i]))
+		if (m->p->nodes[i].real == i &&
+		    (plan_is_wanted(&m->p->nodes[i]) || m->p->nodes[i].want == PLAN_WANT_EDITED))
 			for (uint32_t n = i; !m->index[n]; n = m->p->nodes[n].parent)
 				m->index[n] = 1;
 	m->index[0] = 1;
@@ -363,6 +364,13 @@ static void fill_identity(struct manifest_pass *m, uint32_t node, struct manifes
 			&st.st_ctim); /* size and mtime stay those of the bundle: written to since? */
 }
 
+/* Does the bundle have an entry of TYPE for N, installed now or held off by an edited one? */
+static bool brings(const struct plan *p, const struct plan_node *n, enum tree_type type)
+{
+	return (n->want == PLAN_WANT_FILE || n->want == PLAN_WANT_LINK || n->want == PLAN_WANT_EDITED) &&
+	       p->in.tree->entries[n->source].type == type;
+}
+
 static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 {
 	const struct plan_node *n = &m->p->nodes[node];
@@ -383,11 +391,13 @@ static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 		if (want.attr && want.attr->acl)
 			acl = xstrdup(want.attr->acl);
 	}
-	if (n->want == PLAN_WANT_LINK) {
+	if (n->want == PLAN_WANT_EDITED)
+		e.flags = MANIFEST_OURS | MANIFEST_EDITED;
+	if (brings(m->p, n, TREE_LINK)) {
 		e.type = TREE_LINK;
 		text = tree_link_text(m->p->in.tree, n->source);
 	}
-	if (n->want == PLAN_WANT_FILE) {
+	if (brings(m->p, n, TREE_FILE)) {
 		const struct tree_entry *s = &m->p->in.tree->entries[n->source];
 
 		e.type = TREE_FILE;

@@ -1,8 +1,9 @@
 /* lifecycle/hook.h - run the scripts of a lifecycle event.
  *
- * A script is executed by way of the zygote, in its own process group, with `/` as its folder, input at its end, the
- * environment of spec/codedeploy-agent.md 8.3 and, with `runas`, as that user. Its output goes to the script log line
- * by line. It ends by itself, at its timeout or at a stop request: then TERM to the whole group, a grace, KILL.
+ * A script is executed by way of the zygote (or, when it is written in Lua, called in a fork of it: hook_lua.h), in its
+ * own process group, with `/` as its folder, input at its end, the environment of spec/codedeploy-agent.md 8.3 and,
+ * with `runas`, as that user. Its output goes to the script log line by line. It ends by itself, at its timeout or at a
+ * stop request: then TERM to the whole group, a grace, KILL.
  *
  * A script that has succeeded but left a process with its output open is noticed after drain_ms: the holder is named in
  * the log and by note(), then settings.outputs_left_open decides: wait (until the timeout, then it failed), warn (it
@@ -55,6 +56,7 @@ struct hook_outcome {
 	int signal;		/* that ended it, 0: none */
 	int64_t duration_ms;	/* of that script */
 	bool outputs_left_open; /* somebody still held them when it was over */
+	char action[512];	/* what a Lua script says to do about its failure; "": nothing */
 };
 
 /* Run one script. OUT is filled on failure too. Output that could not be written fails nothing: script_log_trouble()

@@ -22,12 +22,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define ZYGOTE_REPORT_FD   3
 #define ZYGOTE_MAX_REQUEST (1024 * 1024) /* bytes of arguments, environment and the rest together */
 
 struct zygote;
 
 enum zygote_kind {
 	ZYGOTE_EXEC, /* execute argv[0]; without `#!` line by /bin/sh, as execvp does */
+	ZYGOTE_CALL, /* call what zygote_start() was given, in a fork of the zygote itself */
 	ZYGOTE_KIND_COUNT
 };
 
@@ -43,6 +45,7 @@ struct zygote_request {
 	size_t group_count;
 	mode_t umask;
 	int in, out, err; /* borrowed; become 0, 1, 2; there is no other descriptor in the hook */
+	int report;	  /* ZYGOTE_CALL: borrowed; becomes ZYGOTE_REPORT_FD, not inherited further; 0: none */
 };
 
 struct zygote_child {
@@ -52,8 +55,12 @@ struct zygote_child {
 	const char *step; /* at which step; static */
 };
 
-/* Fork the zygote. To be called while there is one thread and nothing to hide. OUT is the caller's: zygote_free(). */
-int zygote_start(struct zygote **out, struct err *err);
+/* A hook that is a function of this program. It returns the exit status; the lists are those of the request. */
+typedef int zygote_call(char **argv, char **environment);
+
+/* Fork the zygote. To be called while there is one thread and nothing to hide. CALL is for ZYGOTE_CALL (NULL: such are
+ * refused). OUT is the caller's: zygote_free(). */
+int zygote_start(zygote_call *call, struct zygote **out, struct err *err);
 void zygote_free(struct zygote *z); /* NULL is fine; a hook that still runs is killed */
 
 /* 1: it runs (the caller owns child->pidfd) and has been executed; 0: it could not be started, see child->error and

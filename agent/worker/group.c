@@ -2,6 +2,7 @@
 #include "worker/group.h"
 
 #include "format/json.h"
+#include "model/names.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -24,17 +25,6 @@ static const char *const pointer_names[] = {
 	[GROUP_LAST_SUCCESSFUL] = "last_successful_install",
 	[GROUP_MOST_RECENT] = "most_recent_install",
 };
-
-static bool usable_name(const char *name)
-{
-	static const char *const taken[] = { ".", "..", "deployment-instructions", "deployment-logs",
-					     "ongoing-deployment" };
-
-	for (size_t i = 0; i < ARRAY_LEN(taken); i++)
-		if (!strcmp(name, taken[i]))
-			return false;
-	return *name && strlen(name) <= 200 && !strchr(name, '/');
-}
 
 static json_t *read_json(int dir_fd, const char *path)
 {
@@ -151,12 +141,8 @@ int group_open(const char *root, const char *id, const struct group_wait *wait, 
 {
 	struct group g = { .root_fd = -1, .fd = -1, .instructions_fd = -1 };
 
-	if (!usable_name(id))
-		return err_set(
-			err, ERR_USAGE,
-			"'%.200s' cannot be a deployment group: a name has 1 to 200 bytes, no '/', and is none of the "
-			"agent's own folders",
-			id);
+	if (!name_is_group(id))
+		return err_set(err, ERR_USAGE, "'%.200s' " NAME_GROUP_RULE, id);
 	if (make_root(root, err) < 0)
 		return err_add(err, "deployment root (as an ordinary user choose another one with --root DIR)");
 	g.root = xstrdup(root);

@@ -191,7 +191,8 @@ void outcome_end(struct deployment_result *r, const struct err *err, const char 
 	r->kind = err->kind;
 	r->error_event = event ? xstrdup(event) : NULL;
 	r->error_message = xstrdup(err->msg);
-	r->error_action = action_for(err);
+	if (!r->error_action) /* else the script has said it */
+		r->error_action = action_for(err);
 }
 
 char *outcome_bundle_text(uint64_t files, uint64_t bytes)

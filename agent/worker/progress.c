@@ -100,3 +100,8 @@ void progress_unpacked(struct progress *p, const struct unpack_answer *a)
 {
 	send_json(p, unpack_answer_to_json(a));
 }
+
+void progress_packed(struct progress *p, const struct pack_answer *a)
+{
+	send_json(p, pack_answer_to_json(a));
+}

@@ -2,9 +2,11 @@
 #include "worker/worker.h"
 
 #include "format/json.h"
+#include "lifecycle/hook_lua.h"
 #include "util/auto.h"
 #include "util/log.h"
 #include "util/str.h"
+#include "worker/pack_job.h"
 #include "worker/protocol.h"
 #include "worker/recovery.h"
 #include "worker/runner.h"
@@ -187,12 +189,29 @@ static int unpack(struct surroundings *s, const json_t *request, struct err *err
 	return failed;
 }
 
+static int pack(struct surroundings *s, const json_t *request, struct err *err)
+{
+	AUTO(pack_request_done) struct pack_request r = { 0 };
+	AUTO(pack_answer_done) struct pack_answer answer = { 0 };
+
+	if (pack_request_from_json(request, &r, err) < 0)
+		return -1;
+
+	int failed = pack_job_run(&r, s->mask, &stop_asked, &answer, err);
+
+	progress_packed(&s->progress, &answer);
+	return failed;
+}
+
 /* The first whose key the request has. */
 static const struct {
 	const char *key;
 	int (*run)(struct surroundings *s, const json_t *request, struct err *err);
 } kinds[] = {
-	{ "unpack", unpack }, { "recover", recover }, { NULL, deploy }, /* and whatever is none, which it refuses */
+	{ "unpack", unpack },
+	{ "pack", pack },
+	{ "recover", recover },
+	{ NULL, deploy }, /* and whatever is none, which it refuses */
 };
 
 static int run_kind(struct surroundings *s, const json_t *request, struct err *err)
@@ -234,7 +253,7 @@ int worker_main(void)
 		log_error("the worker is started by slipway, not by hand");
 		return 2;
 	}
-	if (zygote_start(&zygote, &err) < 0) {
+	if (zygote_start(hook_lua_main, &zygote, &err) < 0) {
 		log_error("%s", err.msg);
 		return 1;
 	}

@@ -254,7 +254,7 @@ def test_an_entry_that_leads_out_is_refused(old, archive, tmp_path, outside, why
 
 
 def test_every_hostile_archive_is_refused_and_every_odd_one_is_deployed(old, tmp_path):
-    for case in make_archives.CASES:
+    for case in make_archives.in_all_formats():
         path = tmp_path / f"{case.name}.tgz"
         case.write(path)
         done = old.agent.local(path, "--json", "--deployment-group", "odd" if case.refusal is None else "hostile")

@@ -135,6 +135,13 @@ static int run_hooks(struct run *run, size_t index, struct event_result *event, 
 			  err);
 }
 
+/* No hook can run any more, so nothing can be restored from here: whoever started us starts a worker that recovers. */
+static bool must_leave(const struct run *run)
+{
+	return run->r->zygote && zygote_is_gone(run->r->zygote) && run->fd >= 0 &&
+	       run->d->on_failure == ON_FAILURE_RESTORE;
+}
+
 static int run_event(struct run *run, size_t index, struct err *err)
 {
 	struct event_result *event = &run->result->events[index];
@@ -156,7 +163,7 @@ static int run_event(struct run *run, size_t index, struct err *err)
 	if (r < 0)
 		run_tell_deadline(run, err);
 	outcome_event_finished(event, r, err);
-	if (r < 0 || built_in || run->scripts.count > scripts_before)
+	if (!must_leave(run) && (r < 0 || built_in || run->scripts.count > scripts_before))
 		event_log_event(&run->events, event);
 	/* an event without scripts succeeded, as the reference says; there is nothing to show of it */
 	progress_event(run->r->progress, event->event, r == 0 && !event->message ? EVENT_SKIPPED : event->status,
@@ -178,13 +185,6 @@ static void restore(struct run *run)
 		(void)install_undo(run->install, &run->install_outcome, &err); /* its outcome tells */
 	restore_tell_files(s, run->install_outcome, &err);
 	restore_service(s);
-}
-
-/* No hook can run any more, so nothing can be restored from here: whoever started us starts a worker that recovers. */
-static bool must_leave(const struct run *run)
-{
-	return run->r->zygote && zygote_is_gone(run->r->zygote) && run->fd >= 0 &&
-	       run->d->on_failure == ON_FAILURE_RESTORE;
 }
 
 /* The end */

@@ -300,6 +300,18 @@ def test_a_zygote_killed_in_a_hook_leaves_the_rest_to_recovery(scene, revision, 
     assert done["restore"]["validated"] and scene.target.tree() == before
 
 
+@pytest.mark.parametrize("victim", ["worker", "zygote"])
+def test_local_starts_another_worker_when_its_own_is_gone(good, revision, tmp_path, victim):
+    up = tmp_path / "up"
+    who = "$PPID" if victim == "zygote" else "$(ps -o ppid= -p $PPID)"
+    bad = good.agent.local(revision("v2", NEW, ValidateService=f"kill -KILL {who}; touch {up}; sleep 60"), "--json")
+    assert (bad.code, restored(bad)) == (6, (True, True, True, True)), bad.err
+    assert (bad.json["error"]["error_code"], bad.json["error"]["event"]) == ("FailedAfterRestart", "ValidateService")
+    assert "another one recovers" in bad.err and f"  now:  {bad.json['now']}" in bad.err
+    assert good.target.tree() == good.before[0]
+    good.clean()
+
+
 def test_killed_while_restoring_the_restore_is_done_again(scene, revision, told, tmp_path):
     up = tmp_path / "up"
     slow = f'[ -z "$SLIPWAY_RESTORE" ] || [ -e {up} ] || {{ touch {up}; sleep 60; }}'

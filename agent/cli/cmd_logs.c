@@ -176,7 +176,7 @@ static int take_line(void *context, const json_t *line, struct err *err)
 	return l->failed || l->closed;
 }
 
-static void on_change(void *context)
+static bool on_change(void *context)
 {
 	struct logs *l = context;
 	char events[4096];
@@ -184,11 +184,15 @@ static void on_change(void *context)
 	while (read(l->inotify, events, sizeof(events)) > 0)
 		; /* which file does not matter */
 	pump(l);
+	return l->failed || l->closed;
 }
 
-static void on_tick(void *context)
+static bool on_tick(void *context)
 {
-	pump(context);
+	struct logs *l = context;
+
+	pump(l);
+	return l->failed || l->closed;
 }
 
 static void on_gone(void *context, bool back)

@@ -284,10 +284,9 @@ static int listen_on(struct conversation *c, struct err *err)
 			r = listen_once(c, err);
 		else if (!time_left_ms(c))
 			(void)end(c, DAEMON_TIMED_OUT);
-		if (fds[2].revents)
-			talk->watched(talk->context);
-		if (talk->tick)
-			talk->tick(talk->context);
+		if (!c->over &&
+		    ((fds[2].revents && talk->watched(talk->context)) || (talk->tick && talk->tick(talk->context))))
+			(void)end(c, DAEMON_DONE);
 	}
 	return r;
 }

@@ -39,10 +39,10 @@ struct daemon_talk {
 	bool repeats;
 	/* One line of the stream. 1: enough; -1: it is wrong. NULL: the request has no stream. */
 	int (*line)(void *context, const json_t *line, struct err *err);
-	void (*tick)(void *context);		/* about once a second; NULL: nobody needs it */
+	bool (*tick)(void *context);		/* about once a second, true: enough; NULL: nobody needs it */
 	void (*gone)(void *context, bool back); /* the daemon went away, or is back; NULL: untold */
 	int watched_fd;				/* poll this, too; 0 or less: none */
-	void (*watched)(void *context);
+	bool (*watched)(void *context);		/* true: enough */
 	void *context;
 };
 

@@ -149,9 +149,10 @@ static int take_line(void *context, const json_t *line, struct err *err)
 	return document ? take_document(f, document, err) : 0; /* what a newer daemon adds is passed over */
 }
 
-static void on_tick(void *context)
+static bool on_tick(void *context)
 {
 	output_tick(&((struct following *)context)->client->output);
+	return false;
 }
 
 static void on_gone(void *context, bool back)
@@ -250,7 +251,7 @@ int follow(struct client *c, const json_t *request, const struct follow_options 
 	if (daemon_talk(&talk, &a, &err) < 0) {
 		int status = client_fail(c, &err);
 
-		if (f.id)
+		if (f.id && err.kind == ERR_STATE)
 			output_line(&c->output, "  next: slipway show %s", f.id);
 		return status;
 	}

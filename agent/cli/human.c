@@ -97,6 +97,18 @@ static int columns(const char *text)
 	return n;
 }
 
+/* Without the empty ones at its end, so that no line ends in blanks. */
+static size_t count_cells(char *const *row)
+{
+	size_t n = 0;
+
+	while (n < TABLE_COLUMNS && row[n])
+		n++;
+	while (n && !*row[n - 1])
+		n--;
+	return n;
+}
+
 void table_print(const struct table *t, const char *indent, FILE *to)
 {
 	int width[TABLE_COLUMNS] = { 0 };
@@ -108,8 +120,8 @@ void table_print(const struct table *t, const char *indent, FILE *to)
 		char **row = t->rows[i];
 
 		(void)fputs(indent, to);
-		for (size_t k = 0; k < TABLE_COLUMNS && row[k]; k++) {
-			bool last = k + 1 == TABLE_COLUMNS || !row[k + 1];
+		for (size_t k = 0; k < count_cells(row); k++) {
+			bool last = k + 1 == count_cells(row);
 
 			(void)fprintf(to, "%s%*s", row[k], last ? 0 : width[k] - columns(row[k]) + 2, "");
 		}

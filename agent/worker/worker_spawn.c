@@ -40,9 +40,10 @@ int worker_find(char **out, struct err *err)
 	return 0;
 }
 
-static int spawn(const char *path, int sock, pid_t *pid, struct err *err)
+static int spawn(const char *path, const char *about, int sock, pid_t *pid, struct err *err)
 {
-	char *const argv[] = { "slipway-worker", NULL };
+	AUTO_FREE char *words = xstrdup(about);
+	char *const argv[] = { "slipway-worker", words, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none, all;
@@ -84,7 +85,7 @@ static int watch(pid_t pid, int *out, struct err *err)
 	return 0;
 }
 
-int worker_spawn(const char *path, struct worker_process *out, struct err *err)
+int worker_spawn(const char *path, const char *about, struct worker_process *out, struct err *err)
 {
 	AUTO_FD int ours = -1;
 	AUTO_FD int theirs = -1;
@@ -101,7 +102,7 @@ int worker_spawn(const char *path, struct worker_process *out, struct err *err)
 		if (theirs < 0)
 			return err_sys(err, "making a socket for the worker");
 	}
-	if (spawn(path, theirs, &pid, err) < 0 || watch(pid, &out->pidfd, err) < 0)
+	if (spawn(path, about, theirs, &pid, err) < 0 || watch(pid, &out->pidfd, err) < 0)
 		return -1;
 	out->pid = pid;
 	out->sock = TAKE_FD(ours);

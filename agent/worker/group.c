@@ -2,6 +2,7 @@
 #include "worker/group.h"
 
 #include "installer/install.h"
+#include "model/names.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -24,17 +25,6 @@ static const char *const pointer_names[] = {
 	[GROUP_LAST_SUCCESSFUL] = "last_successful_install",
 	[GROUP_MOST_RECENT] = "most_recent_install",
 };
-
-static bool usable_name(const char *name)
-{
-	static const char *const taken[] = { ".", "..", "deployment-instructions", "deployment-logs",
-					     "ongoing-deployment" };
-
-	for (size_t i = 0; i < ARRAY_LEN(taken); i++)
-		if (!strcmp(name, taken[i]))
-			return false;
-	return *name && strlen(name) <= 200 && !strchr(name, '/');
-}
 
 static json_t *read_json(int dir_fd, const char *path)
 {
@@ -125,12 +115,8 @@ int group_open(const struct deployment *d, struct group *out, struct err *err)
 	struct group g = { .root_fd = -1, .fd = -1, .instructions_fd = -1 };
 	const char *root = d->settings.deployment_root;
 
-	if (!usable_name(d->group))
-		return err_set(
-			err, ERR_USAGE,
-			"'%.200s' cannot be a deployment group: a name has 1 to 200 bytes, no '/', and is none of the "
-			"agent's own folders",
-			d->group);
+	if (!name_is_group(d->group))
+		return err_set(err, ERR_USAGE, "'%.200s' " NAME_GROUP_RULE, d->group);
 	if (make_root(root, err) < 0)
 		return err_add(err, "deployment root (as an ordinary user choose another one with --root DIR)");
 	g.root = xstrdup(root);

@@ -1,5 +1,6 @@
 /* cli/cli.c - which command, with which global options. */
 #include "cli/cli.h"
+#include "cli/cmd_daemon.h"
 #include "cli/cmd_init.h"
 #include "cli/cmd_lint.h"
 #include "cli/cmd_local.h"
@@ -43,6 +44,7 @@ static const struct command {
 } commands[] = {
 	{ "local", run_local, "deploy a folder or an archive on this machine and wait to the end" },
 	{ "lint", run_lint, "check a bundle, a folder or an appspec" },
+	{ "daemon", cmd_daemon, "the service" },
 	{ "init", run_init, "write an appspec to start from" },
 	{ "help", run_help, "this text, or that of one command" },
 	{ "version", run_version, "which slipway this is" },

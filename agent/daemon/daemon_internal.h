@@ -53,7 +53,7 @@ struct daemon {
 };
 
 int64_t daemon_now_ms(void); /* since 1970 */
-/* Told to stop, or nothing left to do: look whether it is time to go. */
-void daemon_check_end(struct daemon *d);
+/* Something began or ended: tell the service manager, and look whether it is time to go. */
+void daemon_changed(struct daemon *d);
 /* Bring the database up to the folders; what goes wrong is logged, since answers are possible all the same. */
 void daemon_scan(struct daemon *d);

@@ -60,6 +60,12 @@ static void forget(struct daemon *d, struct active *a)
 	free(a);
 }
 
+void dispatch_free_all(struct daemon *d)
+{
+	while (d->actives)
+		forget(d, d->actives);
+}
+
 static void tell(struct daemon *d, const struct active *a)
 {
 	const char *id = a->live.deployment.id;
@@ -160,7 +166,7 @@ void dispatch_finish(struct daemon *d, struct active *a)
 	streams_end(d->streams, id, a->live.end, folder);
 	forget(d, a);
 	dispatch_start(d, queue_end(d->queue, group, id));
-	daemon_check_end(d);
+	daemon_changed(d);
 }
 
 bool dispatch_finish_from_folder(struct daemon *d, struct active *a)

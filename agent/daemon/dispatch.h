@@ -28,3 +28,5 @@ struct active *dispatch_remember(struct daemon *d, struct deployment *deployment
 /* A worker has finished or undone an earlier deployment: its DOCUMENT is recorded. */
 void dispatch_record(struct daemon *d, json_t *document);
 size_t dispatch_running(const struct daemon *d); /* deployments with a worker */
+/* At the end of the daemon: let go of all workers, which go on. */
+void dispatch_free_all(struct daemon *d);

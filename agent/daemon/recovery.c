@@ -102,7 +102,7 @@ static void conclude(struct recovery *r, bool recovered)
 	}
 	recovery_free(r);
 	dispatch_start(d, queue_release(d->queue, group));
-	daemon_check_end(d);
+	daemon_changed(d);
 }
 
 static void try(struct recovery *r);

@@ -199,10 +199,18 @@ static int open_state(struct daemon *d, struct err *err)
 {
 	if (instance_lock(d->config.state_dir, &d->lock, err) < 0)
 		return -1;
+
+	AUTO_FREE char *path = xasprintf("%s/" DB_NAME, d->config.state_dir);
+	bool was_there = access(path, F_OK) == 0;
+
 	if (db_open(d->config.state_dir, &d->db, &d->database_told, err) < 0)
 		return err_add(err, "state folder '%s'", d->config.state_dir);
 	if (d->database_told)
-		log_warning("%s event='database_made'", d->database_told);
+		log_line(was_there ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s event='database_made'", d->database_told);
+	if (!was_there) { /* the first start of all: nothing to be unhappy about */
+		free(d->database_told);
+		d->database_told = NULL;
+	}
 	d->history = history_new(d->db, d->config.settings.deployment_root);
 	return 0;
 }

@@ -222,8 +222,10 @@ static void on_message(void *context, struct worker_message *m)
 		json_decref(progress);
 		if (m->kind != WORKER_EVENT)
 			return;
-		log_info("%s deployment='%s' group='%s' event='%s' status='%s'", m->text ? m->text : "", deployment->id,
-			 deployment->group, m->event, event_status_name(m->status));
+		log_line(m->status == EVENT_SUCCEEDED || m->status == EVENT_FAILED ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+			 "%s %s%s%s deployment='%s' group='%s' event='%s' status='%s'", m->event,
+			 event_status_name(m->status), m->text && *m->text ? ": " : "", m->text ? m->text : "",
+			 deployment->id, deployment->group, m->event, event_status_name(m->status));
 		tell(d, a);
 	}
 }

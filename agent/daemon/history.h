@@ -6,7 +6,8 @@
  * deployment root is changed, no link is followed, and what is damaged is skipped with a word about it.
  *
  * A scan with nothing new costs a stat() for each group: it may come before every answer. A folder of another agent,
- * with neither request.json nor result.json, is none of our business.
+ * with neither request.json nor result.json, is none of our business. A row that has ended is believed, unless it
+ * needs recovery.
  */
 #pragma once
 
@@ -27,7 +28,7 @@ struct history_watch {
 	void (*unended)(void *context, const char *group, const char *id, pid_t pid);
 	/* It has a result, but left work behind: recover GROUP. Told at every scan until that is done. */
 	void (*needs_recovery)(void *context, const char *group, const char *id);
-	/* Something was skipped; once for each change of its group. For the log. */
+	/* Something was skipped; told again when its group changes. For the log. */
 	void (*trouble)(void *context, const char *text);
 	void *context;
 };
@@ -37,6 +38,7 @@ struct history *history_new(struct db *db, const char *deployment_root);
 void history_free(struct history *h); /* NULL is fine */
 void history_freep(struct history **h);
 
-/* 0, also when there is no deployment root yet. All or nothing of a scan reaches the database. The watch must not
- * change the database. */
+/* 0, also when there is no deployment root yet. All or nothing of a scan reaches the database, and only errors of the
+ * database and of the deployment root itself are errors; what is wrong below is told. The watch must not change the
+ * database. */
 int history_scan(struct history *h, const struct history_watch *watch, struct err *err);

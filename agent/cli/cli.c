@@ -1,5 +1,6 @@
 /* cli/cli.c - which command, with which global options. */
 #include "cli/cli.h"
+#include "cli/cmd_daemon.h"
 #include "cli/cmd_init.h"
 #include "cli/cmd_lint.h"
 #include "cli/cmd_local.h"
@@ -55,6 +56,7 @@ static const struct command {
 	{ "prune", cmd_prune, "remove old revisions and history" },
 	{ "local", run_local, "deploy on this machine without a daemon" },
 	{ "lint", run_lint, "check a bundle, a folder or an appspec" },
+	{ "daemon", cmd_daemon, "the service" },
 	{ "init", run_init, "write an appspec to start from" },
 	{ "explain", cmd_explain, "what an error code means and what to do" },
 	{ "doctor", cmd_doctor, "look for what is wrong on this machine" },

@@ -24,6 +24,7 @@ import sys
 import time
 
 import bench_agent
+import bench_restore
 
 IMAGE_BYTES = 6 << 30
 GIB = 1 << 30
@@ -112,24 +113,29 @@ def appspec(destination, permissions):
     return "\n".join(lines) + "\n"
 
 
+FAILING = "hooks:\n  ValidateService:\n    - location: fail.sh\n"
+
+
 @dataclasses.dataclass(frozen=True)
 class Input:
     count: int
     size: int = 4096
     changed: float = 0
     permissions: int = 0
+    fails: bool = False  # at its end
 
     def path(self, folder, destination):
         """The tgz, made when it is not there yet."""
-        name = f"{self.count}x{self.size}-{int(self.changed * 100)}-{self.permissions}.tgz"
+        name = f"{self.count}x{self.size}-{int(self.changed * 100)}-{self.permissions}{'-fails' * self.fails}.tgz"
         made = folder / name
         if not made.exists():
             print(f"making {name}", file=sys.stderr)
             top = folder / "tree.new"
             shutil.rmtree(top, ignore_errors=True)
             write_tree(top / "tree", self.count, self.size, self.changed)
-            (top / "appspec.yml").write_text(appspec(destination, self.permissions))
-            run("bsdtar", "-czf", f"{made}.new", "-C", top, "appspec.yml", "tree")
+            (top / "appspec.yml").write_text(appspec(destination, self.permissions) + FAILING * self.fails)
+            (top / "fail.sh").write_text("exit 1\n")
+            run("bsdtar", "-czf", f"{made}.new", "-C", top, "appspec.yml", "fail.sh", "tree")
             os.rename(f"{made}.new", made)
             shutil.rmtree(top)
         return made
@@ -269,6 +275,7 @@ def measure(side, runs, wanted):
         if wanted(name):
             peak = side.peak_mib(given)
             met.append(line(name, f"{peak:.1f} MiB", "", "", "32 MiB", peak <= 32))
+    met += bench_restore.measure(side, TEN_K, Input(10_000, changed=1, fails=True), runs, wanted, line)
     return met + bench_agent.measure(side.disk, side.slipway, runs, wanted, line)
 
 

@@ -4,12 +4,13 @@ O ?= build/$(MODE)
 PREFIX ?= /usr
 DESTDIR ?=
 LIBEXECDIR ?= $(PREFIX)/libexec/slipway
+LUADIR ?= $(PREFIX)/share/slipway/lua
 MANDIR ?= $(PREFIX)/share/man
 CONFDIR ?= /etc/slipway
 PYTHON ?= /usr/bin/python3
 VERSION := 0.1.0
 
-LIBS := yaml-0.1 jansson libarchive libcrypto libacl zlib
+LIBS := yaml-0.1 jansson libarchive libzip libcrypto libacl zlib lua5.4
 # Unpacks gzip in half of zlib's time; without it zlib does.
 have_isal := $(shell pkg-config --exists libisal 2>/dev/null && echo yes)
 LIBS += $(if $(have_isal),libisal)
@@ -26,26 +27,30 @@ FLAGS.release := -O2 -g -D_FORTIFY_SOURCE=3
 FLAGS.asan := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS.coverage := -O0 -g --coverage
 CPPFLAGS += -D_GNU_SOURCE -Iagent -DSLIPWAY_VERSION='"$(VERSION)"' -DSLIPWAY_LIBEXECDIR='"$(LIBEXECDIR)"'
-CPPFLAGS += $(if $(have_isal),-DSLIPWAY_HAVE_ISAL)
+CPPFLAGS += $(if $(have_isal),-DSLIPWAY_HAVE_ISAL) -DSLIPWAY_LUADIR='"$(LUADIR)"'
 CFLAGS += -std=gnu17 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wvla -Werror -fPIE -fstack-protector-strong -pthread $(if $(have_libs),$(shell pkg-config --cflags $(LIBS)))
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread
 LDLIBS += -lm
 
 MAINS := agent/main.c agent/worker_main.c
-LEFT_OUT := $(MAINS) $(if $(have_isal),,agent/bundle/gunzip_isal.c)
+# Linked to libcurl and loaded by who needs it: agent/net/http_module.h says why.
+HTTP_MODULE := agent/net/http_module.c
+LEFT_OUT := $(MAINS) $(HTTP_MODULE) $(if $(have_isal),,agent/bundle/gunzip_isal.c)
 CORE := $(patsubst %.c,$(O)/%.o,$(filter-out $(LEFT_OUT),$(shell find agent -name '*.c' | sort)))
 UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 CRASH := $(patsubst tests/crash/%.c,$(O)/crash/%,$(sort $(wildcard tests/crash/test_*.c)))
 # What several tests share: every file of the two folders that is not itself a test.
 TESTKIT := $(patsubst %.c,$(O)/%.o,$(filter-out tests/unit/test_% tests/crash/test_%, \
 	$(sort $(wildcard tests/unit/*.c tests/crash/*.c))))
-DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-dev libssl-dev libacl1-dev zlib1g-dev libisal-dev libsqlite3-dev libsystemd-dev
-DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light curl util-linux clang-format shellcheck procps
+DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-dev libssl-dev libacl1-dev \
+	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev libsystemd-dev
+DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light \
+	curl util-linux clang-format shellcheck procps lua-check zip git debhelper lintian fakeroot debootstrap systemd
 DEPS_BENCH := rsync libarchive-tools e2fsprogs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-all: need-deps $(O)/slipway $(O)/worker ## build the agent (MODE=debug|release|asan|coverage)
+all: need-deps $(O)/slipway $(O)/worker $(O)/slipway-http.so ## build the agent (MODE=debug|release|asan|coverage)
 
 deps: ## install what building and testing need (Debian 12, through apt)
 	@missing=; for p in $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_BENCH); do \
@@ -55,7 +60,7 @@ deps: ## install what building and testing need (Debian 12, through apt)
 			apt-get install -y -q --no-install-recommends $$missing; fi
 
 need-deps:
-	@pkg-config --exists $(LIBS) $(CLI_LIBS) 2>/dev/null || { echo "libraries are missing: run 'make deps' first"; exit 1; }
+	@pkg-config --exists $(LIBS) $(CLI_LIBS) libcurl 2>/dev/null || { echo "libraries are missing: run 'make deps' first"; exit 1; }
 
 $(O)/core.a: $(CORE)
 	@rm -f $@
@@ -66,6 +71,13 @@ $(O)/slipway: $(O)/agent/main.o $(O)/core.a
 
 $(O)/worker: $(O)/agent/worker_main.o $(O)/core.a
 	$(CC) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) $^ $$(pkg-config --libs $(LIBS)) $(LDLIBS) -o $@
+
+$(O)/slipway-http.so: $(HTTP_MODULE) agent/net/http_module.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(CFLAGS)) $(FLAGS.$(MODE)) -fPIC -shared $(filter-out -pie,$(LDFLAGS)) $< \
+		$$(pkg-config --cflags --libs libcurl) -o $@
+
+$(O)/agent/script/embedded.o: $(shell find lua/slipway -name '*.lua')
 
 $(O)/testkit.a: $(TESTKIT)
 	@rm -f $@
@@ -140,6 +152,8 @@ check-format: ## say which C files differ from .clang-format
 install: all ## into DESTDIR and PREFIX, as MODE says (MODE=release for use)
 	install -D -m 0755 $(O)/slipway $(DESTDIR)$(PREFIX)/bin/slipway
 	install -D -m 0755 $(O)/worker $(DESTDIR)$(LIBEXECDIR)/worker
+	install -D -m 0755 $(O)/slipway-http.so $(DESTDIR)$(LIBEXECDIR)/slipway-http.so
+	cd lua && find . -name '*.lua' -exec install -D -m 0644 '{}' '$(DESTDIR)$(LUADIR)/{}' ';'
 	install -d -m 0755 $(DESTDIR)$(CONFDIR)/conf.d
 	test -e $(DESTDIR)$(CONFDIR)/slipway.yml || \
 		install -m 0644 packaging/slipway.yml $(DESTDIR)$(CONFDIR)/slipway.yml

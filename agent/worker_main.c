@@ -1,7 +1,12 @@
 /* worker_main.c - /usr/libexec/slipway/worker. */
+#include "worker/hook_try.h"
 #include "worker/worker.h"
 
-int main(void)
+#include <string.h>
+
+int main(int argc, char **argv)
 {
+	if (argc > 1 && !strcmp(argv[1], "--hook"))
+		return hook_try_main(argc - 2, argv + 2);
 	return worker_main();
 }

@@ -23,7 +23,7 @@ struct client {
 	int sock, signals, pidfd; /* sock: -1 once it is closed */
 	pid_t pid;
 	struct str in; /* bytes of a line that is not complete yet */
-	enum asked { ASKED_DEPLOYMENT, ASKED_UNPACKING, ASKED_RECOVERY } asked;
+	enum asked { ASKED_DEPLOYMENT, ASKED_UNPACKING, ASKED_PACKING, ASKED_RECOVERY } asked;
 	const struct deployment *deployment; /* NULL: something else is asked for */
 	const struct worker_watch *watch;
 	struct worker_end *end;
@@ -35,6 +35,7 @@ void worker_end_done(struct worker_end *end)
 {
 	deployment_result_done(&end->result);
 	unpack_answer_done(&end->unpacked);
+	pack_answer_done(&end->packed);
 }
 
 static int64_t now_ms(void)
@@ -150,10 +151,20 @@ static int take_unpacked(struct client *c, struct worker_message *m, struct err 
 	return 0;
 }
 
+static int take_packed(struct client *c, struct worker_message *m, struct err *err)
+{
+	if (c->asked != ASKED_PACKING)
+		return err_set(err, ERR_STATE, "progress: nothing was to be packed");
+	c->end->packed = m->packed;
+	m->packed = (struct pack_answer){ 0 };
+	has_result(c);
+	return 0;
+}
+
 static int (*const takes[WORKER_MESSAGE_COUNT])(struct client *c, struct worker_message *m, struct err *err) = {
 	[WORKER_EVENT] = take_event,	   [WORKER_NOTE] = take_note,	  [WORKER_WORK] = take_work,
 	[WORKER_STARTED] = take_started,   [WORKER_RESULT] = take_result, [WORKER_RECOVERED] = take_recovered,
-	[WORKER_UNPACKED] = take_unpacked,
+	[WORKER_UNPACKED] = take_unpacked, [WORKER_PACKED] = take_packed,
 };
 
 static int take_line(struct client *c, const char *line, size_t len, struct err *err)
@@ -358,6 +369,14 @@ int worker_unpack(const char *path, const struct unpack_request *r, struct worke
 	AUTO(client_done) struct client c = client_of(ASKED_UNPACKING, &nobody, out);
 
 	return ask(path, "unpack", unpack_request_to_json(r), &c, err);
+}
+
+int worker_pack(const char *path, const struct pack_request *r, struct worker_end *out, struct err *err)
+{
+	static const struct worker_watch nobody;
+	AUTO(client_done) struct client c = client_of(ASKED_PACKING, &nobody, out);
+
+	return ask(path, "pack", pack_request_to_json(r), &c, err);
 }
 
 int worker_recover(const char *path, const char *root, const char *group, const struct worker_watch *watch,

@@ -4,7 +4,7 @@
 #include "daemon/chore.h"
 #include "daemon/dispatch.h"
 #include "daemon/instance_lock.h"
-#include "daemon/recovery.h"
+#include "daemon/recover_job.h"
 #include "daemon/requests.h"
 #include "daemon/resume.h"
 #include "format/json.h"
@@ -46,7 +46,7 @@ void daemon_scan(struct daemon *d)
 
 static bool is_idle(const struct daemon *d)
 {
-	return !dispatch_running(d) && !recovery_any(d) && !chore_any(d);
+	return !dispatch_running(d) && !recover_job_any(d) && !chore_any(d);
 }
 
 void daemon_changed(struct daemon *d)
@@ -249,7 +249,7 @@ static void end(struct daemon *d)
 	socket_server_free(d->server);
 	streams_free(d->streams);
 	chore_free_all(d);
-	recovery_free_all(d);
+	recover_job_free_all(d);
 	dispatch_free_all(d);
 	queue_free(d->queue);
 	history_free(d->history);

@@ -1,7 +1,7 @@
 /* daemon/dispatch.c - see dispatch.h: from a request to its end. */
 #include "daemon/dispatch.h"
 
-#include "daemon/recovery.h"
+#include "daemon/recover_job.h"
 #include "daemon/revisions.h"
 #include "util/auto.h"
 #include "util/log.h"
@@ -251,7 +251,7 @@ static void on_gone(void *context, bool clean, const char *how)
 	a->orphaned = true;
 	a->how = xstrdup(how);
 	/* held first, so that the end of this one does not start the next */
-	recovery_start(d, deployment->group, deployment->id);
+	recover_job_start(d, deployment->group, deployment->id);
 	(void)queue_end(d->queue, deployment->group, deployment->id);
 }
 
@@ -283,6 +283,7 @@ void dispatch_start(struct daemon *d, const char *id)
 	log_info("the deployment starts event='started' deployment='%s' group='%s' worker=%d", id, deployment->group,
 		 (int)job_pid(a->job));
 	tell(d, a);
+	daemon_changed(d);
 }
 
 static int insert(struct daemon *d, const struct active *a, struct err *err)

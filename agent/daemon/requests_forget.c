@@ -2,7 +2,7 @@
 #include "control/answer.h"
 #include "daemon/chore.h"
 #include "daemon/dispatch.h"
-#include "daemon/recovery.h"
+#include "daemon/recover_job.h"
 #include "daemon/requests.h"
 #include "daemon/revisions.h"
 #include "model/names.h"

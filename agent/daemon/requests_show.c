@@ -2,7 +2,7 @@
 #include "control/answer.h"
 #include "control/protocol.h"
 #include "daemon/dispatch.h"
-#include "daemon/recovery.h"
+#include "daemon/recover_job.h"
 #include "daemon/requests.h"
 #include "daemon/revisions.h"
 #include "util/auto.h"
@@ -166,7 +166,7 @@ static void unhappy_about(const struct daemon *d, json_t *list)
 					    json_sprintf("the configuration was not reloaded: %s", d->reload_error));
 	if (d->database_told)
 		(void)json_array_append_new(list, jtext(d->database_told));
-	if (recovery_any(d))
+	if (recover_job_any(d))
 		(void)json_array_append_new(list, json_string("a deployment whose worker died is being recovered"));
 }
 

@@ -2,7 +2,7 @@
 #include "daemon/resume.h"
 
 #include "daemon/dispatch.h"
-#include "daemon/recovery.h"
+#include "daemon/recover_job.h"
 #include "daemon/worker_search.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -105,7 +105,7 @@ static void recover(struct daemon *d, struct active *a)
 {
 	a->orphaned = true;
 	a->how = xstrdup("the agent was ended meanwhile");
-	recovery_start(d, a->live.deployment.group, a->live.deployment.id);
+	recover_job_start(d, a->live.deployment.group, a->live.deployment.id);
 }
 
 /* As far as it can be known: its events are in its folder's log, and in the result to come. */
@@ -201,7 +201,7 @@ static void resume_folder(struct daemon *d, struct found *found)
 	AUTO_FD int alive = worker_search_open(found->pid, found->id);
 
 	if (found->has_result || fs_read_file(AT_FDCWD, path, &text, &err) != 1) {
-		recovery_start(d, found->group, found->id);
+		recover_job_start(d, found->group, found->id);
 		return;
 	}
 
@@ -213,7 +213,7 @@ static void resume_folder(struct daemon *d, struct found *found)
 	if (ours)
 		resume_running(d, remember_running(d, &deployment, daemon_now_ms(), 0), found);
 	else if (alive < 0)
-		recovery_start(d, found->group, found->id);
+		recover_job_start(d, found->group, found->id);
 }
 
 int resume_all(struct daemon *d, struct err *err)

@@ -3,6 +3,7 @@
 
 #include "lifecycle/hook_environment.h"
 #include "lifecycle/hook_exec.h"
+#include "lifecycle/hook_lua.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/proc.h"
@@ -24,12 +25,18 @@ struct command {
 	char *path;
 	const char *argv[8];
 	bool as_user; /* the zygote changes to USER */
+	bool is_lua;
+	int report, report_in; /* of a Lua script: the ends of a pipe, ours and its; 0: none */
 	struct hook_user user;
 	struct environment environment;
 };
 
 static void command_done(struct command *c)
 {
+	if (c->report)
+		(void)close(c->report);
+	if (c->report_in)
+		(void)close(c->report_in);
 	free(c->path);
 	hook_user_done(&c->user);
 	environment_done(&c->environment);
@@ -82,6 +89,24 @@ static int resolve(const struct hook_run *run, char **out, struct err *err)
 	if (stat(real, &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(err, ERR_SCRIPT_FAILED, AT_LOCATION " is not a file", location);
 	*out = TAKE_PTR(path);
+	return 0;
+}
+
+/* Lua is read, not executed. Through sudo only an executable comes. */
+static int prepare_lua(const struct hook_run *run, struct command *c, struct err *err)
+{
+	int ends[2];
+
+	if (run->script->sudo && geteuid() != 0)
+		return err_set(err, ERR_SCRIPT_FAILED,
+			       AT_LOCATION
+			       " cannot run through sudo: begin it with `#!/usr/bin/slipway hook` and make it "
+			       "executable",
+			       run->script->location);
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(err, "making a pipe for a hook");
+	c->report = ends[0];
+	c->report_in = ends[1];
 	return 0;
 }
 
@@ -140,6 +165,8 @@ static void compose(const struct hook_run *run, struct command *c)
 		c->argv[n++] = "--";
 	}
 	c->argv[n++] = c->path;
+	if (c->is_lua)
+		c->argv[n++] = script->location;
 	c->argv[n] = NULL;
 	hook_environment(run, script->runas ? &c->user : NULL, environ, &c->environment);
 }
@@ -200,7 +227,7 @@ static int say_status(int status, const char *location, const char *as, struct h
 }
 
 static int judge(const struct hook_run *run, const struct command *c, const struct hook_end *end,
-		 struct hook_outcome *out, struct err *err)
+		 const struct hook_report *report, struct hook_outcome *out, struct err *err)
 {
 	const char *location = run->script->location;
 	AUTO_FREE char *as = run->script->runas ? xasprintf(" run as user %s", run->script->runas) : xstrdup("");
@@ -210,8 +237,8 @@ static int judge(const struct hook_run *run, const struct command *c, const stru
 	case HOOK_NOT_STARTED:
 		return not_started(c, end, location, as, err);
 	case HOOK_TIMED_OUT:
-		return err_set(err, ERR_SCRIPT_TIMED_OUT, AT_LOCATION " failed to complete in %d seconds", location,
-			       run->script->timeout_s);
+		return err_set(err, ERR_SCRIPT_TIMED_OUT, AT_LOCATION " failed to complete in %d seconds%s%s", location,
+			       run->script->timeout_s, report->message[0] ? "; " : "", report->message);
 	case HOOK_STOPPED:
 		return err_set(err, ERR_STOPPED, AT_LOCATION " was stopped", location);
 	case HOOK_LEFT_OPEN:
@@ -220,6 +247,10 @@ static int judge(const struct hook_run *run, const struct command *c, const stru
 			       script_stream_name(end->open), end->holders[0] ? ": held by " : "", end->holders);
 	case HOOK_ENDED:
 		break;
+	}
+	if (report->message[0] && WIFEXITED(end->status) && WEXITSTATUS(end->status)) {
+		out->exit_code = WEXITSTATUS(end->status);
+		return err_set(err, ERR_SCRIPT_FAILED, "%s", report->message);
 	}
 	return say_status(end->status, location, as, out, err);
 }
@@ -232,16 +263,24 @@ static bool is_stopped(const struct hook_run *run)
 static int run_script(const struct hook_run *run, struct hook_outcome *out, struct err *err)
 {
 	AUTO(command_done) struct command c = { 0 };
+	struct hook_report report = { 0 };
 	struct hook_end end;
 
 	if (is_stopped(run))
 		return err_set(err, ERR_STOPPED, AT_LOCATION " was not started: asked to stop", run->script->location);
-	if (resolve(run, &c.path, err) < 0 || make_executable(run, c.path, err) < 0 || choose_user(run, &c, err) < 0)
+	if (resolve(run, &c.path, err) < 0)
 		return -1;
+	c.is_lua = hook_is_lua(c.path);
+	if ((c.is_lua ? prepare_lua(run, &c, err) : make_executable(run, c.path, err)) < 0 ||
+	    choose_user(run, &c, err) < 0)
+		return -1;
+	if (run->own_fd >= 0 &&
+	    fs_chown(run->own_fd, c.as_user ? c.user.uid : geteuid(), c.as_user ? c.user.gid : getegid()) < 0)
+		hook_say(run, "a file for the script cannot be given to its user: %s", strerrordesc_np(errno));
 	compose(run, &c);
 	script_log_script(run->log, run->script->location);
 
-	struct zygote_request request = { .kind = ZYGOTE_EXEC,
+	struct zygote_request request = { .kind = c.is_lua ? ZYGOTE_CALL : ZYGOTE_EXEC,
 					  .argv = c.argv,
 					  .environment = (const char *const *)c.environment.items,
 					  .cwd = "/",
@@ -250,11 +289,15 @@ static int run_script(const struct hook_run *run, struct hook_outcome *out, stru
 					  .gid = c.user.gid,
 					  .groups = c.user.groups,
 					  .group_count = c.user.group_count,
-					  .umask = 022 };
+					  .umask = 022,
+					  .report = c.report_in };
 
 	if (hook_exec(run, request, &end, err) < 0)
 		return err_add(err, AT_LOCATION, run->script->location);
-	return judge(run, &c, &end, out, err);
+	if (c.is_lua)
+		hook_report_read(c.report, &report);
+	(void)snprintf(out->action, sizeof(out->action), "%.*s", (int)sizeof(out->action) - 1, report.action);
+	return judge(run, &c, &end, &report, out, err);
 }
 
 int hook_run(const struct hook_run *run, struct hook_outcome *out, struct err *err)

@@ -1,8 +1,9 @@
 /* lifecycle/hook.h - run the scripts of a lifecycle event.
  *
- * A script is executed by way of the zygote, in its own process group, with `/` as its folder, input at its end, the
- * environment of spec/codedeploy-agent.md 8.3 and, with `runas`, as that user. Its output goes to the script log line
- * by line. It ends by itself, at its timeout or at a stop request: then TERM to the whole group, a grace, KILL.
+ * A script is executed by way of the zygote (or, when it is written in Lua, called in a fork of it: hook_lua.h), in its
+ * own process group, with `/` as its folder, input at its end, the environment of spec/codedeploy-agent.md 8.3 and,
+ * with `runas`, as that user. Its output goes to the script log line by line. It ends by itself, at its timeout or at a
+ * stop request: then TERM to the whole group, a grace, KILL.
  *
  * A script that has succeeded but left a process with its output open is noticed after drain_ms: the holder is named in
  * the log and by note(), then settings.outputs_left_open decides: wait (until the timeout, then it failed), warn (it
@@ -41,8 +42,13 @@ struct hook_run {
 	/* TEXT is for whoever watches the deployment. NULL: nobody does. */
 	void (*note)(void *context, const char *event, const char *text);
 	void *note_context;
+	/* PID leads the process group of SCRIPT, which has started or (ENDED) is over. NULL: nobody asks. */
+	void (*process)(void *context, const char *script, pid_t pid, bool ended);
+	void *process_context;
+	int own_fd; /* a file that is given to the user of each script; -1: none */
 };
-#define HOOK_RUN_INIT ((struct hook_run){ .grace_ms = HOOK_GRACE_MS, .drain_ms = HOOK_DRAIN_MS, .stop_fd = -1 })
+#define HOOK_RUN_INIT                                                                                                  \
+	((struct hook_run){ .grace_ms = HOOK_GRACE_MS, .drain_ms = HOOK_DRAIN_MS, .stop_fd = -1, .own_fd = -1 })
 
 struct hook_outcome {
 	const char *script;	/* location of the script that ran last (borrowed from the appspec); NULL: none did */
@@ -50,6 +56,7 @@ struct hook_outcome {
 	int signal;		/* that ended it, 0: none */
 	int64_t duration_ms;	/* of that script */
 	bool outputs_left_open; /* somebody still held them when it was over */
+	char action[512];	/* what a Lua script says to do about its failure; "": nothing */
 };
 
 /* Run one script. OUT is filled on failure too. Output that could not be written fails nothing: script_log_trouble()

@@ -20,6 +20,7 @@ struct zygote {
 	int socket;
 	pid_t pid;
 	bool hook_known; /* started and not yet released */
+	bool gone;
 };
 
 static const char *const step_texts[ZYGOTE_STEP_COUNT] = {
@@ -28,7 +29,7 @@ static const char *const step_texts[ZYGOTE_STEP_COUNT] = {
 	[ZYGOTE_STEP_EXEC] = "executing it",
 };
 
-int zygote_start(struct zygote **out, struct err *err)
+int zygote_start(zygote_call *call, struct zygote **out, struct err *err)
 {
 	int pair[2];
 	pid_t worker = getpid();
@@ -39,7 +40,7 @@ int zygote_start(struct zygote **out, struct err *err)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		zygote_main(pair[1], worker);
+		zygote_main(pair[1], worker, call);
 
 	int saved = errno;
 
@@ -89,8 +90,14 @@ pid_t zygote_pid(const struct zygote *z)
 	return z->pid;
 }
 
-static int gone(struct err *err)
+bool zygote_is_gone(const struct zygote *z)
 {
+	return z->gone;
+}
+
+static int gone(struct zygote *z, struct err *err)
+{
+	z->gone = true;
 	return err_set(err, ERR_SYS, "the process that starts hooks has gone away (was it killed?)");
 }
 
@@ -101,15 +108,15 @@ static int receive(struct zygote *z, struct zygote_reply *reply, struct err *err
 	do
 		n = recv(z->socket, reply, sizeof(*reply), MSG_WAITALL);
 	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)sizeof(*reply) ? 0 : gone(err);
+	return n == (ssize_t)sizeof(*reply) ? 0 : gone(z, err);
 }
 
-/* Everything, or -1. FDS (ZYGOTE_FDS of them, or NULL) go with the first byte. */
-static int send_all(int socket, const void *bytes, size_t len, const int *fds)
+/* Everything, or -1. FDS (COUNT of them) go with the first byte. */
+static int send_all(int socket, const void *bytes, size_t len, const int *fds, size_t count)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(ZYGOTE_FDS * sizeof(int))];
+		char space[CMSG_SPACE(ZYGOTE_MAX_FDS * sizeof(int))];
 	} control = { 0 };
 	const char *p = bytes;
 
@@ -117,13 +124,13 @@ static int send_all(int socket, const void *bytes, size_t len, const int *fds)
 		struct iovec iov = { .iov_base = (void *)p, .iov_len = len };
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-		if (fds) {
+		if (count) {
 			m.msg_control = control.space;
-			m.msg_controllen = sizeof(control.space);
+			m.msg_controllen = CMSG_SPACE(count * sizeof(int));
 			*CMSG_FIRSTHDR(&m) = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
 							       .cmsg_type = SCM_RIGHTS,
-							       .cmsg_len = CMSG_LEN(ZYGOTE_FDS * sizeof(int)) };
-			memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), fds, ZYGOTE_FDS * sizeof(int));
+							       .cmsg_len = CMSG_LEN(count * sizeof(int)) };
+			memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), fds, count * sizeof(int));
 		}
 
 		ssize_t n = sendmsg(socket, &m, MSG_NOSIGNAL);
@@ -134,7 +141,7 @@ static int send_all(int socket, const void *bytes, size_t len, const int *fds)
 			return -1;
 		p += n;
 		len -= (size_t)n;
-		fds = NULL;
+		count = 0;
 	}
 	return 0;
 }
@@ -167,14 +174,16 @@ static int marshal(const struct zygote_request *r, struct zygote_header *h, stru
 int zygote_run(struct zygote *z, const struct zygote_request *request, struct zygote_child *child, struct err *err)
 {
 	AUTO(str_done) struct str body = STR_INIT(ZYGOTE_MAX_REQUEST);
-	int fds[ZYGOTE_FDS] = { request->in, request->out, request->err };
+	const int fds[ZYGOTE_MAX_FDS] = { request->in, request->out, request->err, request->report };
+	const size_t count = request->report > 0 ? ZYGOTE_MAX_FDS : ZYGOTE_FDS;
 	struct zygote_header header;
 	struct zygote_reply reply;
 
 	if (marshal(request, &header, &body, err) < 0)
 		return -1;
-	if (send_all(z->socket, &header, sizeof(header), fds) < 0 || send_all(z->socket, body.data, body.len, NULL) < 0)
-		return gone(err);
+	if (send_all(z->socket, &header, sizeof(header), fds, count) < 0 ||
+	    send_all(z->socket, body.data, body.len, NULL, 0) < 0)
+		return gone(z, err);
 	if (receive(z, &reply, err) < 0)
 		return -1;
 	if (reply.kind != ZYGOTE_STARTED) {
@@ -203,6 +212,6 @@ void zygote_release(struct zygote *z)
 	struct zygote_header header = { .kind = ZYGOTE_RELEASE };
 
 	if (z->hook_known)
-		(void)send_all(z->socket, &header, sizeof(header), NULL); /* one that is gone holds no zombie */
+		(void)send_all(z->socket, &header, sizeof(header), NULL, 0); /* one that is gone holds no zombie */
 	z->hook_known = false;
 }

@@ -4,6 +4,7 @@
  * copies next to no memory, and nothing of the worker (descriptors, secrets, signal handling) can reach one. It runs
  * in a session of its own and holds nothing but its socket. One hook at a time; the hook leads its own process group.
  *
+ * A hook does not outlive the zygote: the kernel kills it (KILL) when the zygote dies.
  * The zygote never outlives the worker: when the socket ends or the worker dies, it kills (KILL, at once) the process
  * group of a hook that still runs, and exits. At once, because a crashed worker is followed by recovery, which must not
  * share the host with a hook of the deployment that it undoes; such a hook counts as failed whatever it does. What a
@@ -21,12 +22,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define ZYGOTE_REPORT_FD   3
 #define ZYGOTE_MAX_REQUEST (1024 * 1024) /* bytes of arguments, environment and the rest together */
 
 struct zygote;
 
 enum zygote_kind {
 	ZYGOTE_EXEC, /* execute argv[0]; without `#!` line by /bin/sh, as execvp does */
+	ZYGOTE_CALL, /* call what zygote_start() was given, in a fork of the zygote itself */
 	ZYGOTE_KIND_COUNT
 };
 
@@ -42,6 +45,7 @@ struct zygote_request {
 	size_t group_count;
 	mode_t umask;
 	int in, out, err; /* borrowed; become 0, 1, 2; there is no other descriptor in the hook */
+	int report;	  /* ZYGOTE_CALL: borrowed; becomes ZYGOTE_REPORT_FD, not inherited further; 0: none */
 };
 
 struct zygote_child {
@@ -51,8 +55,12 @@ struct zygote_child {
 	const char *step; /* at which step; static */
 };
 
-/* Fork the zygote. To be called while there is one thread and nothing to hide. OUT is the caller's: zygote_free(). */
-int zygote_start(struct zygote **out, struct err *err);
+/* A hook that is a function of this program. It returns the exit status; the lists are those of the request. */
+typedef int zygote_call(char **argv, char **environment);
+
+/* Fork the zygote. To be called while there is one thread and nothing to hide. CALL is for ZYGOTE_CALL (NULL: such are
+ * refused). OUT is the caller's: zygote_free(). */
+int zygote_start(zygote_call *call, struct zygote **out, struct err *err);
 void zygote_free(struct zygote *z); /* NULL is fine; a hook that still runs is killed */
 
 /* 1: it runs (the caller owns child->pidfd) and has been executed; 0: it could not be started, see child->error and
@@ -64,4 +72,5 @@ int zygote_fd(const struct zygote *z);
 int zygote_ended(struct zygote *z, int *status, struct err *err);
 /* The hook's pid is not needed any more. Nothing may be signalled by it from here on. */
 void zygote_release(struct zygote *z);
-pid_t zygote_pid(const struct zygote *z); /* for tests and diagnoses */
+bool zygote_is_gone(const struct zygote *z); /* it has been found gone: no hook can run any more */
+pid_t zygote_pid(const struct zygote *z);    /* for tests and diagnoses */

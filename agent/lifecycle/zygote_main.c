@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -21,11 +22,20 @@
 #include <unistd.h>
 
 #define SOCKET_FD 3
+#define READY_FD  4
+
+/* Why the child could not become the hook. In memory that both share, hence volatile. */
+struct refusal {
+	int error; /* 0: it was executed */
+	enum zygote_step step;
+};
 
 struct nursery {
 	int socket;
-	int signals; /* SIGCHLD */
-	int worker;  /* pidfd; -1: the end of the socket has to do */
+	int signals;	   /* SIGCHLD */
+	int worker;	   /* pidfd; -1: the end of the socket has to do */
+	zygote_call *call; /* NULL: there is none */
+	volatile struct refusal *refusal;
 	pid_t child; /* 0: none; else not reaped yet */
 	bool ended;  /* the child is a zombie that waits to be released */
 };
@@ -33,17 +43,18 @@ struct nursery {
 /* A request as it came, and lists that point into it. */
 struct order {
 	struct zygote_header header;
-	int fds[ZYGOTE_FDS];
+	int fds[ZYGOTE_MAX_FDS]; /* the last one may be -1 */
 	char *body;
 	gid_t *groups;
 	char **argv; /* argv[0] is left free for a shell in front */
 	char **environment;
 	char *cwd;
+	pid_t zygote;
 };
 
 static void order_done(struct order *o)
 {
-	for (size_t i = 0; i < ZYGOTE_FDS; i++)
+	for (size_t i = 0; i < ZYGOTE_MAX_FDS; i++)
 		auto_closep(&o->fds[i]);
 	free(o->body);
 	free(o->groups);
@@ -95,7 +106,7 @@ static void read_header(const struct nursery *n, struct order *o)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(ZYGOTE_FDS * sizeof(int))];
+		char space[CMSG_SPACE(ZYGOTE_MAX_FDS * sizeof(int))];
 	} control;
 	struct iovec iov = { .iov_base = &o->header, .iov_len = sizeof(o->header) };
 	struct msghdr m = {
@@ -111,8 +122,8 @@ static void read_header(const struct nursery *n, struct order *o)
 
 	const struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
-	if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(ZYGOTE_FDS * sizeof(int)))
-		memcpy(o->fds, CMSG_DATA(c), ZYGOTE_FDS * sizeof(int));
+	if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len <= CMSG_LEN(ZYGOTE_MAX_FDS * sizeof(int)))
+		memcpy(o->fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	read_all(n, (char *)&o->header + got, sizeof(o->header) - (size_t)got);
 }
 
@@ -166,12 +177,6 @@ static int read_order(const struct nursery *n, struct order *o)
 			return EBADF;
 	return 0;
 }
-
-/* Why the child could not become the hook. In memory that both share (see fork_hook), hence volatile. */
-struct refusal {
-	int error; /* 0: it was executed */
-	enum zygote_step step;
-};
 
 static _Noreturn void refuse(volatile struct refusal *refusal, enum zygote_step step)
 {
@@ -237,8 +242,9 @@ static _Noreturn void execute(struct order *o, volatile struct refusal *refusal)
 	refuse(refusal, ZYGOTE_STEP_EXEC);
 }
 
-/* In the child, in the zygote's memory: nothing here allocates or changes more than REFUSAL and ORDER. */
-static _Noreturn void become_hook(struct order *o, volatile struct refusal *refusal)
+/* What a hook is, but for its program. Nothing here allocates or changes more than REFUSAL. LAST: the highest
+ * descriptor that stays. */
+static void become_hook(struct order *o, int last, volatile struct refusal *refusal)
 {
 	if (setpgid(0, 0) < 0)
 		refuse(refusal, ZYGOTE_STEP_FORK);
@@ -246,13 +252,15 @@ static _Noreturn void become_hook(struct order *o, volatile struct refusal *refu
 	for (int i = 0; i < ZYGOTE_FDS; i++)
 		if (dup2(o->fds[i], i) < 0)
 			refuse(refusal, ZYGOTE_STEP_FORK);
-	closefrom(ZYGOTE_FDS);
+	closefrom(last + 1);
 	if (o->header.change_user && become_user(o) < 0)
 		refuse(refusal, ZYGOTE_STEP_USER);
+	/* after the user: changing that takes it back. A zygote that died before is not there to be missed. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != o->zygote)
+		refuse(refusal, ZYGOTE_STEP_FORK);
 	(void)umask((mode_t)o->header.umask);
 	if (chdir(o->cwd) < 0)
 		refuse(refusal, ZYGOTE_STEP_CWD);
-	execute(o, refusal);
 }
 
 /* vfork: the zygote waits until the child is executed or has given up, so no page is copied and the child can leave its
@@ -261,32 +269,73 @@ static __attribute__((noinline)) pid_t fork_hook(struct order *o, volatile struc
 {
 	pid_t pid = vfork();
 
+	if (pid == 0) {
+		become_hook(o, ZYGOTE_FDS - 1, refusal);
+		execute(o, refusal);
+	}
+	return pid;
+}
+
+/* In the fork: become the hook, close READY when all went well, and be the function. The zygote holds 3 and 4 itself
+ * (socket, pidfd or signals), so they are none of the order's. */
+static _Noreturn void call_hook(const struct nursery *n, struct order *o, int ready)
+{
+	int report = o->fds[ZYGOTE_FDS];
+
+	if (dup3(ready, READY_FD, O_CLOEXEC) < 0 || (report >= 0 && dup3(report, ZYGOTE_REPORT_FD, O_CLOEXEC) < 0))
+		refuse(n->refusal, ZYGOTE_STEP_FORK);
+	if (report < 0)
+		(void)close(ZYGOTE_REPORT_FD);
+	become_hook(o, READY_FD, n->refusal);
+	(void)close(READY_FD);
+	_exit(n->call(o->argv + 1, o->environment)); /* no handlers: they are the worker's */
+}
+
+/* A real fork, since the function needs a memory of its own: the end of a pipe tells that it has begun, or given up. */
+static pid_t fork_call(const struct nursery *n, struct order *o)
+{
+	int ready[2];
+	char none;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return -1;
+
+	pid_t pid = fork();
+
 	if (pid == 0)
-		become_hook(o, refusal);
+		call_hook(n, o, ready[1]);
+	(void)close(ready[1]);
+	while (pid > 0 && read(ready[0], &none, 1) < 0 && errno == EINTR)
+		;
+	(void)close(ready[0]);
 	return pid;
 }
 
 static void start_hook(struct nursery *n, struct order *o)
 {
-	volatile struct refusal refusal = { 0 };
-	pid_t pid = fork_hook(o, &refusal);
+	volatile struct refusal *refusal = n->refusal;
+
+	*refusal = (struct refusal){ 0 };
+	o->zygote = getpid();
+
+	pid_t pid = o->header.kind == ZYGOTE_CALL ? fork_call(n, o) : fork_hook(o, refusal);
 
 	if (pid < 0) {
 		reply(n, ZYGOTE_REFUSED, 0, errno, ZYGOTE_STEP_FORK);
 		return;
 	}
 	n->child = pid;
-	if (!refusal.error) {
+	if (!refusal->error) {
 		reply(n, ZYGOTE_STARTED, pid, 0, ZYGOTE_STEP_EXEC);
 		return;
 	}
 	reap(n);
-	reply(n, ZYGOTE_REFUSED, 0, refusal.error, refusal.step);
+	reply(n, ZYGOTE_REFUSED, 0, refusal->error, refusal->step);
 }
 
 static void serve(struct nursery *n)
 {
-	AUTO(order_done) struct order o = { .fds = { -1, -1, -1 } };
+	AUTO(order_done) struct order o = { .fds = { -1, -1, -1, -1 } };
 
 	read_header(n, &o);
 	if (n->ended)
@@ -298,6 +347,8 @@ static void serve(struct nursery *n)
 
 	if (n->child)
 		error = EBUSY;
+	else if (!error && o.header.kind == ZYGOTE_CALL && !n->call)
+		error = ENOSYS;
 	if (error)
 		reply(n, ZYGOTE_REFUSED, 0, error, ZYGOTE_STEP_REQUEST);
 	else
@@ -342,9 +393,9 @@ static void settle(struct nursery *n, int socket, pid_t worker)
 		_exit(0); /* died before it could be watched */
 }
 
-_Noreturn void zygote_main(int socket, pid_t worker)
+_Noreturn void zygote_main(int socket, pid_t worker, zygote_call *call)
 {
-	struct nursery n = { 0 };
+	struct nursery n = { .call = call };
 	sigset_t child;
 
 	settle(&n, socket, worker);
@@ -352,7 +403,8 @@ _Noreturn void zygote_main(int socket, pid_t worker)
 	(void)sigaddset(&child, SIGCHLD);
 	(void)sigprocmask(SIG_BLOCK, &child, NULL); /* cannot fail */
 	n.signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (n.signals < 0)
+	n.refusal = mmap(NULL, sizeof(*n.refusal), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (n.signals < 0 || n.refusal == MAP_FAILED)
 		_exit(1);
 	for (;;) {
 		struct pollfd p[] = { { .fd = n.signals, .events = POLLIN },

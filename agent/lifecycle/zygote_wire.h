@@ -1,16 +1,19 @@
 /* lifecycle/zygote_wire.h - what zygote.c and zygote_main.c say to each other; nobody else includes it.
  *
- * A stream socket. Down: a header, with it for ZYGOTE_EXEC three descriptors (SCM_RIGHTS), then SIZE bytes:
+ * A stream socket. Down: a header, with it for a hook three or four descriptors (SCM_RIGHTS), then SIZE bytes:
  * the groups (gid_t each), then NUL-terminated strings: arguments, environment, cwd. Up: fixed-size replies.
  * Both ends are the same program on the same host, so numbers travel as they are.
  */
 #pragma once
+
+#include "lifecycle/zygote.h"
 
 #include <stdint.h>
 #include <sys/types.h>
 
 #define ZYGOTE_RELEASE UINT32_MAX /* a kind that is no hook */
 #define ZYGOTE_FDS     3
+#define ZYGOTE_MAX_FDS 4 /* with the report */
 
 struct zygote_header {
 	uint32_t kind;
@@ -39,4 +42,4 @@ struct zygote_reply {
 };
 
 /* The zygote's life, on SOCKET, until the worker (pid WORKER) goes away. */
-_Noreturn void zygote_main(int socket, pid_t worker);
+_Noreturn void zygote_main(int socket, pid_t worker, zygote_call *call);

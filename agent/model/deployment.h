@@ -163,6 +163,9 @@ struct deployment_result {
 	bool needs_recovery;
 };
 
+void event_result_done(struct event_result *e);
+json_t *event_result_to_json(const struct event_result *e); /* as in the document; new reference */
+int event_result_from_json(const json_t *json, struct event_result *out, struct err *err);
 void deployment_result_done(struct deployment_result *r);
 /* The document of PRODUCT section 3. New reference. */
 json_t *deployment_result_to_json(const struct deployment *d, const struct deployment_result *r);

@@ -287,7 +287,7 @@ static json_t *code_or_null(enum err_kind kind)
 	return kind == ERR_NONE ? json_null() : json_string(err_code(kind));
 }
 
-static json_t *event_to_json(const struct event_result *e)
+json_t *event_result_to_json(const struct event_result *e)
 {
 	bool good = e->status == EVENT_SUCCEEDED && e->kind == ERR_NONE;
 
@@ -370,7 +370,7 @@ json_t *deployment_result_to_json(const struct deployment *d, const struct deplo
 	json_t *events = json_array();
 
 	for (size_t i = 0; i < r->event_count; i++)
-		json_array_append_new(events, event_to_json(&r->events[i]));
+		json_array_append_new(events, event_result_to_json(&r->events[i]));
 	json_object_set_new(o, "status", json_string(deployment_status_name(r->status)));
 	json_object_set_new(o, "created_at", timestamp(r->created_at_ms));
 	json_object_set_new(o, "started_at", timestamp(r->started_at_ms));
@@ -396,7 +396,7 @@ static int kind_get(struct jobject *o, enum err_kind *out, struct err *err)
 	return r;
 }
 
-static int event_from_json(const json_t *json, struct event_result *e, struct err *err)
+static int event_fields(const json_t *json, struct event_result *e, struct err *err)
 {
 	struct jobject o;
 	int status = -1;
@@ -427,6 +427,15 @@ static int event_from_json(const json_t *json, struct event_result *e, struct er
 	return 0;
 }
 
+int event_result_from_json(const json_t *json, struct event_result *out, struct err *err)
+{
+	*out = (struct event_result){ .exit_code = -1 };
+	if (event_fields(json, out, err) == 0)
+		return 0;
+	event_result_done(out);
+	return -1;
+}
+
 static int events_from_json(const json_t *json, struct deployment_result *r, struct err *err)
 {
 	size_t count = json_array_size(json);
@@ -436,7 +445,7 @@ static int events_from_json(const json_t *json, struct deployment_result *r, str
 	r->events = xcalloc(count, sizeof(*r->events));
 	for (size_t i = 0; i < count; i++) {
 		r->event_count++;
-		if (event_from_json(json_array_get(json, i), &r->events[i], err) < 0)
+		if (event_result_from_json(json_array_get(json, i), &r->events[i], err) < 0)
 			return -1;
 	}
 	return 0;

@@ -76,6 +76,11 @@ static int take_unpacked(struct jobject *o, struct worker_message *m, struct err
 	return unpack_answer_from_json(o->json, &m->unpacked, err);
 }
 
+static int take_packed(struct jobject *o, struct worker_message *m, struct err *err)
+{
+	return pack_answer_from_json(o->json, &m->packed, err);
+}
+
 static const struct {
 	const char *progress;
 	int (*take)(struct jobject *o, struct worker_message *m, struct err *err);
@@ -87,6 +92,7 @@ static const struct {
 	[WORKER_RESULT] = { "result", take_deployment },
 	[WORKER_RECOVERED] = { "recovered", take_deployment },
 	[WORKER_UNPACKED] = { "unpacked", take_unpacked },
+	[WORKER_PACKED] = { "packed", take_packed },
 };
 
 int worker_message_from_json(const json_t *json, struct worker_message *out, struct err *err)
@@ -131,6 +137,7 @@ void worker_message_done(struct worker_message *m)
 	free(m->folder);
 	json_decref(m->deployment);
 	unpack_answer_done(&m->unpacked);
+	pack_answer_done(&m->packed);
 	*m = (struct worker_message){ 0 };
 }
 

@@ -41,7 +41,7 @@ static int set_up(void **state)
 	assert_int_equal(0, mkdir(f->archive, 0755));
 	f->err = ERR_INIT;
 	f->notes = STR_INIT(65536);
-	assert_int_equal(0, zygote_start(&f->zygote, &f->err));
+	assert_int_equal(0, zygote_start(NULL, &f->zygote, &f->err));
 	f->log = script_log_new(&(struct script_log_place){ .folder = f->folder,
 							    .deployment_root = f->folder,
 							    .deployment_id = "d-1",
@@ -408,6 +408,26 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 	assert_null(strstr(text, "the agent's own"));
 }
 
+static void of_two_values_the_nearer_one_counts(void **state)
+{
+	static const char *const revision[] = { "TZ=revision", "COLOR=revision", "SHAPE=revision", "EMPTY=", NULL };
+	static char *deployment[] = { "COLOR=deployment", "DEPLOYMENT_ID=deployment", "SLIPWAY_PREVIOUS_ARCHIVE_DIR=x",
+				      NULL };
+	struct fixture *f = *state;
+
+	assert_int_equal(0, setenv("TZ", "process", 1));
+	assert_int_equal(0, setenv("EMPTY", "process", 1));
+	f->script.environment = revision;
+	f->deployment.environment = deployment;
+	succeeds(f, "echo $TZ,$COLOR,$SHAPE,$DEPLOYMENT_ID,$EMPTY,$SLIPWAY_PREVIOUS_ARCHIVE_DIR, > env");
+	f->deployment.environment = NULL;
+	assert_int_equal(0, unsetenv("TZ"));
+
+	AUTO_FREE char *text = file_get(f->folder, "env");
+
+	assert_string_equal("revision,deployment,revision,d-1,,,\n", text);
+}
+
 static void a_script_runs_in_the_root_folder_with_its_own_group_and_no_input(void **state)
 {
 	struct fixture *f = *state;
@@ -468,7 +488,7 @@ static void an_ordinary_user_cannot_run_as_somebody_else(void **state)
 		struct fixture own = *f;
 		int bad = 0;
 
-		if (setgid(65534) < 0 || setuid(65534) < 0 || zygote_start(&own.run.zygote, &own.err) < 0)
+		if (setgid(65534) < 0 || setuid(65534) < 0 || zygote_start(NULL, &own.run.zygote, &own.err) < 0)
 			_exit(100);
 		own.script.runas = "daemon";
 		own.run.script = &own.script;
@@ -770,6 +790,7 @@ int main(void)
 		TEST(a_stop_request_ends_a_script),
 		TEST(a_killed_zygote_fails_the_hook_and_ends_it),
 		TEST(a_script_sees_what_describes_the_deployment),
+		TEST(of_two_values_the_nearer_one_counts),
 		TEST(a_script_runs_in_the_root_folder_with_its_own_group_and_no_input),
 		TEST(runas_changes_user_groups_and_their_variables),
 		TEST(an_ordinary_user_cannot_run_as_somebody_else),

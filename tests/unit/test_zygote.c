@@ -24,7 +24,7 @@ static int set_up(void **state)
 	struct fixture *f = xcalloc(1, sizeof(*f));
 	struct err err = ERR_INIT;
 
-	if (zygote_start(&f->z, &err) < 0)
+	if (zygote_start(NULL, &f->z, &err) < 0)
 		fail_msg("%s", err.msg);
 	f->folder = folder_new();
 	f->null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -213,7 +213,7 @@ static void a_hook_starts_with_default_signals(void **state)
 	assert_int_equal(0, sigaddset(&mask, SIGTERM));
 	assert_int_equal(0, sigprocmask(SIG_BLOCK, &mask, &old));
 	assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-	assert_int_equal(0, zygote_start(&f->z, &err));
+	assert_int_equal(0, zygote_start(NULL, &f->z, &err));
 
 	AUTO_FREE char *text = shell(f, "cat /proc/self/status");
 
@@ -374,7 +374,7 @@ static pid_t killed_worker(struct fixture *f, const char *script)
 		struct zygote *z;
 
 		r.cwd = f->folder;
-		if (zygote_start(&z, &err) < 0 || zygote_run(z, &r, &child, &err) != 1)
+		if (zygote_start(NULL, &z, &err) < 0 || zygote_run(z, &r, &child, &err) != 1)
 			_exit(1);
 		zygote = zygote_pid(z);
 		(void)!write(said[1], &zygote, sizeof(zygote));
@@ -426,7 +426,7 @@ static void the_zygote_goes_when_it_is_given_back(void **state)
 	assert_int_equal(-1, kill(zygote, 0));
 	assert_true(process_ends_within(child.pid, 2000));
 	auto_closep(&child.pidfd);
-	assert_int_equal(0, zygote_start(&f->z, &err));
+	assert_int_equal(0, zygote_start(NULL, &f->z, &err));
 }
 
 static double seconds(void)

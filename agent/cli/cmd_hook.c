@@ -1,0 +1,125 @@
+/* cli/cmd_hook.c - checks the command line; the worker program, which knows Lua, takes this process over. */
+#include "cli/cmd_hook.h"
+
+#include "util/auto.h"
+#include "worker/worker_spawn.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+	"Usage: slipway hook [OPTION]... FILE\n"
+	"\n"
+	"Try one hook, a program or a script in Lua, as the agent would run it: with the agent's environment, in the\n"
+	"folder /, without input, in a process group of its own. Its output appears as it comes. What it does to this\n"
+	"host, it does.\n"
+	"\n"
+	"  --event NAME      LIFECYCLE_EVENT (default: ValidateService)\n"
+	"  --env NAME=VALUE  one more variable; may be given several times\n"
+	"  --timeout SECONDS how long it may take (default: 3600)\n"
+	"\n"
+	"A file that ends in .lua and has no `#!` line is run as Lua; see slipway-lua(7). As `#!/usr/bin/slipway hook` "
+	"in a\n"
+	"script, which any deployment agent may execute, this command runs the script as Lua in that agent's "
+	"environment.\n"
+	"\n"
+	"Exit status: 0 it succeeded, 1 it failed, 2 wrong usage; as an interpreter, that of the script.\n";
+
+#define MAX_VARIABLES 1000
+#define FIXED_WORDS   6
+
+struct trial {
+	const char *event, *timeout;
+	char *words[FIXED_WORDS + MAX_VARIABLES + 1]; /* the worker's argv */
+	size_t variables;
+};
+
+static int wrong(const char *text, const char *word)
+{
+	(void)fprintf(stderr, "slipway hook: %s '%s': see 'slipway hook --help'\n", text, word);
+	return 2;
+}
+
+static bool is_timeout(const char *text)
+{
+	char *end;
+	long s = strtol(text, &end, 10);
+
+	return end != text && !*end && s > 0 && s <= 366L * 86400;
+}
+
+/* -1: go on; else the exit status. */
+static int take_options(struct trial *t, int argc, char **argv)
+{
+	static const struct option options[] = { { "event", required_argument, NULL, 'e' },
+						 { "env", required_argument, NULL, 'v' },
+						 { "timeout", required_argument, NULL, 't' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
+
+	optind = 0; /* start anew: the caller's own options were read before */
+	opterr = 0;
+	for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;) {
+		if (c == 'h') {
+			(void)fputs(usage, stdout);
+			return 0;
+		}
+		if (c == '?')
+			return wrong("unknown option, or one without its value:", argv[optind - 1]);
+		if (c == 'v' && (*optarg == '=' || !strchr(optarg, '=') || t->variables == MAX_VARIABLES))
+			return wrong("NAME=VALUE expected, got", optarg);
+		if (c == 't' && !is_timeout(optarg))
+			return wrong("--timeout: seconds expected, got", optarg);
+		if (c == 'e' && !*optarg)
+			return wrong("--event: a name expected, got", optarg);
+		if (c == 'v')
+			t->words[FIXED_WORDS + t->variables++] = optarg;
+		else
+			*(c == 'e' ? &t->event : &t->timeout) = optarg;
+	}
+	if (optind == argc)
+		return wrong("name a file after", "hook");
+	return -1;
+}
+
+/* Executed by an agent, as the interpreter that a script names? */
+static bool is_interpreter(const struct trial *t, int argc)
+{
+	return argc == 2 && !t->event && !t->timeout && !t->variables && getenv("LIFECYCLE_EVENT") &&
+	       getenv("DEPLOYMENT_ID");
+}
+
+int cmd_hook(int argc, char **argv)
+{
+	struct trial t = { 0 };
+	struct err err = ERR_INIT;
+	AUTO_FREE char *worker = NULL;
+	int status = take_options(&t, argc, argv);
+
+	if (status >= 0)
+		return status;
+	if (argc - optind > 1)
+		return wrong("name one file only; what comes after it is", argv[optind + 1]);
+	if (worker_find(&worker, &err) < 0) {
+		(void)fprintf(stderr, "slipway hook: %s\n", err.msg);
+		return err_exit_status(err.kind);
+	}
+
+	const bool interpreter = is_interpreter(&t, argc);
+
+	t.words[0] = (char *)"slipway-worker";
+	t.words[1] = (char *)"--hook";
+	t.words[2] = (char *)(interpreter ? "as-is" : "try");
+	t.words[3] = argv[optind];
+	if (!interpreter) {
+		t.words[4] = (char *)(t.event ? t.event : "ValidateService");
+		t.words[5] = (char *)(t.timeout ? t.timeout : "3600");
+	}
+	(void)signal(SIGPIPE, SIG_DFL); /* the command ignores it; a hook must not inherit that */
+	(void)execv(worker, t.words);
+	(void)fprintf(stderr, "slipway hook: executing '%s': %s\n", worker, strerrordesc_np(errno));
+	return 1;
+}

@@ -1,0 +1,218 @@
+/* lifecycle/hook_lua.c - the Lua script of a hook, from its file to an exit status. */
+#include "lifecycle/hook_lua.h"
+
+#include "lifecycle/zygote.h"
+#include "script/script.h"
+#include "util/auto.h"
+#include "util/fs.h"
+#include "util/str.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* All that the handler touches: the agent asks to end by TERM, at the timeout or when the deployment is stopped. */
+static volatile sig_atomic_t told_to_end;
+
+static void tell_to_end(int signal)
+{
+	(void)signal;
+	told_to_end = 1;
+}
+
+bool hook_is_lua(const char *path)
+{
+	char first[2];
+	AUTO_FD int fd = str_ends(path, ".lua") ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+	ssize_t n = fd < 0 ? -1 : read(fd, first, sizeof(first));
+
+	return n >= 0 && !(n == 2 && first[0] == '#' && first[1] == '!');
+}
+
+char *hook_lua_bundle(const char *path)
+{
+	AUTO_FREE char *real = realpath(path, NULL);
+
+	if (!real)
+		return xstrdup("/");
+
+	char *own = xstrdup(dirname(real)), *at = xstrdup(own);
+
+	for (;;) {
+		AUTO_FREE char *yml = xasprintf("%s/appspec.yml", at), *yaml = xasprintf("%s/appspec.yaml", at);
+
+		if (access(yml, F_OK) == 0 || access(yaml, F_OK) == 0) {
+			free(own);
+			return at;
+		}
+		if (!strcmp(at, "/") || !strcmp(at, ".")) {
+			free(at);
+			return own;
+		}
+		(void)dirname(at); /* shortens it in place */
+	}
+}
+
+static const char *from_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+static int l_no_restore(lua_State *L) /* no_restore(reason) */
+{
+	size_t len;
+	const char *reason = luaL_checklstring(L, 1, &len), *path = from_environment("SLIPWAY_NO_RESTORE");
+
+	if (!path)
+		return script_raise_kind(L, "failed",
+					 "slipway.no_restore: this agent did not say where to write it "
+					 "(SLIPWAY_NO_RESTORE is not set)");
+
+	/* nothing raises while the file is open */
+	int fd = fs_open_create(AT_FDCWD, path, O_WRONLY | O_APPEND, 0644);
+	int failed = fd < 0 || fs_write(fd, reason, len) < 0 || fs_write(fd, "\n", 1) < 0;
+	struct err err = ERR_INIT;
+
+	if (failed)
+		err_sys(&err, "slipway.no_restore: writing '%s'", path);
+	if (fd >= 0)
+		(void)close(fd); /* what it can say was said by the writes */
+	return failed ? script_raise(L, &err) : 0;
+}
+
+static void set_field(lua_State *L, const char *name, const char *value)
+{
+	lua_pushstring(L, value);
+	lua_setfield(L, -2, name);
+}
+
+/* The fields and functions of `slipway` that speak of the deployment. */
+static void open_hook(lua_State *L, const void *context)
+{
+	static const luaL_Reg functions[] = { { "no_restore", l_no_restore }, { NULL, NULL } };
+	static const struct {
+		const char *field, *variable;
+	} known[] = {
+		{ "event", "LIFECYCLE_EVENT" },
+		{ "deployment", "DEPLOYMENT_ID" },
+		{ "application", "APPLICATION_NAME" },
+		{ "group", "DEPLOYMENT_GROUP_NAME" },
+		{ "previous", "SLIPWAY_PREVIOUS_ARCHIVE_DIR" },
+	};
+	const char *restore = from_environment("SLIPWAY_RESTORE");
+
+	luaL_setfuncs(L, functions, 0);
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		set_field(L, known[i].field, from_environment(known[i].variable));
+	set_field(L, "archive_dir", context);
+	lua_pushboolean(L, restore && !strcmp(restore, "1"));
+	lua_setfield(L, -2, "restore");
+	lua_newtable(L);
+	for (char **e = environ; *e; e++) {
+		size_t name = strcspn(*e, "=");
+
+		if (!(*e)[name])
+			continue;
+		lua_pushlstring(L, *e, name);
+		lua_pushstring(L, *e + name + 1);
+		lua_rawset(L, -3);
+	}
+	lua_setfield(L, -2, "env");
+}
+
+static void write_report(const struct script_outcome *o)
+{
+	AUTO(str_done) struct str text = STR_INIT(HOOK_REPORT_MAX);
+
+	if (fcntl(ZYGOTE_REPORT_FD, F_GETFD) < 0)
+		return;						     /* nobody asked */
+	(void)str_append(&text, o->message, strlen(o->message) + 1); /* both fit */
+	(void)str_append(&text, o->action, strlen(o->action) + 1);
+	if (write(ZYGOTE_REPORT_FD, str_text(&text), text.len) < 0) {
+		/* standard error has it, too */
+	}
+}
+
+/* To standard error, as scripts.log keeps it. */
+static void say(const struct script_outcome *o)
+{
+	(void)fprintf(stderr, "%s\n", o->message);
+	if (o->action[0])
+		(void)fprintf(stderr, "%s\n", o->action);
+	if (o->trace.len)
+		(void)fprintf(stderr, "%s\n", str_text(&o->trace));
+	(void)fflush(stderr);
+}
+
+static int run(const char *path, const char *name, const char *archive, struct script_outcome *out, struct err *err)
+{
+	AUTO_FD int bundle = open(archive, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int library = open(SLIPWAY_LUADIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct script_options options = { .stop = &told_to_end, .bundle_fd = bundle, .library_fd = library };
+	struct script *s = NULL;
+
+	if (script_new(&options, &s, err) < 0)
+		return -1;
+
+	int r = script_extend(s, open_hook, archive, err);
+
+	if (r == 0)
+		script_run_file(s, path, name, out);
+	script_free(s);
+	return r;
+}
+
+int hook_lua_main(char **argv, char **environment)
+{
+	const struct sigaction end = { .sa_handler = tell_to_end }, ignore = { .sa_handler = SIG_IGN };
+	AUTO(script_outcome_done) struct script_outcome outcome = { .exit_code = 1 };
+	AUTO_FREE char *bundle = NULL;
+	struct err err = ERR_INIT;
+
+	environ = environment;
+	told_to_end = 0;
+	(void)sigaction(SIGTERM, &end, NULL);	 /* these two cannot fail */
+	(void)sigaction(SIGPIPE, &ignore, NULL); /* a program that does not read its input */
+	if (!from_environment("SLIPWAY_ARCHIVE_DIR"))
+		bundle = hook_lua_bundle(argv[0]);
+	if (run(argv[0], argv[1] ? argv[1] : argv[0], bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR"), &outcome, &err) <
+	    0)
+		(void)snprintf(outcome.message, sizeof(outcome.message), "%s", err.msg);
+	if (!outcome.ok) {
+		say(&outcome);
+		write_report(&outcome);
+	}
+	return outcome.ok ? 0 : outcome.exit_code;
+}
+
+/* Control characters would disturb a report of lines; only newlines are let through as blanks. */
+static void clean(char *text)
+{
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = ' ';
+}
+
+void hook_report_read(int fd, struct hook_report *out)
+{
+	char bytes[HOOK_REPORT_MAX];
+	ssize_t n = read(fd, bytes, sizeof(bytes) - 1); /* the other end is closed or empty by now; FD does not wait */
+
+	*out = (struct hook_report){ 0 };
+	if (n <= 0)
+		return;
+	bytes[n] = '\0';
+
+	size_t message = strlen(bytes);
+	const char *action = message < (size_t)n ? bytes + message + 1 : "";
+
+	(void)snprintf(out->message, sizeof(out->message), "%s", bytes);
+	(void)snprintf(out->action, sizeof(out->action), "%s", action);
+	clean(out->message);
+	clean(out->action);
+}

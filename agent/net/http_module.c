@@ -1,0 +1,115 @@
+/* net/http_module.c - slipway-http.so: one GET by libcurl. */
+#include "net/http_module.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CONNECT_MS 10000
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *context)
+{
+	const struct http_module_job *job = context;
+
+	return job->body(job->context, bytes, size * n) ? size * n : CURL_WRITEFUNC_ERROR;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *context)
+{
+	const struct http_module_job *job = context;
+	size_t len = size * n;
+
+	while (len && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+		len--;
+	return job->header(job->context, line, len) ? size * n : 0;
+}
+
+static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct http_module_job *job = context;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return job->give_up(job->context);
+}
+
+static struct curl_slist *headers_of(const struct http_module_job *job)
+{
+	struct curl_slist *list = NULL;
+
+	for (const char *const *h = job->headers; h && *h; h++) {
+		struct curl_slist *longer = curl_slist_append(list, *h);
+
+		list = longer ? longer : list;
+	}
+	return list;
+}
+
+/* Verification of certificates is on by default, and proxies come from the environment. */
+static void prepare(CURL *curl, struct http_module_job *job, struct curl_slist *headers)
+{
+	curl_easy_setopt(curl, CURLOPT_URL, job->url);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, job->max_redirects > 0 ? 1L : 0L);
+	curl_easy_setopt(curl, CURLOPT_MAXREDIRS, job->max_redirects);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, job->timeout_ms);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, job->user_agent);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, job->error);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, job);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, job);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, job);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+}
+
+/* libcurl leaves out why: "Connection refused". */
+static void add_reason(CURL *curl, struct http_module_job *job)
+{
+	long error = 0;
+	size_t len = strlen(job->error);
+	const char *text = curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error) == CURLE_OK && error
+				   ? strerrordesc_np((int)error)
+				   : NULL;
+
+	if (text)
+		(void)snprintf(job->error + len, sizeof(job->error) - len, ": %s", text);
+}
+
+static enum http_module_result get(struct http_module_job *job)
+{
+	CURL *curl = curl_global_init(CURL_GLOBAL_DEFAULT) ? NULL : curl_easy_init();
+
+	job->error[0] = '\0';
+	if (!curl) {
+		(void)snprintf(job->error, sizeof(job->error), "libcurl cannot be started");
+		return HTTP_FAILED;
+	}
+
+	struct curl_slist *headers = headers_of(job);
+
+	prepare(curl, job, headers);
+
+	CURLcode code = curl_easy_perform(curl);
+
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &job->status); /* stays 0 where there is none */
+	if (code != CURLE_OK && !job->error[0])
+		(void)snprintf(job->error, sizeof(job->error), "%s", curl_easy_strerror(code));
+	if (code == CURLE_COULDNT_CONNECT)
+		add_reason(curl, job);
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(headers);
+	if (code == CURLE_OK)
+		return HTTP_DONE;
+	if (code == CURLE_WRITE_ERROR || code == CURLE_ABORTED_BY_CALLBACK)
+		return HTTP_GIVEN_UP;
+	return code == CURLE_OPERATION_TIMEDOUT ? HTTP_LATE : HTTP_FAILED;
+}
+
+extern const struct http_module slipway_http_module;
+const struct http_module slipway_http_module = { HTTP_MODULE_VERSION, get };

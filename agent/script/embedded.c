@@ -1,0 +1,43 @@
+/* script/embedded.c - the files of lua/slipway/ as part of the program: a hook that uses them opens no file for it, and
+ * they are there in a build folder, too. The assembler reads them in; the Makefile tells when to do it again. */
+#include "script/script_internal.h"
+
+#include "util/auto.h"
+
+#include <string.h>
+
+#define EMBED(symbol, file)                                                                                            \
+	__asm__(".pushsection .rodata\n"                                                                               \
+		".global embedded_" #symbol "\n.hidden embedded_" #symbol "\n"                                         \
+		".global embedded_" #symbol "_end\n.hidden embedded_" #symbol "_end\n"                                 \
+		"embedded_" #symbol ":\n.incbin \"lua/slipway/" file "\"\n"                                            \
+		"embedded_" #symbol "_end:\n.byte 0\n.popsection\n");                                                  \
+	extern const char embedded_##symbol[] __attribute__((visibility("hidden")));                                   \
+	extern const char embedded_##symbol##_end[] __attribute__((visibility("hidden")))
+
+EMBED(http_wait, "http/wait.lua");
+EMBED(retry, "retry.lua");
+EMBED(wait_for, "wait_for.lua");
+
+static const struct {
+	const char *name, *text, *end;
+} files[] = {
+	{ "http.wait", embedded_http_wait, embedded_http_wait_end },
+	{ "retry", embedded_retry, embedded_retry_end },
+	{ "wait_for", embedded_wait_for, embedded_wait_for_end },
+};
+
+const char *script_embedded(const char *name, size_t *len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (!strcmp(files[i].name, name)) {
+			*len = (size_t)(files[i].end - files[i].text);
+			return files[i].text;
+		}
+	return NULL;
+}
+
+const char *script_embedded_name(size_t index)
+{
+	return index < ARRAY_LEN(files) ? files[index].name : NULL;
+}

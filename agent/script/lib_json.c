@@ -1,0 +1,258 @@
+/* script/lib_json.c - slipway.json: encode, decode, array, null. */
+#include "script/script_libs.h"
+
+#include "util/auto.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#define TEXT_MAX    (4u * 1024 * 1024)
+#define DEPTH_MAX   100
+#define ARRAY_CLASS "slipway.json.array" /* tells an empty list from an empty object */
+
+static void done_json(void *bytes)
+{
+	json_decref(*(json_t **)bytes);
+}
+
+static json_t **hold_json(lua_State *L)
+{
+	return script_hold(L, sizeof(json_t *), done_json);
+}
+
+static void push_value(lua_State *L, const json_t *v, int depth);
+
+static void push_array(lua_State *L, const json_t *v, int depth)
+{
+	size_t n = json_array_size(v);
+
+	lua_createtable(L, (int)n, 0);
+	luaL_setmetatable(L, ARRAY_CLASS);
+	for (size_t i = 0; i < n; i++) {
+		push_value(L, json_array_get(v, i), depth + 1);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
+static void push_object(lua_State *L, const json_t *v, int depth)
+{
+	const char *key;
+	json_t *field;
+
+	lua_createtable(L, 0, (int)json_object_size(v));
+	json_object_foreach((json_t *)v, key, field)
+	{
+		lua_pushstring(L, key);
+		push_value(L, field, depth + 1);
+		lua_rawset(L, -3);
+	}
+}
+
+static void push_value(lua_State *L, const json_t *v, int depth)
+{
+	luaL_checkstack(L, 4, "JSON");
+	if (depth > DEPTH_MAX)
+		(void)script_raise_kind(L, "failed", "JSON that is nested more than %d deep", DEPTH_MAX);
+	switch (json_typeof(v)) {
+	case JSON_OBJECT:
+		push_object(L, v, depth);
+		break;
+	case JSON_ARRAY:
+		push_array(L, v, depth);
+		break;
+	case JSON_STRING:
+		lua_pushlstring(L, json_string_value(v), json_string_length(v));
+		break;
+	case JSON_INTEGER:
+		lua_pushinteger(L, json_integer_value(v));
+		break;
+	case JSON_REAL:
+		lua_pushnumber(L, json_real_value(v));
+		break;
+	case JSON_NULL:
+		lua_pushlightuserdata(L, NULL);
+		break;
+	default:
+		lua_pushboolean(L, json_is_true(v));
+	}
+}
+
+static int l_decode(lua_State *L) /* decode(text) -> value */
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+	json_error_t where;
+
+	if (len > TEXT_MAX)
+		return script_raise_kind(L, "failed", "JSON of %zu bytes: at most %u are read", len, TEXT_MAX);
+
+	json_t **root = hold_json(L);
+
+	*root = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
+	if (!*root)
+		return script_raise_kind(L, "failed", "not JSON: line %d column %d: %s", where.line, where.column,
+					 where.text);
+	push_value(L, *root, 0);
+	script_drop(L, -2);
+	return 1;
+}
+
+/* Each value is put into its place in the tree at once, so that the tree owns it when something raises. */
+struct place {
+	json_t **root, *parent; /* PARENT NULL: the root itself */
+	const char *key;	/* NULL: at the end of an array */
+};
+
+static json_t *put(lua_State *L, const struct place *at, json_t *value)
+{
+	int failed = 0;
+
+	if (!value)
+		failed = -1;
+	else if (!at->parent)
+		*at->root = value;
+	else if (at->key)
+		failed = json_object_set_new(at->parent, at->key, value);
+	else
+		failed = json_array_append_new(at->parent, value);
+	if (failed)
+		(void)script_raise_kind(L, "failed", "slipway.json.encode: a text that is not UTF-8");
+	return value;
+}
+
+static void take_value(lua_State *L, int index, const struct place *at, int depth);
+
+static bool is_array(lua_State *L, int index)
+{
+	if (lua_rawlen(L, index))
+		return true;
+	if (!lua_getmetatable(L, index))
+		return false;
+	luaL_getmetatable(L, ARRAY_CLASS);
+
+	bool same = lua_rawequal(L, -1, -2);
+
+	lua_pushnil(L);
+	if (same && lua_next(L, index)) {
+		lua_pop(L, 2);
+		same = false; /* it was one, and was given keys since */
+	}
+	lua_pop(L, 2);
+	return same;
+}
+
+static void take_array(lua_State *L, int index, const struct place *at, int depth)
+{
+	json_t *array = put(L, at, json_array());
+	const struct place below = { at->root, array, NULL };
+	lua_Unsigned n = lua_rawlen(L, index), seen = 0;
+
+	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
+		seen++;
+	if (seen != n)
+		(void)script_misuse(L, "slipway.json.encode: a table with list items and other keys, or a gap");
+	for (lua_Unsigned i = 1; i <= n; i++) {
+		lua_rawgeti(L, index, (lua_Integer)i);
+		take_value(L, lua_gettop(L), &below, depth + 1);
+		lua_pop(L, 1);
+	}
+}
+
+static void take_object(lua_State *L, int index, const struct place *at, int depth)
+{
+	json_t *object = put(L, at, json_object());
+
+	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+		if (lua_type(L, -2) != LUA_TSTRING || strlen(lua_tostring(L, -2)) != lua_rawlen(L, -2))
+			(void)script_misuse(L, "slipway.json.encode: a table's keys must be texts, or 1 to n");
+
+		const struct place below = { at->root, object, lua_tostring(L, -2) };
+
+		take_value(L, lua_gettop(L), &below, depth + 1);
+	}
+}
+
+static void take_value(lua_State *L, int index, const struct place *at, int depth)
+{
+	size_t len;
+
+	luaL_checkstack(L, 8, "JSON");
+	if (depth > DEPTH_MAX)
+		(void)script_misuse(L, "slipway.json.encode: nested more than %d deep, or in itself", DEPTH_MAX);
+	switch (lua_type(L, index)) {
+	case LUA_TNIL:
+		(void)put(L, at, json_null());
+		return;
+	case LUA_TBOOLEAN:
+		(void)put(L, at, json_boolean(lua_toboolean(L, index)));
+		return;
+	case LUA_TSTRING: {
+		const char *text = lua_tolstring(L, index, &len);
+
+		(void)put(L, at, json_stringn(text, len));
+		return;
+	}
+	case LUA_TNUMBER:
+		if (lua_isinteger(L, index))
+			(void)put(L, at, json_integer(lua_tointeger(L, index)));
+		else if (isfinite(lua_tonumber(L, index)))
+			(void)put(L, at, json_real(lua_tonumber(L, index)));
+		else
+			(void)script_misuse(L, "slipway.json.encode: a number that JSON has no word for");
+		return;
+	case LUA_TTABLE:
+		(is_array(L, index) ? take_array : take_object)(L, index, at, depth);
+		return;
+	default:
+		if (!lua_islightuserdata(L, index) || lua_touserdata(L, index))
+			(void)script_misuse(L, "slipway.json.encode: a %s cannot be JSON", luaL_typename(L, index));
+		(void)put(L, at, json_null());
+	}
+}
+
+static void done_text(void *bytes)
+{
+	free(*(char **)bytes);
+}
+
+static int l_encode(lua_State *L) /* encode(value) -> text, keys in their order */
+{
+	luaL_checkany(L, 1);
+	lua_settop(L, 1);
+
+	json_t **root = hold_json(L);
+	char **text = script_hold(L, sizeof(*text), done_text);
+	const struct place top = { root, NULL, NULL };
+
+	take_value(L, 1, &top, 0);
+	*text = json_dumps(*root, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+	if (!*text)
+		return script_raise_kind(L, "failed", "slipway.json.encode: no memory");
+	lua_pushstring(L, *text);
+	script_drop(L, 2);
+	script_drop(L, 3);
+	return 1;
+}
+
+static int l_array(lua_State *L) /* array(table) -> the same table, which is [] when it is empty */
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	luaL_setmetatable(L, ARRAY_CLASS);
+	return 1;
+}
+
+static const luaL_Reg functions[] = {
+	{ "array", l_array }, { "decode", l_decode }, { "encode", l_encode }, { NULL, NULL }
+};
+
+static void open_json(lua_State *L)
+{
+	luaL_newmetatable(L, ARRAY_CLASS);
+	lua_pop(L, 1);
+	lua_pushlightuserdata(L, NULL);
+	lua_setfield(L, -2, "null");
+}
+
+const struct script_lib lib_json = { "json", functions, open_json };

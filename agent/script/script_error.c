@@ -1,0 +1,298 @@
+/* script/script_error.c - errors as scripts see them: raised, caught, shown; and the checks of arguments. */
+#include "script/script_internal.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ERROR_CLASS "slipway.error"
+#define HELD_CLASS  "slipway.held"
+#define YEAR_S	    (366.0 * 86400)
+
+/* What a script can tell apart; every other kind is "failed". */
+static const char *const kind_names[ERR_KIND_COUNT] = {
+	[ERR_SYS] = "system",	     [ERR_TIMED_OUT] = "timeout", [ERR_UNREACHABLE] = "unreachable",
+	[ERR_NO_SPACE] = "no_space", [ERR_STOPPED] = "ended",
+};
+
+/* Lines of our own Lua code ("=slipway...") are none that help the script's author. After a tail call no line is known.
+ */
+void script_push_where(lua_State *L)
+{
+	lua_Debug ar;
+
+	for (int level = 0; lua_getstack(L, level, &ar); level++) {
+		(void)lua_getinfo(L, "Sl", &ar);
+		if (ar.currentline > 0 && *ar.source == '@') {
+			lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+			return;
+		}
+	}
+	lua_pushfstring(L, script_of(L)->name ? "%s: " : "", script_of(L)->name);
+}
+
+/* The message is on top of the stack, the table below it. */
+static int raise_table(lua_State *L, const char *kind, int sys)
+{
+	lua_setfield(L, -2, "message");
+	lua_pushstring(L, kind);
+	lua_setfield(L, -2, "kind");
+	if (sys) {
+		lua_pushstring(L, strerrorname_np(sys));
+		lua_setfield(L, -2, "errno");
+	}
+	script_push_where(L);
+	lua_setfield(L, -2, "where");
+	luaL_setmetatable(L, ERROR_CLASS);
+	return lua_error(L);
+}
+
+int script_raise(lua_State *L, const struct err *err)
+{
+	const char *kind = kind_names[err->kind];
+
+	lua_createtable(L, 0, 5);
+	lua_pushstring(L, err->msg);
+	return raise_table(L, kind ? kind : "failed", err->sys);
+}
+
+int script_raise_kind(lua_State *L, const char *kind, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	lua_createtable(L, 0, 5);
+	lua_pushstring(L, text);
+	return raise_table(L, kind, 0);
+}
+
+int script_raise_with(lua_State *L, const char *kind, int message, int action)
+{
+	lua_createtable(L, 0, 5);
+	if (action) {
+		lua_pushvalue(L, action);
+		lua_setfield(L, -2, "action");
+	}
+	lua_pushvalue(L, message);
+	return raise_table(L, kind, 0);
+}
+
+int script_misuse(lua_State *L, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	script_push_where(L);
+	lua_pushstring(L, text);
+	lua_concat(L, 2);
+	return lua_error(L);
+}
+
+static bool is_ours(lua_State *L, int index)
+{
+	return lua_istable(L, index) && lua_getmetatable(L, index) && luaL_getmetatable(L, ERROR_CLASS) == LUA_TTABLE &&
+	       lua_rawequal(L, -1, -2);
+}
+
+static void copy_field(lua_State *L, int index, const char *name, char *out, size_t size)
+{
+	lua_pushstring(L, name);
+	lua_rawget(L, index);
+	if (lua_type(L, -1) == LUA_TSTRING)
+		(void)snprintf(out + strlen(out), size - strlen(out), "%s", lua_tostring(L, -1));
+	lua_pop(L, 1);
+}
+
+static int to_string(lua_State *L)
+{
+	luaL_tolstring(L, 1, NULL);
+	return 1;
+}
+
+void script_error_text(lua_State *L, int index, char *message, size_t size, char *action, size_t action_size)
+{
+	int top = lua_gettop(L), type = lua_type(L, index);
+
+	*message = *action = '\0';
+	if (type == LUA_TSTRING || type == LUA_TNUMBER) {
+		(void)snprintf(message, size, "%s", lua_tostring(L, index));
+	} else if (is_ours(L, index)) {
+		copy_field(L, index, "where", message, size);
+		copy_field(L, index, "message", message, size);
+		copy_field(L, index, "action", action, action_size);
+	} else {
+		script_push_where(L);
+		lua_pushcfunction(L, to_string);
+		lua_pushvalue(L, index);
+		if (luaL_getmetafield(L, index, "__tostring") == LUA_TNIL)
+			(void)snprintf(message, size, "%sthe error is a %s without a text", lua_tostring(L, -3),
+				       luaL_typename(L, index));
+		else if (lua_pop(L, 1), lua_pcall(L, 1, 1, 0) == LUA_OK)
+			(void)snprintf(message, size, "%s", lua_tostring(L, -1));
+		else
+			(void)snprintf(message, size, "%sthe error is a %s whose __tostring fails", lua_tostring(L, -2),
+				       luaL_typename(L, index));
+	}
+	lua_settop(L, top);
+}
+
+static int l_error_tostring(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_getfield(L, 1, "where");
+	lua_getfield(L, 1, "message");
+	lua_pushfstring(L, "%s%s", lua_isstring(L, -2) ? lua_tostring(L, -2) : "",
+			lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
+	return 1;
+}
+
+static int l_error_concat(lua_State *L)
+{
+	luaL_tolstring(L, 1, NULL);
+	luaL_tolstring(L, 2, NULL);
+	lua_concat(L, 2);
+	return 1;
+}
+
+struct held {
+	void (*done)(void *);
+	_Alignas(16) char bytes[];
+};
+
+static int l_held_gc(lua_State *L)
+{
+	struct held *h = lua_touserdata(L, 1);
+
+	if (h->done)
+		h->done(h->bytes);
+	h->done = NULL;
+	return 0;
+}
+
+void *script_hold(lua_State *L, size_t size, void (*done)(void *))
+{
+	struct held *h = lua_newuserdatauv(L, sizeof(*h) + size, 0);
+
+	memset(h, 0, sizeof(*h) + size);
+	luaL_setmetatable(L, HELD_CLASS);
+	h->done = done;
+	return h->bytes;
+}
+
+void script_drop(lua_State *L, int index)
+{
+	struct held *h = lua_touserdata(L, index);
+
+	if (h->done)
+		h->done(h->bytes);
+	h->done = NULL;
+}
+
+static void done_str(void *bytes)
+{
+	str_done(bytes);
+}
+
+struct str *script_str(lua_State *L, size_t max)
+{
+	struct str *s = script_hold(L, sizeof(*s), done_str);
+
+	*s = STR_INIT(max);
+	return s;
+}
+
+void script_error_open(lua_State *L)
+{
+	static const luaL_Reg meta[] = { { "__tostring", l_error_tostring },
+					 { "__concat", l_error_concat },
+					 { NULL, NULL } };
+
+	luaL_newmetatable(L, ERROR_CLASS);
+	luaL_setfuncs(L, meta, 0);
+	lua_pushliteral(L, "an error of slipway");
+	lua_setfield(L, -2, "__metatable"); /* a script sees this instead, and cannot change the class */
+	luaL_newmetatable(L, HELD_CLASS);
+	lua_pushcfunction(L, l_held_gc);
+	lua_setfield(L, -2, "__gc");
+	lua_pop(L, 2);
+}
+
+static bool is_known(const char *key, const char *const *known)
+{
+	for (; *known; known++)
+		if (!strcmp(key, *known))
+			return true;
+	return false;
+}
+
+void script_check_options(lua_State *L, int index, const char *fn, const char *const *known)
+{
+	if (lua_isnoneornil(L, index))
+		return;
+	if (!lua_istable(L, index))
+		(void)script_misuse(L, "%s: table of options expected, got %s", fn, luaL_typename(L, index));
+	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
+		if (lua_type(L, -2) == LUA_TSTRING && !is_known(lua_tostring(L, -2), known))
+			(void)script_misuse(L, "%s: there is no option '%s'", fn, lua_tostring(L, -2));
+}
+
+/* Push the field. false: absent, and nothing is pushed. */
+static bool get_option(lua_State *L, int index, const char *fn, const char *name, int type)
+{
+	if (!lua_istable(L, index) || lua_getfield(L, index, name) == LUA_TNIL) {
+		if (lua_istable(L, index))
+			lua_pop(L, 1);
+		return false;
+	}
+	if (lua_type(L, -1) != type)
+		(void)script_misuse(L, "%s: %s: %s expected, got %s", fn, name, lua_typename(L, type),
+				    luaL_typename(L, -1));
+	return true;
+}
+
+double script_option_number(lua_State *L, int index, const char *fn, const char *name, double fallback)
+{
+	if (!get_option(L, index, fn, name, LUA_TNUMBER))
+		return fallback;
+	fallback = lua_tonumber(L, -1);
+	lua_pop(L, 1);
+	return fallback;
+}
+
+const char *script_option_string(lua_State *L, int index, const char *fn, const char *name, size_t *len)
+{
+	if (!get_option(L, index, fn, name, LUA_TSTRING))
+		return NULL;
+
+	const char *text = lua_tolstring(L, -1, len);
+
+	if (!len && strlen(text) != lua_rawlen(L, -1))
+		(void)script_misuse(L, "%s: %s: holds a NUL byte", fn, name);
+	lua_pop(L, 1);
+	return text;
+}
+
+bool script_option_bool(lua_State *L, int index, const char *fn, const char *name)
+{
+	if (!get_option(L, index, fn, name, LUA_TBOOLEAN))
+		return false;
+
+	bool value = lua_toboolean(L, -1);
+
+	lua_pop(L, 1);
+	return value;
+}
+
+int64_t script_milliseconds(lua_State *L, double seconds, const char *what)
+{
+	if (!(seconds >= 0) || seconds > YEAR_S)
+		(void)script_misuse(L, "%s: seconds from 0 to a year expected, got %g", what, seconds);
+	return (int64_t)ceil(seconds * 1000);
+}

@@ -1,0 +1,31 @@
+/* script/script_internal.h - shared by script.c and its neighbours in this folder, by nobody else. */
+#pragma once
+
+#include "script/script.h"
+
+struct script {
+	lua_State *L;
+	struct script_options options;
+	const char *name; /* of the script being run; NULL: none yet */
+	size_t used;	  /* bytes that Lua holds */
+	bool ended;	  /* an error was raised because of the time */
+};
+
+/* Globals and `require`. The table `slipway` is left on the stack. */
+void script_sandbox_open(lua_State *L);
+void script_error_open(lua_State *L); /* the class of our errors */
+/* The error at INDEX for people, into BYTES; its action, if any. May raise. */
+void script_error_text(lua_State *L, int index, char *message, size_t size, char *action, size_t action_size);
+/* "scripts/check.lua:14: " of the nearest line that is the script's own, pushed. */
+void script_push_where(lua_State *L);
+
+/* What the table on top lacks is looked for among our Lua files, as PREFIX and its name. */
+void script_lazy(lua_State *L, const char *prefix);
+/* A Lua file of ours that is part of the program (embedded.c); NULL: there is none. */
+const char *script_embedded(const char *name, size_t *len);
+/* The names, one after the other; NULL behind the last. */
+const char *script_embedded_name(size_t index);
+/* The whole of PATH below DIR_FD. 0: not there. */
+int script_read_source(int dir_fd, const char *path, struct str *out, struct err *err);
+/* Load text, push the function or raise. NAME as Lua takes it: "@file" or "=name". */
+void script_load(lua_State *L, const char *text, size_t len, const char *name);

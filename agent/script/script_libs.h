@@ -1,0 +1,9 @@
+/* script/script_libs.h - the libraries that every script gets; script_libs.c lists them. */
+#pragma once
+
+#include "script/script.h"
+
+extern const struct script_lib lib_system; /* slipway: log, sleep, clock, fail, raise, run */
+extern const struct script_lib lib_json;   /* slipway.json */
+extern const struct script_lib lib_fs;	   /* slipway.fs */
+extern const struct script_lib lib_net;	   /* slipway.http */

@@ -1,0 +1,172 @@
+/* worker/hook_try.c - a hook by way of a zygote, but to a terminal instead of a log. */
+#include "worker/hook_try.h"
+
+#include "lifecycle/hook.h"
+#include "lifecycle/hook_environment.h"
+#include "lifecycle/hook_lua.h"
+#include "util/auto.h"
+#include "util/log.h"
+#include "util/proc.h"
+#include "util/str.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* What a service gets from systemd; the caller's own variables are none of the agent's. */
+static char *const service_environment[] = {
+	(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", (char *)"LANG=C.UTF-8", NULL
+};
+
+struct trial {
+	struct zygote *zygote;
+	struct zygote_child child;
+	struct environment environment;
+	char *bundle, *path; /* absolute */
+	int timeout_s;
+};
+
+static void trial_done(struct trial *t)
+{
+	zygote_free(t->zygote);
+	environment_done(&t->environment);
+	auto_closep(&t->child.pidfd);
+	free(t->bundle);
+	free(t->path);
+}
+
+/* The script as messages name it: its path in the bundle. */
+static const char *name_of(const struct trial *t)
+{
+	size_t n = strlen(t->bundle);
+
+	return !strncmp(t->path, t->bundle, n) && t->path[n] == '/' ? t->path + n + 1 : t->path;
+}
+
+static int find(struct trial *t, const char *file, struct err *err)
+{
+	t->path = realpath(file, NULL);
+	if (!t->path)
+		return err_sys(err, "'%s'", file);
+	t->bundle = hook_lua_bundle(t->path);
+	return 0;
+}
+
+static void surround(struct trial *t, const char *event, char *const *variables)
+{
+	const struct deployment deployment = { .id = (char *)"d-TRYHOOK00",
+					       .application = (char *)"try",
+					       .group = (char *)"try",
+					       .group_name = (char *)"try" };
+	struct hook_run run = HOOK_RUN_INIT;
+
+	run.deployment = &deployment;
+	run.event = event;
+	run.archive_dir = t->bundle;
+	run.environment = (const char *const *)variables;
+	/* forbidding a restore must work, and must not matter */
+	environment_put(&t->environment, "SLIPWAY_NO_RESTORE=/dev/null");
+	hook_environment(&run, NULL, service_environment, &t->environment);
+}
+
+static int start(struct trial *t, struct err *err)
+{
+	AUTO_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const char *const argv[] = { t->path, hook_is_lua(t->path) ? name_of(t) : NULL, NULL };
+	const struct zygote_request request = { .kind = argv[1] ? ZYGOTE_CALL : ZYGOTE_EXEC,
+						.argv = argv,
+						.environment = (const char *const *)t->environment.items,
+						.cwd = "/",
+						.umask = 022,
+						.in = null,
+						.out = STDOUT_FILENO,
+						.err = STDERR_FILENO };
+	int started = zygote_run(t->zygote, &request, &t->child, err);
+
+	if (started)
+		return started < 0 ? -1 : 0;
+	return err_set(err, ERR_SCRIPT_FAILED, "%s cannot be started: %s (while %s)%s", name_of(t),
+		       strerrordesc_np(t->child.error), t->child.step, t->child.error == EACCES ? "; chmod +x it" : "");
+}
+
+/* 1: it ended with *STATUS; 0: it has not by UNTIL_MS. */
+static int wait_for_end(struct trial *t, int64_t until_ms, int *status, struct err *err)
+{
+	struct pollfd p = { .fd = zygote_fd(t->zygote), .events = POLLIN };
+
+	for (;;) {
+		int64_t left = until_ms - proc_clock_ms();
+
+		if (left <= 0)
+			return 0;
+		if (poll(&p, 1, left < 60000 ? (int)left : 60000) > 0)
+			return zygote_ended(t->zygote, status, err);
+	}
+}
+
+/* The exit status of `slipway hook`. */
+static int supervise(struct trial *t, struct err *err)
+{
+	int64_t begun = proc_clock_ms();
+	int status = 0, ended = wait_for_end(t, begun + (int64_t)t->timeout_s * 1000, &status, err);
+
+	if (ended == 0) {
+		log_error("%s timed out: it did not end within %d s", name_of(t), t->timeout_s);
+		(void)kill(-t->child.pid, SIGTERM); /* one that has just ended stays a zombie until it is released */
+		ended = wait_for_end(t, proc_clock_ms() + HOOK_GRACE_MS, &status, err);
+		(void)kill(-t->child.pid, SIGKILL);
+		return ended < 0 ? -1 : 1;
+	}
+	if (ended < 0)
+		return -1;
+
+	double seconds = (double)(proc_clock_ms() - begun) / 1000;
+
+	if (WIFSIGNALED(status))
+		log_error("%s was killed by signal %d", name_of(t), WTERMSIG(status));
+	else if (WEXITSTATUS(status))
+		log_error("%s failed with exit code %d after %.2f s", name_of(t), WEXITSTATUS(status), seconds);
+	else
+		(void)fprintf(stderr, "%s succeeded in %.2f s\n", name_of(t), seconds);
+	return status != 0;
+}
+
+static int try(int argc, char **argv, struct err *err)
+{
+	AUTO(trial_done) struct trial t = { .child.pidfd = -1 };
+
+	if (argc < 4)
+		return err_set(err, ERR_USAGE, "started by `slipway hook`, not by hand");
+	t.timeout_s = atoi(argv[3]);
+	if (zygote_start(hook_lua_main, &t.zygote, err) < 0 || find(&t, argv[1], err) < 0)
+		return -1;
+	surround(&t, argv[2], argv + 4);
+	return start(&t, err) < 0 ? -1 : supervise(&t, err);
+}
+
+static int as_is(int argc, char **argv, struct err *err)
+{
+	AUTO(trial_done) struct trial t = { .child.pidfd = -1 };
+
+	if (argc != 2)
+		return err_set(err, ERR_USAGE, "started by `slipway hook`, not by hand");
+	if (find(&t, argv[1], err) < 0)
+		return -1;
+
+	char *words[] = { t.path, (char *)name_of(&t), NULL };
+
+	return hook_lua_main(words, environ);
+}
+
+int hook_try_main(int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	int r = argc > 0 && !strcmp(argv[0], "as-is") ? as_is(argc, argv, &err) : try(argc, argv, &err);
+
+	if (r < 0)
+		log_error("%s", err.msg);
+	return r < 0 ? (err.kind == ERR_USAGE ? 2 : 1) : r;
+}

@@ -1,0 +1,66 @@
+-- slipway.wait_for: ask again until the answer is yes. Documented in lua/slipway.d.lua and docs/lua.md.
+local defaults = { timeout = 60, interval = 1 }
+local types = { timeout = "number", interval = "number", what = "string", fn = "function" }
+local SAY_EVERY = 5 -- seconds between two lines when nothing changes
+
+local function check(options)
+	if type(options) ~= "table" then
+		error("slipway.wait_for: table expected, got " .. type(options), 3)
+	end
+	for name, value in pairs(options) do
+		local want = types[name]
+		if not want then
+			error(("slipway.wait_for: there is no option '%s'"):format(tostring(name)), 3)
+		elseif type(value) ~= want then
+			error(("slipway.wait_for: %s: %s expected, got %s"):format(name, want, type(value)), 3)
+		end
+	end
+	if not options.fn then
+		error("slipway.wait_for: fn: function expected, got nil", 3)
+	end
+end
+
+-- ok, why not (a text or nil), results. A mistake in the script itself is raised on.
+local function attempt(fn)
+	local results = table.pack(pcall(fn))
+	if not results[1] then
+		local err = results[2]
+		if type(err) ~= "table" or err.kind == "fail" or err.kind == "ended" then
+			error(err, 0)
+		end
+		return false, err.message and tostring(err.message) or tostring(err)
+	end
+	if results.n == 1 or results[2] then
+		return true, nil, results
+	end
+	return false, results[3] ~= nil and tostring(results[3]) or nil
+end
+
+return function(options)
+	check(options)
+	local fn, what = options.fn, options.what or "a condition"
+	local timeout = options.timeout or defaults.timeout
+	local interval = options.interval or defaults.interval
+	local start, tries, said, said_at = slipway.clock(), 0, nil, nil
+
+	while true do
+		local ok, why, results = attempt(fn)
+		tries = tries + 1
+		if ok then
+			if said_at then
+				slipway.log(("%s: yes, after %d attempts, %.1f s"):format(what, tries, slipway.clock() - start))
+			end
+			return table.unpack(results, 2, results.n)
+		end
+		local now = slipway.clock()
+		local left = start + timeout - now
+		if left <= 0 then
+			slipway.raise("timeout", ("waited %g s for %s: %s (%d attempts)"):format(timeout, what, why or "not yet", tries))
+		end
+		if not said_at or why ~= said or now - said_at >= SAY_EVERY then
+			slipway.log(("waiting for %s (%sattempt %d, %.0f s left)"):format(what, why and why .. ", " or "", tries, left))
+			said, said_at = why, now
+		end
+		slipway.sleep(math.min(interval, left))
+	end
+end

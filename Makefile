@@ -105,7 +105,7 @@ $(O)/%.o: %.c
 
 .SECONDARY:
 .PHONY: all deps need-deps tests unit crash seeded integration check asan demo bench coverage format check-format \
-	install clean help
+	install deb clean help
 
 tests: need-deps $(UNIT) $(CRASH) # built, not run
 
@@ -160,6 +160,14 @@ install: all ## into DESTDIR and PREFIX, as MODE says (MODE=release for use)
 	for section in 1 5 7 8; do for page in packaging/man/*.$$section; do \
 		if [ -e "$$page" ]; then \
 			install -D -m 0644 "$$page" "$(DESTDIR)$(MANDIR)/man$$section/$${page##*/}"; fi; done; done
+
+# Built in a copy, since dpkg leaves its results beside the folder it builds in; what make was told here is not meant.
+deb: deps ## a Debian package, in build/deb (about a minute)
+	rm -rf build/deb
+	mkdir -p build/deb/slipway
+	tar -c --exclude=./build --exclude=./.git --exclude=__pycache__ . | tar -x -C build/deb/slipway
+	cd build/deb/slipway && env -u MAKEFLAGS -u MFLAGS -u MODE -u O dpkg-buildpackage -us -uc -b
+	rm -rf build/deb/slipway
 
 clean: ## remove build/
 	rm -rf build

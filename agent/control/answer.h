@@ -1,4 +1,4 @@
-/* control/answer.h - the last line of an answer: control/protocol.h. All are new references. */
+/* control/answer.h - the last line of an answer: control/socket_protocol.h. All are new references. */
 #pragma once
 
 #include "util/err.h"

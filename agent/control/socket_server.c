@@ -2,7 +2,7 @@
 #include "control/socket_server.h"
 
 #include "control/answer.h"
-#include "control/protocol.h"
+#include "control/socket_protocol.h"
 #include "control/socket_listen.h"
 #include "util/auto.h"
 #include "util/log.h"

@@ -1,4 +1,4 @@
-/* control/socket_server.h - the daemon's end of control/protocol.h: clients, their lines and their limits.
+/* control/socket_server.h - the daemon's end of control/socket_protocol.h: clients, their lines and their limits.
  *
  * Never blocks and trusts nobody: every client has a buffer in and one out, both with a ceiling; whoever says nothing
  * sensible for SOCKET_IDLE_S, floods, or does not read loses the connection, and only that. At most

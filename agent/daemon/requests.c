@@ -2,7 +2,7 @@
 #include "daemon/requests.h"
 
 #include "control/answer.h"
-#include "control/protocol.h"
+#include "control/socket_protocol.h"
 #include "daemon/chore.h"
 #include "util/auto.h"
 #include "util/log.h"

@@ -1,4 +1,5 @@
-/* daemon/requests.h - what clients may ask for (control/protocol.h): a table of name, access class and function. */
+/* daemon/requests.h - what clients may ask for (control/socket_protocol.h): a table of name, access class and function.
+ */
 #pragma once
 
 #include "control/access.h"

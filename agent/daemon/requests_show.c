@@ -1,6 +1,6 @@
 /* daemon/requests_show.c - watch, show, list and status: what there is to see. */
 #include "control/answer.h"
-#include "control/protocol.h"
+#include "control/socket_protocol.h"
 #include "daemon/dispatch.h"
 #include "daemon/recover_job.h"
 #include "daemon/requests.h"

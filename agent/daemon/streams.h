@@ -1,4 +1,5 @@
-/* daemon/streams.h - clients that wait for a deployment, or watch, and what they are told: control/protocol.h. */
+/* daemon/streams.h - clients that wait for a deployment, or watch, and what they are told: control/socket_protocol.h.
+ */
 #pragma once
 
 #include "control/socket_server.h"

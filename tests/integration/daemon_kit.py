@@ -1,4 +1,4 @@
-"""A running daemon with a root of its own, and a client that speaks agent/control/protocol.h by itself."""
+"""A running daemon with a root of its own, and a client that speaks agent/control/socket_protocol.h by itself."""
 import contextlib
 import json
 import os

@@ -157,6 +157,7 @@ install: all ## into DESTDIR and PREFIX, as MODE says (MODE=release for use)
 	install -d -m 0755 $(DESTDIR)$(CONFDIR)/conf.d
 	test -e $(DESTDIR)$(CONFDIR)/slipway.yml || \
 		install -m 0644 packaging/slipway.yml $(DESTDIR)$(CONFDIR)/slipway.yml
+	install -D -m 0644 packaging/completions/slipway $(DESTDIR)$(PREFIX)/share/bash-completion/completions/slipway
 	for section in 1 5 7 8; do for page in packaging/man/*.$$section; do \
 		if [ -e "$$page" ]; then \
 			install -D -m 0644 "$$page" "$(DESTDIR)$(MANDIR)/man$$section/$${page##*/}"; fi; done; done

@@ -214,7 +214,7 @@ def hook_ms(slipway, folder, kind):
     (top / "bundle" / name).chmod(0o755)
     lines = ["version: 0.0", "os: linux", "hooks:", "  AfterInstall:", *[f"    - location: {name}"] * HOOK_COUNT]
     (top / "bundle/appspec.yml").write_text("\n".join(lines) + "\n")
-    done = run(slipway, "--root", top / "root", "local", top / "bundle", "--json", stdout=subprocess.PIPE)
+    done = run(slipway, "--root", top / "root", "local", top / "bundle", "--json", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     shutil.rmtree(top)
     return next(e for e in json.loads(done.stdout)["events"] if e["event"] == "AfterInstall")["duration_ms"] / HOOK_COUNT
 

@@ -10,12 +10,12 @@ CONFDIR ?= /etc/slipway
 PYTHON ?= /usr/bin/python3
 VERSION := 0.1.0
 
-LIBS := yaml-0.1 jansson libarchive libcrypto libacl zlib lua5.4
+LIBS := yaml-0.1 jansson libarchive libzip libcrypto libacl zlib lua5.4
 # Unpacks gzip in half of zlib's time; without it zlib does.
 have_isal := $(shell pkg-config --exists libisal 2>/dev/null && echo yes)
 LIBS += $(if $(have_isal),libisal)
-CLI_LIBS := yaml-0.1 jansson libcrypto
-have_libs := $(shell pkg-config --exists $(LIBS) cmocka 2>/dev/null && echo yes)
+CLI_LIBS := yaml-0.1 jansson libcrypto sqlite3
+have_libs := $(shell pkg-config --exists $(LIBS) $(CLI_LIBS) cmocka 2>/dev/null && echo yes)
 
 # Two jobs unless the caller says how many; steps that must follow one another are lines of one recipe.
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
@@ -43,8 +43,10 @@ CRASH := $(patsubst tests/crash/%.c,$(O)/crash/%,$(sort $(wildcard tests/crash/t
 # What several tests share: every file of the two folders that is not itself a test.
 TESTKIT := $(patsubst %.c,$(O)/%.o,$(filter-out tests/unit/test_% tests/crash/test_%, \
 	$(sort $(wildcard tests/unit/*.c tests/crash/*.c))))
-DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-dev libssl-dev libacl1-dev zlib1g-dev libisal-dev liblua5.4-dev libcurl4-openssl-dev
-DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light curl util-linux clang-format shellcheck procps lua-check
+DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-dev libssl-dev libacl1-dev \
+	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev
+DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light \
+	curl util-linux clang-format shellcheck procps lua-check zip git debhelper lintian fakeroot debootstrap
 DEPS_BENCH := rsync libarchive-tools e2fsprogs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -58,7 +60,7 @@ deps: ## install what building and testing need (Debian 12, through apt)
 			apt-get install -y -q --no-install-recommends $$missing; fi
 
 need-deps:
-	@pkg-config --exists $(LIBS) libcurl 2>/dev/null || { echo "libraries are missing: run 'make deps' first"; exit 1; }
+	@pkg-config --exists $(LIBS) $(CLI_LIBS) libcurl 2>/dev/null || { echo "libraries are missing: run 'make deps' first"; exit 1; }
 
 $(O)/core.a: $(CORE)
 	@rm -f $@
@@ -82,7 +84,7 @@ $(O)/testkit.a: $(TESTKIT)
 	$(AR) rcs $@ $^
 
 LINK_TEST = $(CC) $(CPPFLAGS) $(TEST_INCLUDES) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) -MMD -MP -MF $@.d $< \
-	$(O)/testkit.a $(O)/core.a $$(pkg-config --libs $(LIBS) cmocka) $(LDLIBS) -o $@
+	$(O)/testkit.a $(O)/core.a $$(pkg-config --libs $(LIBS) $(CLI_LIBS) cmocka) $(LDLIBS) -o $@
 TEST_INCLUDES := -Itests/unit -Itests/crash
 
 $(O)/unit/%: tests/unit/%.c $(O)/testkit.a $(O)/core.a

@@ -129,34 +129,6 @@ static void check_behavior(struct reading *r, const struct yml_node *n, enum fil
 			      reading_shown(r, n));
 }
 
-/* Our own key, which other agents ignore. Nothing of it takes effect yet; what is plainly wrong in it is an error now
- * rather than when it does. */
-static void read_slipway(struct reading *r, const struct yml_node *n)
-{
-	const struct yml_node *overwrite = yml_get(n, "overwrite");
-	enum file_exists behavior;
-
-	reading_warning(r, n,
-			"this version of slipway does not act on the 'slipway' key: what stands below it has no "
-			"effect");
-	if (n->type != YML_MAP && n->type != YML_NULL)
-		reading_error(r, n, "'slipway' must be a mapping, not %s", yml_type_name(n->type));
-	if (reading_is_null(overwrite))
-		return;
-
-	const struct yml_node *list = reading_list(r, overwrite, "overwrite");
-
-	for (size_t i = 0; i < list->count; i++) {
-		const struct yml_node *b = yml_get(list->items[i], "behavior");
-
-		if (list->items[i]->type != YML_MAP)
-			reading_error(r, list->items[i], "an entry of 'overwrite' must be a mapping, not %s",
-				      yml_type_name(list->items[i]->type));
-		else if (b)
-			check_behavior(r, b, &behavior);
-	}
-}
-
 static void read_root(struct reading *r, const struct yml_node *root)
 {
 	const struct yml_node *n;
@@ -177,7 +149,7 @@ static void read_root(struct reading *r, const struct yml_node *root)
 	read_version(r, root);
 	read_os(r, root);
 	if (!reading_is_absent(n = yml_get(root, "hooks")))
-		appspec_read_hooks(r, n);
+		appspec_read_hooks(r, n, LEVEL_SCRIPT);
 	if (!reading_is_absent(n = yml_get(root, "files")))
 		read_files(r, n);
 	if (!reading_is_absent(n = yml_get(root, "permissions")))
@@ -185,7 +157,7 @@ static void read_root(struct reading *r, const struct yml_node *root)
 	if (!reading_is_null(n = yml_get(root, "file_exists_behavior")))
 		check_behavior(r, n, &r->out->file_exists_behavior);
 	if ((n = yml_get(root, "slipway")))
-		read_slipway(r, n);
+		appspec_read_slipway(r, n);
 	reading_check_keys(r, root, LEVEL_TOP);
 }
 

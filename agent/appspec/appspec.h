@@ -38,12 +38,14 @@ struct appspec_script {
 	int timeout_s;	      /* > 0, default 3600 */
 	const char *runas;    /* NULL: as the agent */
 	bool sudo;
+	bool own;			/* below 'slipway:': other agents do not run it */
+	const char *const *environment; /* of the revision: "NAME=VALUE", NULL-terminated; NULL: none */
 	struct appspec_place place;
 };
 
 struct appspec_hook {
 	const char *event;
-	struct appspec_script *scripts;
+	struct appspec_script *scripts; /* the standard ones, then our own */
 	size_t script_count;
 	struct appspec_place place;
 };
@@ -79,6 +81,14 @@ struct appspec_permission {
 	struct appspec_place place;
 };
 
+struct appspec_overwrite {
+	const char *path; /* over destinations: appspec/path_glob.h */
+	enum file_exists behavior;
+	struct appspec_place place;
+};
+#define APPSPEC_MAX_OVERWRITES	1000
+#define APPSPEC_MAX_ENVIRONMENT (128 * 1024) /* bytes of all its variables; the kernel takes that much in one */
+
 struct appspec {
 	const char *version; /* as written */
 	const char *os;
@@ -89,7 +99,12 @@ struct appspec {
 	size_t hook_count;
 	struct appspec_permission *permissions;
 	size_t permission_count;
-	struct arena *arena; /* owns all of the above */
+	bool has_slipway;		      /* the key 'slipway:' is there; what follows is below it */
+	const char *requires;		      /* the oldest slipway that will do, as written; NULL: any */
+	struct appspec_overwrite *overwrites; /* the first that matches counts */
+	size_t overwrite_count;
+	const char *const *environment; /* for every hook: "NAME=VALUE", NULL-terminated; NULL: none */
+	struct arena *arena;		/* owns all of the above */
 };
 
 enum finding_level { FINDING_ERROR, FINDING_WARNING };

@@ -65,7 +65,20 @@ static int read_timeout(struct reading *r, const struct yml_node *n)
 	return whole;
 }
 
-static void read_script(struct reading *r, const struct yml_node *n, struct appspec_script *out)
+/* A hook of the agent's own instead of a script; there are none to name yet. */
+static void refuse_ready_made(struct reading *r, const struct yml_node *n)
+{
+	const struct yml_node *use = yml_get(n, "use"), *with = yml_get(n, "with");
+
+	reading_error(r, use ? use : with,
+		      "slipway " SLIPWAY_VERSION
+		      " has no ready-made hooks, so it cannot run '%s: %s': put a script into "
+		      "the bundle and name it with 'location'",
+		      use ? "use" : "with", reading_shown(r, use ? use : with));
+}
+
+static void read_script(struct reading *r, const struct yml_node *n, enum reading_level level,
+			struct appspec_script *out)
 {
 	const struct yml_node *location = yml_get(n, "location"), *runas = yml_get(n, "runas");
 
@@ -76,7 +89,12 @@ static void read_script(struct reading *r, const struct yml_node *n, struct apps
 			      yml_type_name(n->type), yml_is_scalar(n) ? reading_shown(r, n) : "...");
 		return;
 	}
-	reading_check_keys(r, n, LEVEL_SCRIPT);
+	reading_check_keys(r, n, level);
+	out->own = level == LEVEL_OWN_SCRIPT;
+	if (out->own && (yml_get(n, "use") || yml_get(n, "with"))) {
+		refuse_ready_made(r, n);
+		return;
+	}
 	out->location = reading_is_null(location) ? "" : reading_trimmed(r, location, "location");
 	if (!*out->location && (!location || yml_is_scalar(location)))
 		reading_error(r, location ? location : n,
@@ -100,33 +118,62 @@ static void read_script(struct reading *r, const struct yml_node *n, struct apps
 	out->timeout_s = read_timeout(r, yml_get(n, "timeout"));
 }
 
-static void read_hook(struct reading *r, const struct yml_pair *pair, struct appspec_hook *out)
+static void read_hook(struct reading *r, const struct yml_pair *pair, enum reading_level level,
+		      struct appspec_hook *out)
 {
 	const struct yml_node *list = reading_list(r, pair->value, out->event);
 
 	out->scripts = arena_alloc(r->arena, list->count * sizeof(*out->scripts));
 	out->script_count = list->count;
 	for (size_t i = 0; i < list->count; i++)
-		read_script(r, list->items[i], &out->scripts[i]);
+		read_script(r, list->items[i], level, &out->scripts[i]);
 }
 
-void appspec_read_hooks(struct reading *r, const struct yml_node *n)
+/* Put HOOK behind what its event has: among the first COUNT hooks, or as a new one. */
+static void add_hook(struct reading *r, const struct appspec_hook *hook, size_t count)
 {
+	struct appspec_hook *have = r->out->hooks, *end = have + count;
+
+	while (have < end && strcmp(have->event, hook->event) != 0)
+		have++;
+	if (have == end) {
+		r->out->hooks[r->out->hook_count++] = *hook;
+		return;
+	}
+
+	size_t size = sizeof(*hook->scripts), total = have->script_count + hook->script_count;
+	struct appspec_script *scripts = arena_alloc(r->arena, total * size);
+
+	memcpy(scripts, have->scripts, have->script_count * size);
+	memcpy(scripts + have->script_count, hook->scripts, hook->script_count * size);
+	have->scripts = scripts;
+	have->script_count = total;
+}
+
+void appspec_read_hooks(struct reading *r, const struct yml_node *n, enum reading_level level)
+{
+	size_t count = r->out->hook_count;
+
 	if (n->type != YML_MAP) {
 		reading_error(r, n, "'hooks' must be a mapping of lifecycle events to lists of scripts, not %s",
 			      yml_type_name(n->type));
 		return;
 	}
-	r->out->hooks = arena_alloc(r->arena, n->count * sizeof(*r->out->hooks));
+
+	struct appspec_hook *hooks = arena_alloc(r->arena, (count + n->count) * sizeof(*hooks));
+
+	if (count)
+		memcpy(hooks, r->out->hooks, count * sizeof(*hooks));
+	r->out->hooks = hooks;
 	for (size_t i = 0; i < n->count; i++) {
 		const struct yml_pair *pair = &n->pairs[i];
-		struct appspec_hook *hook = &r->out->hooks[r->out->hook_count];
+		struct appspec_hook hook = { 0 };
 
 		if (reading_is_null(pair->value))
 			continue; /* an event without scripts, as in the reference */
-		hook->event = reading_text(r, pair->key, "hooks");
-		hook->place = reading_place(pair->key);
-		read_hook(r, pair, hook);
-		r->out->hook_count++;
+		hook.event = reading_text(r, pair->key, "hooks");
+		hook.place = reading_place(pair->key);
+		read_hook(r, pair, level, &hook);
+		add_hook(r, &hook, count);
 	}
 }

@@ -33,7 +33,8 @@ static json_t *files(const struct appspec *a)
 	return list;
 }
 
-static json_t *hooks(const struct appspec *a)
+/* The standard hooks, or OWN ones that only slipway runs. */
+static json_t *hooks(const struct appspec *a, bool own)
 {
 	json_t *all = json_object();
 
@@ -44,11 +45,16 @@ static json_t *hooks(const struct appspec *a)
 		for (size_t k = 0; k < h->script_count; k++) {
 			const struct appspec_script *s = &h->scripts[k];
 
+			if (s->own != own)
+				continue;
 			json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:b}", "location", text(s->location),
 							      "timeout", s->timeout_s, "runas", text(s->runas), "sudo",
 							      s->sudo));
 		}
-		json_object_set_new(all, h->event, list);
+		if (json_array_size(list) || (!h->script_count && !own))
+			json_object_set_new(all, h->event, list);
+		else
+			json_decref(list);
 	}
 	return all;
 }
@@ -95,15 +101,43 @@ static json_t *permission(const struct appspec_permission *p)
 			 text(p->group), "mode", text(p->mode_text), "acls", acls(p), "context", context(p->context));
 }
 
+static json_t *overwrites(const struct appspec *a)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < a->overwrite_count; i++)
+		json_array_append_new(list, json_pack("{s:o, s:s}", "path", text(a->overwrites[i].path), "behavior",
+						      file_exists_name(a->overwrites[i].behavior)));
+	return list;
+}
+
+static json_t *environment(const struct appspec *a)
+{
+	json_t *all = json_object();
+
+	for (const char *const *e = a->environment; e && *e; e++)
+		json_object_setn_new(all, *e, strcspn(*e, "="), text(strchr(*e, '=') + 1));
+	return all;
+}
+
+/* NULL: there is no such key, and then none is shown. */
+static json_t *slipway(const struct appspec *a)
+{
+	if (!a->has_slipway)
+		return NULL;
+	return json_pack("{s:o, s:o, s:o, s:o}", "requires", text(a->requires), "overwrite", overwrites(a), "hooks",
+			 hooks(a, true), "env", environment(a));
+}
+
 json_t *appspec_to_json(const struct appspec *a)
 {
 	json_t *permissions = json_array();
 
 	for (size_t i = 0; i < a->permission_count; i++)
 		json_array_append_new(permissions, permission(&a->permissions[i]));
-	return json_pack("{s:f, s:o, s:o, s:o, s:o, s:o}", "version", 0.0, "os", text(a->os), "files", files(a),
-			 "hooks", hooks(a), "permissions", permissions, "file_exists_behavior",
-			 text(file_exists_name(a->file_exists_behavior)));
+	return json_pack("{s:f, s:o, s:o, s:o, s:o, s:o, s:o*}", "version", 0.0, "os", text(a->os), "files", files(a),
+			 "hooks", hooks(a, false), "permissions", permissions, "file_exists_behavior",
+			 text(file_exists_name(a->file_exists_behavior)), "slipway", slipway(a));
 }
 
 static json_t *findings_of(const struct findings *f, enum finding_level level)

@@ -4,6 +4,7 @@
  * what then still matches nothing can match nothing anywhere. Rules: spec/codedeploy-agent.md sections 5.6, 5.8, 7.7.
  */
 #include "appspec/lint_targets.h"
+#include "appspec/path_glob.h"
 #include "appspec/pattern.h"
 
 #include "util/auto.h"
@@ -28,6 +29,8 @@ struct walk {
 	struct findings *findings;
 	struct rule *rules;
 	size_t rule_count, visits;
+	const struct appspec *appspec;
+	bool *overwrite_met; /* per overwrite rule: it speaks of a file */
 	struct str path;
 };
 
@@ -142,12 +145,21 @@ static void hold_against(struct walk *w, struct rule *rule, bool is_directory)
 		check_default_acl(w, rule);
 }
 
+static void hold_against_overwrites(struct walk *w)
+{
+	for (size_t i = 0; i < w->appspec->overwrite_count; i++)
+		if (!w->overwrite_met[i])
+			w->overwrite_met[i] = path_glob_matches(w->appspec->overwrites[i].path, str_text(&w->path));
+}
+
 static void visit(struct walk *w, bool is_directory)
 {
 	w->visits++;
 	for (size_t i = 0; i < w->rule_count; i++)
 		if (!w->rules[i].met || (!is_directory && w->rules[i].permission->acl_count))
 			hold_against(w, &w->rules[i], is_directory);
+	if (!is_directory)
+		hold_against_overwrites(w);
 }
 
 static bool is_inside(const struct inside *in, uint32_t index)
@@ -235,10 +247,32 @@ static void report(struct walk *w, bool any_missing)
 	}
 }
 
+static void report_overwrites(struct walk *w, bool any_missing)
+{
+	if (any_missing || w->visits >= MAX_VISITS)
+		return;
+	for (size_t i = 0; i < w->appspec->overwrite_count; i++) {
+		const struct appspec_overwrite *o = &w->appspec->overwrites[i];
+
+		if (!w->overwrite_met[i])
+			findings_add(
+				w->findings, FINDING_WARNING, o->place,
+				"the path '%s' matches no file that is installed: '*' stays within a folder, '/**' at "
+				"the end means all that is below one",
+				o->path);
+	}
+}
+
 void lint_targets(const struct appspec *a, const struct tree *tree, struct findings *f)
 {
 	AUTO_FREE struct rule *rules = xcalloc(a->permission_count, sizeof(*rules));
-	struct walk w = { .tree = tree, .findings = f, .rules = rules, .path = STR_INIT(PATH_MAX) };
+	AUTO_FREE bool *met = xcalloc(a->overwrite_count, sizeof(*met));
+	struct walk w = { .tree = tree,
+			  .findings = f,
+			  .rules = rules,
+			  .appspec = a,
+			  .overwrite_met = met,
+			  .path = STR_INIT(PATH_MAX) };
 	bool any_missing = false;
 
 	w.rule_count = a->permission_count;
@@ -250,6 +284,7 @@ void lint_targets(const struct appspec *a, const struct tree *tree, struct findi
 		visit_file(&w, &a->files[i]);
 	}
 	report(&w, any_missing);
+	report_overwrites(&w, any_missing);
 	for (size_t i = 0; i < a->permission_count; i++)
 		free(rules[i].object);
 	str_done(&w.path);

@@ -25,6 +25,11 @@ static const struct {
 			       { "object", "pattern", "except", "type", "owner", "group", "mode", "acls", "context" },
 			       9 },
 	[LEVEL_CONTEXT] = { "a 'context'", { "name", "type", "range" }, 3 },
+	[LEVEL_SLIPWAY] = { "'slipway'", { "requires", "overwrite", "hooks", "env", "restart_safe" }, 5 },
+	[LEVEL_OWN_SCRIPT] = { "a script of 'hooks' below 'slipway'",
+			       { "location", "timeout", "runas", "sudo", "use", "with" },
+			       6 },
+	[LEVEL_OVERWRITE] = { "an entry of 'overwrite'", { "path", "behavior", "policy" }, 3 },
 };
 
 /* Keys that people write, and what to write instead. */
@@ -200,11 +205,26 @@ static const char *habit(const char *key)
 
 static const char *home_of(const char *key, enum reading_level here)
 {
-	for (int level = 0; level < LEVEL_COUNT; level++)
+	for (int level = 0; level < LEVEL_OWN_SCRIPT; level++)
 		for (size_t i = 0; level != (int)here && i < levels[level].count; i++)
 			if (!strcmp(key, levels[level].keys[i]))
 				return levels[level].where;
 	return lint_event_is_standard(key) ? "'hooks'" : NULL;
+}
+
+/* What an older agent skips may be what the revision relies on, so nothing of our own is skipped. */
+static void refuse_key(struct reading *r, const struct yml_node *key, enum reading_level level)
+{
+	const char *shown = reading_shown(r, key);
+	const char *meant = nearest_name(key->text, levels[level].keys, levels[level].count);
+	const char *home = meant ? NULL : home_of(key->text, level);
+
+	const char *guess = meant  ? arena_printf(r->arena, ", did you mean '%s'?", meant)
+			    : home ? arena_printf(r->arena, ": it belongs to %s.", home)
+				   : ".";
+
+	reading_error(r, key, "unknown key '%s' in %s%s This is slipway " SLIPWAY_VERSION ", a newer one may know it",
+		      shown, levels[level].where, guess);
 }
 
 static void check_key(struct reading *r, const struct yml_node *key, enum reading_level level)
@@ -215,7 +235,9 @@ static void check_key(struct reading *r, const struct yml_node *key, enum readin
 	for (size_t i = 0; yml_is_scalar(key) && i < levels[level].count; i++)
 		if (!strcmp(key->text, levels[level].keys[i]))
 			return;
-	if (!yml_is_scalar(key))
+	if (level >= LEVEL_SLIPWAY)
+		refuse_key(r, key, level);
+	else if (!yml_is_scalar(key))
 		reading_warning(r, key, "the key %s has no meaning here and is ignored", shown);
 	else if ((meant = nearest_name(key->text, levels[level].keys, levels[level].count)))
 		reading_warning(r, key, "unknown key '%s' is ignored: did you mean '%s'?", shown, meant);

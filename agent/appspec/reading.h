@@ -37,12 +37,26 @@ const struct yml_node *reading_list(struct reading *r, const struct yml_node *n,
 /* PATH, text of N, would lead out of the archive: an error. WHAT: "source". */
 void reading_check_inside(struct reading *r, const struct yml_node *n, const char *what, const char *path);
 
-enum reading_level { LEVEL_TOP, LEVEL_FILE, LEVEL_SCRIPT, LEVEL_PERMISSION, LEVEL_CONTEXT, LEVEL_COUNT };
-/* Warn of every key of MAP that has no meaning at LEVEL, with a guess at what was meant. */
+enum reading_level {
+	LEVEL_TOP,
+	LEVEL_FILE,
+	LEVEL_SCRIPT,
+	LEVEL_PERMISSION,
+	LEVEL_CONTEXT,
+	LEVEL_SLIPWAY,
+	LEVEL_OWN_SCRIPT, /* from LEVEL_SLIPWAY on the keys are our own */
+	LEVEL_OVERWRITE,
+	LEVEL_COUNT
+};
+/* Complain of every key of MAP that has no meaning at LEVEL, with a guess at what was meant: a warning, or an error
+ * where the keys are our own. */
 void reading_check_keys(struct reading *r, const struct yml_node *map, enum reading_level level);
 
-/* appspec_hooks.c: fills hooks of the appspec. N is the value of 'hooks'. */
-void appspec_read_hooks(struct reading *r, const struct yml_node *n);
+/* appspec_hooks.c: adds to the hooks of the appspec, behind the scripts that an event has already. N is the value of
+ * 'hooks', LEVEL that of its scripts. */
+void appspec_read_hooks(struct reading *r, const struct yml_node *n, enum reading_level level);
+/* appspec_slipway.c: N is the value of 'slipway'. */
+void appspec_read_slipway(struct reading *r, const struct yml_node *n);
 /* appspec_permission.c */
 void appspec_read_permissions(struct reading *r, const struct yml_node *n);
 /* appspec_acl.c: one entry, TEXT of N. */

@@ -18,14 +18,13 @@ enum {
 	THREAD_FROM = 1024 * 1024,  /* below, starting one takes as long as hashing */
 };
 
-#define SUPPORTED "tar, tar.gz (tgz) and tar.zst"
-
 struct bundle_stream {
 	int fd;
 	uint64_t packed, unpacked;
 	struct block_reader *blocks;
 	const unsigned char *block; /* as it stands in the file */
 	size_t block_len;
+	const char *type;
 	bool block_waits; /* it was read to see what it is, and not handed out yet */
 	int (*next)(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);
 
@@ -223,16 +222,22 @@ static int open_zstd(struct bundle_stream *s, struct err *err)
 	return 0;
 }
 
+static int open_zip(struct bundle_stream *s, struct err *err)
+{
+	(void)s, (void)err; /* who reads it unpacks it */
+	return 0;
+}
+
 static const struct {
 	const char *magic;
 	size_t len;
 	int (*open)(struct bundle_stream *s, struct err *err); /* NULL: not supported */
-	const char *what;
+	const char *what;				       /* its type, or for people */
 } kinds[] = {
-	{ "\x1f\x8b", 2, open_gzip, "gzip" },
-	{ "\x28\xb5\x2f\xfd", 4, open_zstd, "zstd" },
-	{ "PK\x03\x04", 4, NULL, "a zip archive" },
-	{ "PK\x05\x06", 4, NULL, "a zip archive" },
+	{ "\x1f\x8b", 2, open_gzip, "tgz" },
+	{ "\x28\xb5\x2f\xfd", 4, open_zstd, "tar.zst" },
+	{ "PK\x03\x04", 4, open_zip, "zip" },
+	{ "PK\x05\x06", 4, open_zip, "zip" }, /* without members */
 	{ "BZh", 3, NULL, "compressed by bzip2" },
 	{ "\xfd"
 	  "7zXZ",
@@ -247,12 +252,15 @@ static const struct {
 static int choose_kind(struct bundle_stream *s, struct err *err)
 {
 	s->next = next_plain;
+	s->type = "tar";
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (s->block_len < kinds[i].len || memcmp(s->block, kinds[i].magic, kinds[i].len) != 0)
 			continue;
+		s->type = kinds[i].what;
 		if (kinds[i].open)
 			return kinds[i].open(s, err);
-		return err_set(err, ERR_BUNDLE, "it is %s; supported are " SUPPORTED ": pack it again as one of these",
+		return err_set(err, ERR_BUNDLE,
+			       "it is %s; supported are " BUNDLE_SUPPORTED ": pack it again as one of these",
 			       kinds[i].what);
 	}
 	return 0;
@@ -307,6 +315,21 @@ int bundle_stream_next(struct bundle_stream *s, const void **bytes, size_t *len,
 	if (found > 0)
 		s->unpacked += *len;
 	return found;
+}
+
+bool bundle_stream_is_zip(const struct bundle_stream *s)
+{
+	return !strcmp(s->type, "zip");
+}
+
+const char *bundle_stream_type(const struct bundle_stream *s)
+{
+	return s->type;
+}
+
+int bundle_stream_fd(const struct bundle_stream *s)
+{
+	return s->fd;
 }
 
 uint64_t bundle_stream_packed(const struct bundle_stream *s)

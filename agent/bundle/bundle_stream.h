@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BUNDLE_SUPPORTED "tar, tar.gz (tgz), tar.zst and zip"
+
 struct bundle_stream;
 
 /* ERR_SOURCE: PATH cannot be opened; ERR_BUNDLE: no regular file, empty, or of a kind that is not supported (which
@@ -21,7 +23,12 @@ int bundle_stream_open(const char *path, bool threads, struct bundle_stream **ou
 void bundle_stream_free(struct bundle_stream *s); /* NULL is fine */
 /* The next bytes, valid until the next call. 1: some, 0: the end; ERR_BUNDLE when damaged or cut short. */
 int bundle_stream_next(struct bundle_stream *s, const void **bytes, size_t *len, struct err *err);
-uint64_t bundle_stream_packed(const struct bundle_stream *s);	/* bytes read of the file so far */
+/* "tar" (or whatever else is not compressed), "tgz", "tar.zst" or "zip". */
+const char *bundle_stream_type(const struct bundle_stream *s);
+/* A zip is unpacked by who reads it: its bytes are handed out as they stand, and its list is at its end. */
+bool bundle_stream_is_zip(const struct bundle_stream *s);
+int bundle_stream_fd(const struct bundle_stream *s);	      /* of the file; borrowed, to be read with pread() only */
+uint64_t bundle_stream_packed(const struct bundle_stream *s); /* bytes read of the file so far */
 uint64_t bundle_stream_unpacked(const struct bundle_stream *s); /* bytes handed out so far */
 /* Reads what is left of the file and tells the digest of all of it. */
 int bundle_stream_digest(struct bundle_stream *s, unsigned char out[DIGEST_BYTES], struct err *err);

@@ -3,7 +3,7 @@
  * Nothing is written outside that folder and nothing through a link (entry_guard.h). Everything is unpacked into
  * `deployment-archive-temp` and renamed when it is complete, so `deployment-archive` is all of the bundle or not
  * there; whatever fails leaves neither. Nothing is flushed: the caller's syncfs does that.
- * The content decides what an archive is: tar (ustar, pax, GNU), plain or in gzip or zstd.
+ * The content decides what an archive is: tar (ustar, pax, GNU), plain or in gzip or zstd, or zip.
  * Source: spec/codedeploy-agent.md section 6.2 and 6.3, PRODUCT sections 4 and 5.
  */
 #pragma once
@@ -35,6 +35,7 @@ struct unpack_report {
 	uint64_t entries, files, bytes; /* members, regular files among them, bytes of their content */
 	bool has_digest;
 	unsigned char digest[DIGEST_SIZE]; /* SHA-256 of the archive file as it was read */
+	const char *type;		   /* of an archive: "tar", "tgz", "tar.zst" or "zip", as its content says */
 	struct warnings warnings;
 };
 

@@ -45,3 +45,14 @@ void warnings_done(struct warnings *w)
 	free(w->items);
 	*w = (struct warnings){ 0 };
 }
+
+char **warnings_list(const struct warnings *w)
+{
+	char **list = xcalloc(w->count + 2, sizeof(*list));
+
+	for (size_t i = 0; i < w->count; i++)
+		list[i] = xstrdup(w->items[i]);
+	if (w->left_out)
+		list[w->count] = xasprintf("and %llu more like these", (unsigned long long)w->left_out);
+	return list;
+}

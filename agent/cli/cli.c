@@ -1,5 +1,6 @@
 /* cli/cli.c - which command, with which global options. */
 #include "cli/cli.h"
+#include "cli/cmd_bundle.h"
 #include "cli/cmd_hook.h"
 #include "cli/cmd_init.h"
 #include "cli/cmd_lint.h"
@@ -28,6 +29,12 @@ static int run_lint(const struct cli *cli, int argc, char **argv)
 	return cmd_lint(argc, argv);
 }
 
+static int run_bundle(const struct cli *cli, int argc, char **argv)
+{
+	(void)cli; /* needs no configuration */
+	return cmd_bundle(argc, argv);
+}
+
 static int run_init(const struct cli *cli, int argc, char **argv)
 {
 	(void)cli;
@@ -50,6 +57,7 @@ static const struct command {
 } commands[] = {
 	{ "local", run_local, "deploy a folder or an archive on this machine and wait to the end" },
 	{ "lint", run_lint, "check a bundle, a folder or an appspec" },
+	{ "bundle", run_bundle, "check a folder and pack it" },
 	{ "init", run_init, "write an appspec to start from" },
 	{ "hook", run_hook, "try one hook, a program or Lua, as the agent would run it" },
 	{ "help", run_help, "this text, or that of one command" },

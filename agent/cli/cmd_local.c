@@ -7,6 +7,7 @@
 #include "format/plain.h"
 #include "util/auto.h"
 #include "util/str.h"
+#include "worker/worker_spawn.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -45,6 +46,7 @@ void cmd_local_help(bool compatible)
 		"  -c, --agent-configuration-file F a codedeployagent.yml: root_dir, max_revisions and\n"
 		"                                   enable_deployments_log are taken from it\n"
 		"  -A, --appspec-filename NAME      in the bundle (default: appspec.yml, then appspec.yaml)\n"
+		"%s"
 		"      --json                       the result as one JSON document on stdout\n"
 		"  -h, --help                       this text\n"
 		"  -v, --version\n";
@@ -58,7 +60,11 @@ void cmd_local_help(bool compatible)
 			"end. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 5 refused (busy), 6 "
 			"failed\n"
 			"and the old revision is back and validated, 130 or 143 interrupted.\n");
-	(void)printf(options, compatible ? "directory" : "what the location is");
+	(void)printf(options, compatible ? "directory" : "what the location is",
+		     compatible ? ""
+				: "      --on-failure restore|none    after a failure bring the previous revision back "
+				  "(default), or\n"
+				  "                                   leave things as they are\n");
 }
 
 /* A failure before there is a deployment; the exit status. The reference tells it on stdout. */

@@ -4,7 +4,6 @@
 #include "appspec/appspec_json.h"
 #include "util/auto.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define LONGEST_LINE 160 /* bytes; a longer line would bury its caret */
@@ -39,7 +38,7 @@ static struct span line_of(struct span text, unsigned number)
 }
 
 /* Blanks as wide as the characters before COLUMN; tabs stay tabs, so that the caret stands where it should. */
-static void show_line(struct span line, unsigned column)
+static void show_line(FILE *to, struct span line, unsigned column)
 {
 	AUTO_FREE char *before = xcalloc(line.len + column + 1, 1);
 	struct str shown = STR_INIT(4 * LONGEST_LINE + 1);
@@ -62,33 +61,33 @@ static void show_line(struct span line, unsigned column)
 		if (i < line.len)
 			(void)str_append(&shown, &line.ptr[i++], 1);
 	}
-	(void)printf("  %s\n  %s^\n", str_text(&shown), before);
+	(void)fprintf(to, "  %s\n  %s^\n", str_text(&shown), before);
 	str_done(&shown);
 }
 
-static void show_finding(const char *name, struct span text, const struct finding *x)
+static void show_finding(FILE *to, const char *name, struct span text, const struct finding *x)
 {
 	AUTO_FREE char *message = printable(x->message, strlen(x->message));
 	const char *level = x->level == FINDING_ERROR ? "error" : "warning";
 
 	if (!x->place.line) {
-		(void)printf("%s: %s: %s\n", name, level, message);
+		(void)fprintf(to, "%s: %s: %s\n", name, level, message);
 		return;
 	}
-	(void)printf("%s:%u:%u: %s: %s\n", name, x->place.line, x->place.column, level, message);
+	(void)fprintf(to, "%s:%u:%u: %s: %s\n", name, x->place.line, x->place.column, level, message);
 
 	struct span line = line_of(text, x->place.line);
 
 	if (line.len && line.len <= LONGEST_LINE)
-		show_line(line, x->place.column);
+		show_line(to, line, x->place.column);
 }
 
-static void show_count(size_t n, const char *what)
+static void show_count(FILE *to, size_t n, const char *what)
 {
-	(void)printf("%zu %s%s", n, what, n == 1 ? "" : "s");
+	(void)fprintf(to, "%zu %s%s", n, what, n == 1 ? "" : "s");
 }
 
-void lint_show_text(const char *name, struct span text, const struct findings *f, bool ok)
+void lint_show_text(FILE *to, const char *name, struct span text, const struct findings *f, bool ok)
 {
 	AUTO_FREE char *shown = printable(name, strlen(name));
 	size_t warnings = 0;
@@ -96,17 +95,17 @@ void lint_show_text(const char *name, struct span text, const struct findings *f
 	if (text.len >= 3 && !memcmp(text.ptr, "\xef\xbb\xbf", 3))
 		text = (struct span){ text.ptr + 3, text.len - 3 }; /* columns are counted from behind it */
 	for (size_t i = 0; i < f->count; i++) {
-		show_finding(shown, text, &f->items[i]);
+		show_finding(to, shown, text, &f->items[i]);
 		warnings += f->items[i].level == FINDING_WARNING;
 	}
-	(void)printf("%s: %s", shown, ok ? "ok" : "not ok");
+	(void)fprintf(to, "%s: %s", shown, ok ? "ok" : "not ok");
 	if (f->count) {
-		(void)fputs(", ", stdout);
-		show_count(f->errors, "error");
-		(void)fputs(", ", stdout);
-		show_count(warnings, "warning");
+		(void)fputs(", ", to);
+		show_count(to, f->errors, "error");
+		(void)fputs(", ", to);
+		show_count(to, warnings, "warning");
 	}
-	(void)putchar('\n');
+	(void)fputc('\n', to);
 }
 
 void lint_show_json(bool ok, const struct appspec *a, const struct findings *f)
@@ -118,9 +117,9 @@ void lint_show_json(bool ok, const struct appspec *a, const struct findings *f)
 	json_decref(json);
 }
 
-void lint_show_failure(const struct err *err)
+void lint_show_failure(const char *command, const struct err *err)
 {
 	AUTO_FREE char *message = printable(err->msg, strlen(err->msg));
 
-	(void)fprintf(stderr, "slipway lint: %s\n", message);
+	(void)fprintf(stderr, "slipway %s: %s\n", command, message);
 }

@@ -4,7 +4,9 @@
 #include "appspec/appspec.h"
 #include "util/str.h"
 
-/* NAME: of the appspec; TEXT: its bytes, for the lines to be shown. The last line is a summary. To stdout. */
-void lint_show_text(const char *name, struct span text, const struct findings *f, bool ok);
-void lint_show_json(bool ok, const struct appspec *a, const struct findings *f); /* A may be NULL */
-void lint_show_failure(const struct err *err);					 /* to stderr */
+#include <stdio.h>
+
+/* NAME: of the appspec; TEXT: its bytes, for the lines to be shown. The last line is a summary. */
+void lint_show_text(FILE *to, const char *name, struct span text, const struct findings *f, bool ok);
+void lint_show_json(bool ok, const struct appspec *a, const struct findings *f); /* to stdout; A may be NULL */
+void lint_show_failure(const char *command, const struct err *err);		 /* to stderr */

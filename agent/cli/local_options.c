@@ -12,7 +12,7 @@
 #include <pwd.h>
 #include <string.h>
 
-enum { OPTION_JSON = 256 };
+enum { OPTION_JSON = 256, OPTION_ON_FAILURE };
 
 static const char short_options[] = ":l:t:b:g:d:a:e:c:A:hvV";
 
@@ -27,6 +27,7 @@ static const struct option long_options[] = {
 	{ "agent-configuration-file", required_argument, NULL, 'c' },
 	{ "appspec-filename", required_argument, NULL, 'A' },
 	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "on-failure", required_argument, NULL, OPTION_ON_FAILURE },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
 	{ NULL, 0, NULL, 0 },
@@ -45,6 +46,7 @@ static const struct {
 	{ 'e', offsetof(struct local_options, events) },
 	{ 'c', offsetof(struct local_options, agent_configuration_file) },
 	{ 'A', offsetof(struct local_options, appspec_filename) },
+	{ OPTION_ON_FAILURE, offsetof(struct local_options, on_failure) },
 };
 
 /* ARGUMENT is the word that getopt stumbled over; NAMED the option letter, 0 for a long one. */
@@ -161,6 +163,26 @@ static int check_behavior(const char *behavior, bool compatible, char **out, str
 	return 0;
 }
 
+static int check_on_failure(const char *policy, bool compatible, enum on_failure *out, struct err *err)
+{
+	*out = compatible ? ON_FAILURE_NONE : ON_FAILURE_RESTORE;
+	if (!policy)
+		return 0;
+
+	AUTO_FREE char *shown = plain_path(policy);
+
+	if (compatible)
+		return err_set(err, ERR_USAGE, "codedeploy-local restores nothing: use slipway local --on-failure %s",
+			       shown);
+	if (on_failure_from_name(policy, out) < 0)
+		return err_set(err, ERR_USAGE, "on-failure %s is not valid. Must be one of restore,none", shown);
+	return *out == ON_FAILURE_REDEPLOY ? err_set(err, ERR_USAGE,
+						     "on-failure redeploy needs the daemon, which knows the good "
+						     "revisions and deploys one of "
+						     "them again: use slipway deploy, or --on-failure restore")
+					   : 0;
+}
+
 static int check_events(const char *events, char ***out, struct err *err)
 {
 	AUTO_FREE char *shown = plain_path(events);
@@ -190,6 +212,7 @@ static void fill(const struct local_options *o, bool compatible, struct deployme
 	d->requested_by_login = login_name(getuid());
 	d->appspec_filename = o->appspec_filename ? xstrdup(o->appspec_filename) : NULL;
 	d->compatible = compatible;
+	d->force = true; /* as the reference: what runs already is deployed again */
 }
 
 int local_options_check(const struct local_options *o, bool compatible, struct deployment *out, struct err *err)
@@ -200,6 +223,7 @@ int local_options_check(const struct local_options *o, bool compatible, struct d
 	if (check_type(type, compatible, err) < 0 ||
 	    local_source_check(o->location, type, o->appspec_filename, &d.revision, err) < 0 ||
 	    (o->events && check_events(o->events, &d.events, err) < 0) ||
+	    check_on_failure(o->on_failure, compatible, &d.on_failure, err) < 0 ||
 	    (o->group && check_group(o->group, err) < 0) ||
 	    (o->file_exists_behavior &&
 	     check_behavior(o->file_exists_behavior, compatible, &d.file_exists_behavior, err) < 0))

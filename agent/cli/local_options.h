@@ -13,6 +13,7 @@ struct local_options {
 	const char *type;  /* NULL: "directory" for codedeploy-local, else what the location is */
 	const char *file_exists_behavior, *group, *group_name, *application, *events, *agent_configuration_file;
 	const char *appspec_filename;
+	const char *on_failure; /* NULL: "restore"; codedeploy-local has no such option, and no restore */
 	bool json, help, version;
 };
 

@@ -7,6 +7,7 @@
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
+#include "worker/worker_spawn.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,19 +1,16 @@
 /* cli/worker_client.c - one conversation with one worker. */
 #include "cli/worker_client.h"
-#include "format/json.h"
 #include "util/auto.h"
 #include "util/str.h"
 #include "worker/protocol.h"
+#include "worker/worker_messages.h"
+#include "worker/worker_spawn.h"
 
-#include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,8 +22,9 @@
 struct client {
 	int sock, signals, pidfd; /* sock: -1 once it is closed */
 	pid_t pid;
-	struct str in;			     /* bytes of a line that is not complete yet */
-	const struct deployment *deployment; /* NULL: an unpacking is asked for */
+	struct str in; /* bytes of a line that is not complete yet */
+	enum asked { ASKED_DEPLOYMENT, ASKED_UNPACKING, ASKED_PACKING, ASKED_RECOVERY } asked;
+	const struct deployment *deployment; /* NULL: something else is asked for */
 	const struct worker_watch *watch;
 	struct worker_end *end;
 	int64_t leave_by_ms; /* 0: no deadline */
@@ -37,6 +35,7 @@ void worker_end_done(struct worker_end *end)
 {
 	deployment_result_done(&end->result);
 	unpack_answer_done(&end->unpacked);
+	pack_answer_done(&end->packed);
 }
 
 static int64_t now_ms(void)
@@ -45,62 +44,6 @@ static int64_t now_ms(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* A build folder holds both executables side by side. In a folder called bin a `worker` beside us is somebody else's
- * program (Debian has one), so there only the installed place counts. */
-int worker_find(char **out, struct err *err)
-{
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-
-	if (n > 0) {
-		exe[n] = '\0';
-
-		const char *folder = dirname(exe);
-		AUTO_FREE char *beside = xasprintf("%s/worker", folder);
-
-		if (!str_ends(folder, "/bin") && !str_ends(folder, "/sbin") && access(beside, X_OK) == 0) {
-			*out = TAKE_PTR(beside);
-			return 0;
-		}
-	}
-	if (access(SLIPWAY_LIBEXECDIR "/worker", X_OK) < 0)
-		return err_set(err, ERR_UNREACHABLE,
-			       "the worker is neither beside this program nor at '%s': install slipway again",
-			       SLIPWAY_LIBEXECDIR "/worker");
-	*out = xstrdup(SLIPWAY_LIBEXECDIR "/worker");
-	return 0;
-}
-
-/* The worker: descriptor 3 is SOCK, nothing on its standard input, its standard output is our standard error (ours
- * may be a JSON document), no signal blocked or ignored, a session of its own. */
-static int spawn(const char *path, int sock, pid_t *pid, struct err *err)
-{
-	char *const argv[] = { "slipway-worker", NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	if (posix_spawn_file_actions_init(&actions) || posix_spawnattr_init(&attributes))
-		abort(); /* only out of memory */
-
-	int r = posix_spawn_file_actions_adddup2(&actions, sock, WORKER_FD);
-
-	r = r ? r : posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	r = r ? r : posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	r = r ? r : posix_spawnattr_setsigmask(&attributes, &none);
-	r = r ? r : posix_spawnattr_setsigdefault(&attributes, &all);
-	r = r ? r
-	      : posix_spawnattr_setflags(&attributes,
-					 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-	r = r ? r : posix_spawn(pid, path, &actions, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	errno = r;
-	return r ? err_sys(err, "starting the worker '%s'", path) : 0;
 }
 
 /* A worker that is gone is noticed by the loop, so a failing send is no error here. */
@@ -138,118 +81,97 @@ static void hang_up(struct client *c)
 		c->leave_by_ms = now_ms() + EXIT_WAIT_MS;
 }
 
-static int take_event(struct client *c, struct jobject *o, struct err *err)
+static void has_result(struct client *c)
 {
-	AUTO_FREE char *event = NULL;
-	AUTO_FREE char *status = NULL;
-	AUTO_FREE char *text = NULL;
-
-	if (jobject_need_string(o, "event", 4096, &event, err) < 0 ||
-	    jobject_need_string(o, "status", 64, &status, err) < 0 ||
-	    jobject_string(o, "text", WORKER_MAX_LINE, &text, err) < 0)
-		return -1;
-	for (int i = 0; i < EVENT_STATUS_COUNT; i++)
-		if (!strcmp(status, event_status_name((enum event_status)i))) {
-			if (c->watch->event)
-				c->watch->event(c->watch->context, event, (enum event_status)i, text ? text : "");
-			return 0;
-		}
-	return err_set(err, ERR_STATE, "progress: '%.64s' is not a status", status);
+	c->end->has_result = true;
+	c->leave_by_ms = now_ms() + EXIT_WAIT_MS;
 }
 
-static int take_note(struct client *c, struct jobject *o, struct err *err)
+static int take_event(struct client *c, struct worker_message *m, struct err *err)
 {
-	AUTO_FREE char *event = NULL;
-	AUTO_FREE char *text = NULL;
+	(void)err;
+	if (c->watch->event)
+		c->watch->event(c->watch->context, m->event, m->status, m->text ? m->text : "");
+	return 0;
+}
 
-	if (jobject_string(o, "event", 4096, &event, err) < 0 ||
-	    jobject_need_string(o, "text", WORKER_MAX_LINE, &text, err) < 0)
-		return -1;
+static int take_note(struct client *c, struct worker_message *m, struct err *err)
+{
+	(void)err;
 	if (c->watch->note)
-		c->watch->note(c->watch->context, event ? event : "", text);
+		c->watch->note(c->watch->context, m->event ? m->event : "", m->text);
 	return 0;
 }
 
-static int take_work(struct client *c, struct jobject *o, struct err *err)
+static int take_work(struct client *c, struct worker_message *m, struct err *err)
 {
-	AUTO_FREE char *event = NULL;
-	struct worker_work w;
-
-	if (jobject_need_string(o, "event", 4096, &event, err) < 0 ||
-	    jobject_number(o, "files", 0, INT64_MAX, &w.files, err) < 0 ||
-	    jobject_number(o, "files_total", 0, INT64_MAX, &w.files_total, err) < 0 ||
-	    jobject_number(o, "bytes", 0, INT64_MAX, &w.bytes, err) < 0 ||
-	    jobject_number(o, "bytes_total", 0, INT64_MAX, &w.bytes_total, err) < 0)
-		return -1;
+	(void)err;
 	if (c->watch->work)
-		c->watch->work(c->watch->context, event, &w);
+		c->watch->work(c->watch->context, m->event, &m->work);
 	return 0;
 }
 
-static int take_started(struct client *c, struct jobject *o, struct err *err)
+static int take_started(struct client *c, struct worker_message *m, struct err *err)
 {
-	AUTO_FREE char *folder = NULL;
-
-	if (jobject_need_string(o, "folder", PATH_MAX, &folder, err) < 0)
-		return -1;
+	(void)err;
 	if (c->watch->started)
-		c->watch->started(c->watch->context, folder);
+		c->watch->started(c->watch->context, m->folder);
 	return 0;
 }
 
-static int take_result(struct client *c, struct jobject *o, struct err *err)
+static int take_result(struct client *c, struct worker_message *m, struct err *err)
 {
-	const json_t *document = jobject_get(o, "deployment");
-	const char *id = json_string_value(json_object_get(document, "deployment_id"));
+	const char *id = json_string_value(json_object_get(m->deployment, "deployment_id"));
 
-	if (!c->deployment)
+	if (c->asked != ASKED_DEPLOYMENT)
 		return err_set(err, ERR_STATE, "result: nothing was to be deployed");
-	if (!id || strcmp(id, c->deployment->id))
+	if (strcmp(id, c->deployment->id))
 		return err_set(err, ERR_STATE, "result: not of deployment %s", c->deployment->id);
-	if (deployment_result_from_json(document, &c->end->result, err) < 0)
+	if (deployment_result_from_json(m->deployment, &c->end->result, err) < 0)
 		return -1;
-	c->end->has_result = true;
-	c->leave_by_ms = now_ms() + EXIT_WAIT_MS;
+	has_result(c);
 	return 0;
 }
 
-static int take_unpacked(struct client *c, struct jobject *o, struct err *err)
+static int take_recovered(struct client *c, struct worker_message *m, struct err *err)
 {
-	if (c->deployment)
-		return err_set(err, ERR_STATE, "progress: nothing was to be unpacked");
-	if (unpack_answer_from_json(o->json, &c->end->unpacked, err) < 0)
-		return -1;
-	c->end->has_result = true;
-	c->leave_by_ms = now_ms() + EXIT_WAIT_MS;
+	(void)err;
+	if (c->watch->recovered)
+		c->watch->recovered(c->watch->context, m->deployment);
 	return 0;
 }
 
-static const struct {
-	const char *progress;
-	int (*take)(struct client *c, struct jobject *o, struct err *err);
-} messages[] = {
-	{ "event", take_event },     { "note", take_note },	{ "work", take_work },
-	{ "started", take_started }, { "result", take_result }, { "unpacked", take_unpacked },
+static int take_unpacked(struct client *c, struct worker_message *m, struct err *err)
+{
+	if (c->asked != ASKED_UNPACKING)
+		return err_set(err, ERR_STATE, "progress: nothing was to be unpacked");
+	c->end->unpacked = m->unpacked;
+	m->unpacked = (struct unpack_answer){ 0 };
+	has_result(c);
+	return 0;
+}
+
+static int take_packed(struct client *c, struct worker_message *m, struct err *err)
+{
+	if (c->asked != ASKED_PACKING)
+		return err_set(err, ERR_STATE, "progress: nothing was to be packed");
+	c->end->packed = m->packed;
+	m->packed = (struct pack_answer){ 0 };
+	has_result(c);
+	return 0;
+}
+
+static int (*const takes[WORKER_MESSAGE_COUNT])(struct client *c, struct worker_message *m, struct err *err) = {
+	[WORKER_EVENT] = take_event,	   [WORKER_NOTE] = take_note,	  [WORKER_WORK] = take_work,
+	[WORKER_STARTED] = take_started,   [WORKER_RESULT] = take_result, [WORKER_RECOVERED] = take_recovered,
+	[WORKER_UNPACKED] = take_unpacked, [WORKER_PACKED] = take_packed,
 };
 
 static int take_line(struct client *c, const char *line, size_t len, struct err *err)
 {
-	json_error_t at;
-	json_t *json = json_loadb(line, len, JSON_REJECT_DUPLICATES, &at);
-	const char *progress = json_string_value(json_object_get(json, "progress"));
-	struct jobject o;
-	int r = -1;
+	AUTO(worker_message_done) struct worker_message m = { 0 };
 
-	if (!json)
-		return err_set(err, ERR_STATE, "not JSON: %s", at.text);
-	if (jobject_open(json, "progress", &o, err) == 0) {
-		(void)err_set(err, ERR_STATE, "'%.64s' is not a kind of progress", progress ? progress : "");
-		for (size_t i = 0; i < ARRAY_LEN(messages); i++)
-			if (progress && !strcmp(progress, messages[i].progress))
-				r = messages[i].take(c, &o, err);
-	}
-	json_decref(json);
-	return r;
+	return worker_message_parse(line, len, &m, err) < 0 ? -1 : takes[m.kind](c, &m, err);
 }
 
 /* All complete lines of the buffer; what is left waits for its end. After the result nothing counts. */
@@ -363,6 +285,8 @@ static void reap(struct client *c)
 
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;
+	if (c->asked == ASKED_RECOVERY && !end->how[0] && WIFEXITED(status) && !WEXITSTATUS(status))
+		end->has_result = true;
 	if (end->has_result || end->how[0])
 		return;
 	if (WIFSIGNALED(status))
@@ -382,22 +306,14 @@ static void client_done(struct client *c)
 
 static int client_start(struct client *c, const char *path, struct err *err)
 {
-	AUTO_FD int theirs = -1;
-	int pair[2];
+	struct worker_process p;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, "making a socket for the worker");
-	c->sock = pair[0];
-	theirs = pair[1];
-	if (spawn(path, theirs, &c->pid, err) < 0)
+	if (worker_spawn(path, &p, err) < 0)
 		return -1;
-	c->pidfd = pidfd_open(c->pid, 0);
-	if (c->pidfd >= 0)
-		return 0;
-	(void)err_sys(err, "watching the worker");
-	(void)kill(c->pid, SIGKILL);
-	reap(c);
-	return -1;
+	c->pid = p.pid;
+	c->sock = p.sock;
+	c->pidfd = p.pidfd;
+	return 0;
 }
 
 /* Takes the reference of REQUEST. */
@@ -425,14 +341,14 @@ static int ask(const char *path, json_t *request, struct client *c, struct err *
 	return r;
 }
 
-static struct client client_of(const struct deployment *d, const struct worker_watch *watch, struct worker_end *end)
+static struct client client_of(enum asked asked, const struct worker_watch *watch, struct worker_end *end)
 {
 	return (struct client){
 		.sock = -1,
 		.signals = -1,
 		.pidfd = -1,
 		.in = STR_INIT(WORKER_MAX_LINE),
-		.deployment = d,
+		.asked = asked,
 		.watch = watch,
 		.end = end,
 	};
@@ -441,15 +357,32 @@ static struct client client_of(const struct deployment *d, const struct worker_w
 int worker_run(const char *path, const struct deployment *d, const struct worker_watch *watch, struct worker_end *out,
 	       struct err *err)
 {
-	AUTO(client_done) struct client c = client_of(d, watch, out);
+	AUTO(client_done) struct client c = client_of(ASKED_DEPLOYMENT, watch, out);
 
+	c.deployment = d;
 	return ask(path, deployment_to_json(d), &c, err);
 }
 
 int worker_unpack(const char *path, const struct unpack_request *r, struct worker_end *out, struct err *err)
 {
 	static const struct worker_watch nobody;
-	AUTO(client_done) struct client c = client_of(NULL, &nobody, out);
+	AUTO(client_done) struct client c = client_of(ASKED_UNPACKING, &nobody, out);
 
 	return ask(path, unpack_request_to_json(r), &c, err);
+}
+
+int worker_pack(const char *path, const struct pack_request *r, struct worker_end *out, struct err *err)
+{
+	static const struct worker_watch nobody;
+	AUTO(client_done) struct client c = client_of(ASKED_PACKING, &nobody, out);
+
+	return ask(path, pack_request_to_json(r), &c, err);
+}
+
+int worker_recover(const char *path, const char *root, const char *group, const struct worker_watch *watch,
+		   struct worker_end *out, struct err *err)
+{
+	AUTO(client_done) struct client c = client_of(ASKED_RECOVERY, watch, out);
+
+	return ask(path, worker_recover_request(root, group), &c, err);
 }

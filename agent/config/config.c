@@ -1,6 +1,7 @@
 /* config/config.c - where the configuration is looked for, and what its files add up to. Keys are in config_keys.c. */
 #include "config/config.h"
 #include "config/config_keys.h"
+#include "format/json.h"
 #include "format/plain.h"
 #include "format/yaml.h"
 #include "util/auto.h"
@@ -21,6 +22,9 @@ void config_done(struct config *c)
 	free(c->warnings);
 	free(c->root);
 	free(c->state_dir);
+	free(c->socket);
+	jstrings_free(c->access_status);
+	jstrings_free(c->access_deploy);
 	settings_done(&c->settings);
 	*c = (struct config){ 0 };
 }
@@ -125,14 +129,35 @@ static int load_files(struct config *c, const char *file, struct err *err)
 	return load_folder(c, folder, err);
 }
 
+static char **list_of_one(const char *text)
+{
+	char **list = xcalloc(2, sizeof(*list));
+
+	list[0] = xstrdup(text);
+	return list;
+}
+
+/* What holds when no file says otherwise; the root is there already. */
+static void set_defaults(struct config *c)
+{
+	c->state_dir = xasprintf("%s/var/lib/slipway", c->root);
+	c->socket = xasprintf("%s/run/slipway/slipway.sock", c->root);
+	c->access_status = list_of_one("group:slipway");
+	c->access_deploy = list_of_one("group:slipway-deploy");
+	c->on_failure = ON_FAILURE_RESTORE;
+	c->deadline_s = 3600;
+	c->stop_timeout_s = 60;
+	c->history = 100;
+	settings_defaults(&c->settings, "");
+}
+
 int config_load(const struct config_place *place, struct config *out, struct err *err)
 {
 	AUTO(config_done) struct config c = { 0 };
 
 	if (absolute_root(place->root, &c.root, err) < 0)
 		return -1;
-	c.state_dir = xasprintf("%s/var/lib/slipway", c.root);
-	settings_defaults(&c.settings, "");
+	set_defaults(&c);
 	if (load_files(&c, place->file, err) < 0)
 		return -1;
 	free(c.settings.deployment_root);

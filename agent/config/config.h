@@ -21,11 +21,18 @@ struct config {
 	char *root;	 /* absolute, without a slash at its end: "" for the real one */
 	char *state_dir; /* absolute */
 	struct settings settings;
-	char **warnings; /* NULL-terminated; NULL: none */
+	char *socket;		    /* absolute */
+	char **access_status;	    /* "group:NAME", "user:NAME"; NULL-terminated, never NULL */
+	char **access_deploy;	    /* the same */
+	enum on_failure on_failure; /* of deployments that do not say */
+	unsigned deadline_s;	    /* the same; 0: none */
+	unsigned stop_timeout_s;    /* how long a daemon told to stop waits for what runs; 0: not at all */
+	unsigned history;	    /* rows kept of each group, >= 1 */
+	char **warnings;	    /* NULL-terminated; NULL: none */
 	size_t warning_count;
 };
 
-/* OUT is the caller's: config_done(). */
+/* OUT is the caller's: config_done(). To reload, load another one and swap them: nothing is shared. */
 int config_load(const struct config_place *place, struct config *out, struct err *err);
 /* Take over what the reference's codedeployagent.yml at PATH says in our terms (root_dir, max_revisions,
  * enable_deployments_log; with or without a leading colon, anything else is ignored). Messages are the reference's. */

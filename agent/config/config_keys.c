@@ -1,5 +1,6 @@
 /* config/config_keys.c - one table of keys, one function a type. */
 #include "config/config_keys.h"
+#include "format/json.h"
 #include "format/plain.h"
 #include "util/auto.h"
 #include "util/nearest.h"
@@ -10,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define MAX_DURATION_S (365U * 24 * 3600)
+#define MAX_SOCKET     107
+#define MAX_ACCESS     1000
 
 struct key {
 	const char *name;
@@ -77,7 +82,8 @@ static bool number(const struct yml_node *node, uint64_t min, uint64_t max, uint
 	return yml_is_scalar(node) && digits(node->text, out, &rest) && !*rest && *out >= min && *out <= max;
 }
 
-static bool take_revisions(const struct yml_node *node, void *slot)
+/* A whole number of at least 1. */
+static bool take_count(const struct yml_node *node, void *slot)
 {
 	uint64_t n;
 
@@ -140,6 +146,65 @@ static bool take_size(const struct yml_node *node, void *slot)
 	return false;
 }
 
+static const struct {
+	const char *name;
+	uint64_t seconds;
+} times[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 } };
+
+static bool take_duration(const struct yml_node *node, void *slot)
+{
+	const char *rest;
+	uint64_t n;
+
+	if (!yml_is_scalar(node) || !digits(node->text, &n, &rest))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(times); i++)
+		if (!strcmp(rest, times[i].name) && n <= MAX_DURATION_S / times[i].seconds) {
+			*(unsigned *)slot = (unsigned)(n * times[i].seconds);
+			return true;
+		}
+	return false;
+}
+
+/* The kernel has 108 bytes for the path of a socket and its end. */
+static bool take_socket(const struct yml_node *node, void *slot)
+{
+	return node->len <= MAX_SOCKET && take_path(node, slot) && strcmp(*(char **)slot, "/");
+}
+
+static bool is_access_entry(const struct yml_node *node)
+{
+	static const char *const kinds[] = { "group:", "user:" };
+
+	for (size_t i = 0; yml_is_scalar(node) && i < ARRAY_LEN(kinds); i++)
+		if (str_starts(node->text, kinds[i]) && node->text[strlen(kinds[i])])
+			return true;
+	return false;
+}
+
+/* The whole list is replaced: a later file can take a right away, too. */
+static bool take_access(const struct yml_node *node, void *slot)
+{
+	char **list;
+
+	if (node->type != YML_LIST || node->count > MAX_ACCESS)
+		return false;
+	for (size_t i = 0; i < node->count; i++)
+		if (!is_access_entry(node->items[i]))
+			return false;
+	list = xcalloc(node->count + 1, sizeof(*list));
+	for (size_t i = 0; i < node->count; i++)
+		list[i] = xstrdup(node->items[i]->text);
+	jstrings_free(*(char ***)slot);
+	*(char ***)slot = list;
+	return true;
+}
+
+static bool take_on_failure(const struct yml_node *node, void *slot)
+{
+	return yml_is_scalar(node) && on_failure_from_name(node->text, slot) == 0;
+}
+
 static bool take_behavior(const struct yml_node *node, void *slot)
 {
 	static const char *const names[] = { "DISALLOW", "OVERWRITE", "RETAIN" };
@@ -160,19 +225,37 @@ static bool take_outputs(const struct yml_node *node, void *slot)
 #define AT(member)	 offsetof(struct config, member)
 #define WANTS_BOOL(name) take_bool, "true or false", "write '" name ": true'"
 #define WANTS_PATH	 "a path from '/'"
+#define WANTS_COUNT	 "a whole number of at least 1"
+#define WANTS_DURATION	 "a time of at most a year"
 
 static const struct key top_keys[] = {
 	{ "state_dir", AT(state_dir), take_path, WANTS_PATH, "write e.g. 'state_dir: /var/lib/slipway'" },
 	{ "install_prefix", AT(settings.install_prefix), take_path_or_empty, WANTS_PATH " or empty",
 	  "write e.g. 'install_prefix: /srv/try'" },
-	{ "max_revisions", AT(settings.max_revisions), take_revisions, "a whole number of at least 1",
-	  "write e.g. 'max_revisions: 5'" },
+	{ "max_revisions", AT(settings.max_revisions), take_count, WANTS_COUNT, "write e.g. 'max_revisions: 5'" },
 	{ "file_exists_behavior", AT(settings.file_exists_behavior), take_behavior,
 	  "one of DISALLOW, OVERWRITE and RETAIN", "write e.g. 'file_exists_behavior: DISALLOW'" },
 	{ "outputs_left_open", AT(settings.outputs_left_open), take_outputs, "one of wait, warn and fail",
 	  "write e.g. 'outputs_left_open: warn'" },
 	{ "refuse_outside_links", AT(settings.refuse_outside_links), WANTS_BOOL("refuse_outside_links") },
 	{ "enable_deployments_log", AT(settings.deployments_log), WANTS_BOOL("enable_deployments_log") },
+	{ "socket", AT(socket), take_socket, WANTS_PATH " of at most 107 bytes",
+	  "write e.g. 'socket: /run/slipway/slipway.sock'" },
+	{ "on_failure", AT(on_failure), take_on_failure, "one of restore, redeploy and none",
+	  "write e.g. 'on_failure: restore'" },
+	{ "deadline", AT(deadline_s), take_duration, WANTS_DURATION,
+	  "write seconds, or e.g. '10m' or '1h'; 0 for none" },
+	{ "stop_timeout", AT(stop_timeout_s), take_duration, WANTS_DURATION, "write seconds, or e.g. '60s' or '10m'" },
+	{ "history", AT(history), take_count, WANTS_COUNT, "write e.g. 'history: 100'" },
+};
+
+#define WANTS_ACCESS "a list of 'group:NAME' and 'user:NAME'"
+
+static const struct key access_keys[] = {
+	{ "status", AT(access_status), take_access, WANTS_ACCESS,
+	  "write e.g. 'status: [group:slipway]', or [] for root alone" },
+	{ "deploy", AT(access_deploy), take_access, WANTS_ACCESS,
+	  "write e.g. 'deploy: [group:slipway-deploy]', or [] for root alone" },
 };
 
 static const struct key limit_keys[] = {
@@ -183,16 +266,22 @@ static const struct key limit_keys[] = {
 	{ "ratio", AT(settings.max_ratio), take_ratio, "a whole number, 0 for any ratio", "write e.g. 'ratio: 1000'" },
 };
 
-/* A map of keys; MORE is the name of the one key whose value is such a map itself, NULL: none. */
+/* A map of keys, some of whose values may be such maps themselves. */
 struct section {
-	const char *name; /* "" at the top, "limits." */
+	const char *name;   /* "limits"; "" at the top */
+	const char *prefix; /* for messages: "limits." */
 	const struct key *keys;
 	size_t count;
-	const char *more;
+	const struct section *parts;
+	size_t part_count;
 };
 
-static const struct section top = { "", top_keys, ARRAY_LEN(top_keys), "limits" };
-static const struct section limits = { "limits.", limit_keys, ARRAY_LEN(limit_keys), NULL };
+static const struct section parts[] = {
+	{ "limits", "limits.", limit_keys, ARRAY_LEN(limit_keys), NULL, 0 },
+	{ "access", "access.", access_keys, ARRAY_LEN(access_keys), NULL, 0 },
+};
+
+static const struct section top = { "", "", top_keys, ARRAY_LEN(top_keys), parts, ARRAY_LEN(parts) };
 
 static void warn(struct config *c, char *text)
 {
@@ -203,19 +292,41 @@ static void warn(struct config *c, char *text)
 
 static void warn_unknown(struct config *c, const struct section *s, const struct yml_node *key, const char *shown)
 {
-	const char *names[16];
+	const char *names[ARRAY_LEN(top_keys) + ARRAY_LEN(parts)]; /* no section has more */
 	size_t n = 0;
 
 	for (; n < s->count; n++)
 		names[n] = s->keys[n].name;
-	if (s->more)
-		names[n++] = s->more;
+	for (size_t i = 0; i < s->part_count; i++)
+		names[n++] = s->parts[i].name;
 
 	const char *meant = nearest_name(key->text, names, n);
 	AUTO_FREE char *name = plain_path(key->text);
 
-	warn(c, xasprintf("%s:%u:%u: unknown key '%s%s'%s%s%s", shown, key->place.line, key->place.column, s->name,
+	warn(c, xasprintf("%s:%u:%u: unknown key '%s%s'%s%s%s", shown, key->place.line, key->place.column, s->prefix,
 			  name, meant ? ": did you mean '" : " is ignored", meant ? meant : "", meant ? "'?" : ""));
+}
+
+/* A list with something wrong in it: the item is to blame, not the list. 0: the list is no list of access. */
+static int bad_entry(const struct section *s, const struct key *key, const struct yml_node *list, const char *shown,
+		     struct err *err)
+{
+	const struct yml_node *item = NULL;
+
+	if (key->take != take_access || list->type != YML_LIST)
+		return 0;
+	for (size_t i = 0; i < list->count && !item; i++)
+		item = is_access_entry(list->items[i]) ? NULL : list->items[i];
+	if (!item)
+		return err_set(err, ERR_CONFIG, "%s:%u:%u: '%s%s' has more than %d entries: use a group", shown,
+			       list->place.line, list->place.column, s->prefix, key->name, MAX_ACCESS);
+
+	AUTO_FREE char *text = yml_is_scalar(item) ? plain_text(item->text, 80) : NULL;
+	const char *quote = text ? "'" : "";
+
+	return err_set(err, ERR_CONFIG, "%s:%u:%u: '%s%s' has %s%s%s, neither 'group:NAME' nor 'user:NAME': %s", shown,
+		       item->place.line, item->place.column, s->prefix, key->name, quote,
+		       text ? text : yml_type_name(item->type), quote, key->cure);
 }
 
 static int bad_value(const struct section *s, const struct key *key, const struct yml_node *value, const char *shown,
@@ -223,12 +334,14 @@ static int bad_value(const struct section *s, const struct key *key, const struc
 {
 	AUTO_FREE char *text = yml_is_scalar(value) ? plain_text(value->text, 80) : NULL;
 
+	if (bad_entry(s, key, value, shown, err) < 0)
+		return -1;
 	if (!text)
 		return err_set(err, ERR_CONFIG, "%s:%u:%u: '%s%s' is %s, not %s: %s", shown, value->place.line,
-			       value->place.column, s->name, key->name, yml_type_name(value->type), key->wants,
+			       value->place.column, s->prefix, key->name, yml_type_name(value->type), key->wants,
 			       key->cure);
 	return err_set(err, ERR_CONFIG, "%s:%u:%u: '%s%s' is '%s', not %s: %s", shown, value->place.line,
-		       value->place.column, s->name, key->name, text, key->wants, key->cure);
+		       value->place.column, s->prefix, key->name, text, key->wants, key->cure);
 }
 
 static int apply_pair(struct config *c, const struct section *s, const struct yml_pair *pair, const char *shown,
@@ -247,19 +360,29 @@ static int apply_pair(struct config *c, const struct section *s, const struct ym
 	return 0;
 }
 
+static const struct section *part_called(const struct section *s, const char *name)
+{
+	for (size_t i = 0; i < s->part_count; i++)
+		if (!strcmp(s->parts[i].name, name))
+			return &s->parts[i];
+	return NULL;
+}
+
 static int apply_map(struct config *c, const struct section *s, const struct yml_node *map, const char *shown,
 		     struct err *err)
 {
+	const char *quote = *s->name ? "'" : "";
+
 	if (map->type == YML_NULL)
 		return 0;
 	if (map->type != YML_MAP)
-		return err_set(err, ERR_CONFIG, "%s:%u:%u: %s is %s, not a map: write 'key: value', one a line", shown,
-			       map->place.line, map->place.column, *s->name ? "'limits'" : "the configuration",
-			       yml_type_name(map->type));
+		return err_set(err, ERR_CONFIG, "%s:%u:%u: %s%s%s is %s, not a map: write 'key: value', one a line",
+			       shown, map->place.line, map->place.column, quote,
+			       *s->name ? s->name : "the configuration", quote, yml_type_name(map->type));
 	for (size_t i = 0; i < map->count; i++) {
 		const struct yml_pair *pair = &map->pairs[i];
-		bool nested = s->more && !strcmp(pair->key->text, s->more);
-		int r = nested ? apply_map(c, &limits, pair->value, shown, err) : apply_pair(c, s, pair, shown, err);
+		const struct section *part = part_called(s, pair->key->text);
+		int r = part ? apply_map(c, part, pair->value, shown, err) : apply_pair(c, s, pair, shown, err);
 
 		if (r < 0)
 			return -1;
@@ -300,7 +423,7 @@ int config_keys_take_codedeployagent(struct config *c, const struct yml_node *ro
 
 	if (dir && !take_path(dir, &c->settings.deployment_root))
 		return err_set(err, ERR_CONFIG, "root_dir is not a path from '/'");
-	if (revisions && !take_revisions(revisions, &c->settings.max_revisions))
+	if (revisions && !take_count(revisions, &c->settings.max_revisions))
 		return err_set(err, ERR_CONFIG, "Invalid configuration :max_revision=%s", revisions->text);
 	if (log)
 		c->settings.deployments_log = log->type != YML_BOOL || log->truth; /* Ruby: all but false is true */

@@ -7,6 +7,7 @@
 
 #include "model/deployment.h"
 
+#define DEPLOY_REQUEST_SCHEMA	  1
 #define DEPLOY_DEFAULT_DEADLINE_S 3600
 
 struct deploy_request {
@@ -22,11 +23,14 @@ struct deploy_request {
 	char *requested_by_text;    /* NULL: none */
 	char **environment;	    /* NULL: none */
 	enum on_failure on_failure;
+	unsigned deadline_s;  /* 0: none */
+	bool host_on_failure; /* not said: the host's configuration counts, on_failure does not */
+	bool host_deadline;   /* the same for deadline_s */
 	bool force;
-	unsigned deadline_s; /* 0: none */
 };
 
 void deploy_request_done(struct deploy_request *r);
 json_t *deploy_request_to_json(const struct deploy_request *r); /* new reference */
-/* -1, ERR_USAGE: says which field is wrong. OUT is the caller's: deploy_request_done(). */
+/* -1, ERR_USAGE: says which field is wrong and how it should be. OUT is the caller's: deploy_request_done(). Required
+ * are "schema" and "revision" alone; unknown keys are refused. The digest comes out in small letters. */
 int deploy_request_from_json(const json_t *json, struct deploy_request *out, struct err *err);

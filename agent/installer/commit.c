@@ -3,6 +3,7 @@
 
 #include "installer/permission.h"
 #include "installer/place.h"
+#include "installer/spare.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -18,6 +19,8 @@ struct site {
 	const struct steps *steps;
 	int folder_fd, place_fd;
 	uint32_t folder, place, number;
+	const struct undo_watch *watch; /* when undoing; may be NULL */
+	struct spare *spare;		/* made when it is needed */
 };
 
 struct spot {
@@ -48,6 +51,7 @@ static void site_done(struct site *site)
 {
 	auto_closep(&site->folder_fd);
 	auto_closep(&site->place_fd);
+	spare_free(site->spare);
 }
 
 /* 1: the folder is gone, or something else stands there. ERR says so, too. */
@@ -264,6 +268,28 @@ static bool became_of_ours(const struct step *st, const struct spot *target)
 	return target->there && (is_new(st, target) || !target->folder);
 }
 
+/* The folder at the name of ST was made by the install. 1: it holds something of others; 0: it does not. */
+static int holds_others(struct site *site, const struct step *st, struct err *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", site->steps->folders[st->folder].path, st->name);
+
+	if (!site->watch || !site->watch->manifest)
+		return 0;
+	if (!site->spare)
+		site->spare = spare_new(site->watch->manifest);
+	return spare_look(site->spare, site->folder_fd, st->name, path, err);
+}
+
+static int remove_ours(struct site *site, const struct step *st, struct err *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", site->steps->folders[st->folder].path, st->name);
+	int r = spare_remove_ours(site->spare, site->folder_fd, st->name, path, err);
+
+	if (r > 0 && site->watch->spared)
+		site->watch->spared(site->watch->context, path);
+	return r < 0 ? -1 : 0;
+}
+
 static int undo_place(struct site *site, const struct step *st, struct err *err)
 {
 	struct place_names n = place_names(st->number);
@@ -273,7 +299,22 @@ static int undo_place(struct site *site, const struct step *st, struct err *err)
 		return -1;
 	if (staged.there || !became_of_ours(st, &target))
 		return 0; /* it was never done, or is undone already */
+
+	int others = target.folder ? holds_others(site, st, err) : 0;
+
+	if (others)
+		return others < 0 ? -1 : remove_ours(site, st, err);
 	return move(site->folder_fd, st->name, site->place_fd, n.entry, err);
+}
+
+/* A folder with something of others in it stands where an old file is to come back. */
+static int move_others_aside(struct site *site, const struct step *st, struct err *err)
+{
+	AUTO_FREE char *aside = xasprintf("%s.left-by-%s", st->name, site->watch->deployment_id);
+
+	if (remove_ours(site, st, err) < 0)
+		return -1;
+	return move(site->folder_fd, st->name, site->folder_fd, aside, err);
 }
 
 static int undo_exchange(struct site *site, const struct step *st, struct err *err)
@@ -295,9 +336,14 @@ static int undo_exchange(struct site *site, const struct step *st, struct err *e
 		return undo_place(site, st, err); /* there was none to keep when the step was done */
 	if (target.there && !became_of_ours(st, &target))
 		return changed_meanwhile(err);
-	if (target.there && kept == n.entry)
+
+	int others = target.there && target.folder ? holds_others(site, st, err) : 0;
+
+	if (others < 0 || (others && move_others_aside(site, st, err) < 0))
+		return -1;
+	if (target.there && !others && kept == n.entry)
 		return swap(place, &n, site->folder_fd, st->name, err);
-	if (target.there && move(site->folder_fd, st->name, place, n.entry, err) < 0)
+	if (target.there && !others && move(site->folder_fd, st->name, place, n.entry, err) < 0)
 		return -1;
 	return move(place, kept, site->folder_fd, st->name, err);
 }
@@ -314,9 +360,55 @@ static int undo_remove(struct site *site, const struct step *st, struct err *err
 		return 0;
 	if (!target.there)
 		return move(place, n.entry, site->folder_fd, st->name, err);
-	if (target.folder || aside.folder || !is_old(st, &aside))
+	if (target.folder != aside.folder || !is_old(st, &aside))
 		return changed_meanwhile(err);
 	return swap(place, &n, site->folder_fd, st->name, err); /* made anew by the revision that goes */
+}
+
+/* Move what the folder NAME in the place holds into the old folder, which is back. What has a name there already is
+ * decided by the step of that name, or goes. */
+static int merge_from(struct site *site, const struct step *st, const char *name, struct err *err)
+{
+	int from = openat(site->place_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_DIR DIR *dir = from < 0 ? NULL : fdopendir(from);
+	AUTO_FD int to = openat(site->folder_fd, st->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (!dir || to < 0) {
+		int r = errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(err, "opening it");
+
+		if (!dir)
+			auto_closep(&from);
+		return r;
+	}
+	for (;;) {
+		errno = 0;
+		const struct dirent *e = readdir(dir);
+
+		if (!e)
+			return errno ? err_sys(err, "listing it") : 0;
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+
+		struct err there = ERR_INIT;
+
+		if (move(from, e->d_name, to, e->d_name, &there) < 0 && there.sys != EEXIST) {
+			*err = there;
+			return -1;
+		}
+	}
+}
+
+/* The revision that goes may have made the folder again and put something into it. */
+static int undo_remove_folder(struct site *site, const struct step *st, struct err *err)
+{
+	struct place_names n = place_names(st->number);
+	struct spot target;
+
+	if (undo_remove(site, st, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
+		return -1;
+	if (!is_old(st, &target))
+		return 0;
+	return merge_from(site, st, n.entry, err) < 0 ? -1 : merge_from(site, st, n.old, err);
 }
 
 static int undo_attributes(struct site *site, const struct step *st, struct err *err)
@@ -333,7 +425,7 @@ static const struct {
 	[STEP_PLACE] = { redo_place, undo_place, false, true },
 	[STEP_EXCHANGE] = { redo_exchange, undo_exchange, false, false },
 	[STEP_REMOVE] = { redo_remove, undo_remove, true, false },
-	[STEP_REMOVE_FOLDER] = { redo_remove_folder, undo_remove, true, false },
+	[STEP_REMOVE_FOLDER] = { redo_remove_folder, undo_remove_folder, true, false },
 	[STEP_ATTRIBUTES] = { redo_attributes, undo_attributes, false, true },
 };
 
@@ -364,12 +456,13 @@ int commit_redo(const struct steps *s, struct err *err)
 	return 0;
 }
 
-int commit_undo(const struct steps *s, struct err *err)
+int commit_undo(const struct steps *s, const struct undo_watch *watch, struct err *err)
 {
 	AUTO(site_done) struct site site;
 	struct err first = ERR_INIT;
 
 	site_init(&site, s);
+	site.watch = watch;
 	for (size_t i = s->count; i-- > 0;) {
 		const struct step *st = &s->items[i];
 		struct err e = ERR_INIT;

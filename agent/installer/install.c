@@ -55,6 +55,13 @@ static int drop(int dir_fd, const char *name, struct err *err)
 	return fs_unlink(dir_fd, name) < 0 && errno != ENOENT ? err_sys(err, "removing '%s'", name) : 0;
 }
 
+static int pointer_name(const struct install_place *w, char out[NAME_MAX + 1], struct err *err)
+{
+	if (snprintf(out, NAME_MAX + 1, "%s_last_successful_install", w->group) > NAME_MAX)
+		return err_set(err, ERR_USAGE, "the deployment group's name '%.100s...' is too long", w->group);
+	return 0;
+}
+
 /* The group's state after DONE: manifest, records, and last of all the pointer that makes them count. Idempotent: a
  * power cut may lose the renames, which are not flushed by themselves; then there is no result, and recovery comes here
  * again before anybody reads the manifest. */
@@ -74,38 +81,76 @@ static int record_success(const struct install_place *w, struct err *err)
 		return -1;
 	if (records_publish(w->instructions_fd, w->group, err) < 0)
 		return -1;
-	if (snprintf(pointer, sizeof(pointer), "%s_last_successful_install", w->group) >= (int)sizeof(pointer))
-		return err_set(err, ERR_USAGE, "the deployment group's name '%.100s...' is too long", w->group);
+	if (pointer_name(w, pointer, err) < 0)
+		return -1;
 	return fs_write_file(w->instructions_fd, pointer, w->deployment_path, strlen(w->deployment_path), 0644, err);
+}
+
+/* The same backwards, while FAILED: the pointer, if it is ours, and the records. Idempotent, too. */
+static int record_failure(const struct install_place *w, struct err *err)
+{
+	AUTO(str_done) struct str named = STR_INIT(PATH_MAX);
+	char pointer[NAME_MAX + 1];
+
+	if (pointer_name(w, pointer, err) < 0 || fs_read_file(w->instructions_fd, pointer, &named, err) < 0)
+		return -1;
+	if (!strcmp(str_text(&named), w->deployment_path)) {
+		int r = w->previous ? fs_write_file(w->instructions_fd, pointer, w->previous, strlen(w->previous), 0644,
+						    err)
+				    : drop(w->instructions_fd, pointer, err);
+
+		if (r < 0)
+			return -1;
+	}
+	return records_bring_back(w->instructions_fd, w->group, w->deployment_fd, err);
 }
 
 static int drop_records(const struct install_place *w, struct err *err)
 {
 	if (drop(w->deployment_fd, MANIFEST_STAGED, err) < 0 || drop(w->deployment_fd, MANIFEST_MOVED, err) < 0 ||
-	    drop(w->deployment_fd, INSTALL_MANIFEST, err) < 0)
+	    drop(w->deployment_fd, INSTALL_MANIFEST, err) < 0 || records_drop_kept(w->deployment_fd, err) < 0)
 		return -1;
 	return records_discard(w->instructions_fd, w->group, err);
 }
 
-/* Before COMMIT: away with everything staged. */
-static int discard(const struct install_place *w, const struct steps *s, struct journal *j, struct err *err)
+/* Before COMMIT, or after UNDONE: away with everything staged. */
+static int discard(const struct install_place *w, const struct steps *s, struct journal *j, bool threads,
+		   struct err *err)
 {
-	if (place_remove(s, true, false, err) < 0 || drop_records(w, err) < 0)
+	if (place_remove(s, true, threads, err) < 0 || drop_records(w, err) < 0)
 		return -1;
 	return journal_close(j, err);
 }
 
+static void manifest_freep(struct manifest **m)
+{
+	manifest_free(*m);
+}
+
+/* By the manifest of this install, published or not, it is known what is ours. */
+static int take_back(const struct install_place *w, const struct steps *s, struct err *err)
+{
+	AUTO(manifest_freep) struct manifest *ours = NULL;
+	int found = manifest_open(w->deployment_fd, INSTALL_MANIFEST, &ours, err);
+
+	if (found == 0)
+		found = manifest_open(w->deployment_fd, MANIFEST_STAGED, &ours, err);
+	return found < 0 ? -1
+			 : commit_undo(s, &(struct undo_watch){ ours, w->deployment_id, w->spared, w->context }, err);
+}
+
 /* After COMMIT, FAILED being durable: back to the old tree. */
-static int undo(const struct install_place *w, const struct steps *s, struct journal *j, struct err *err)
+static int undo(const struct install_place *w, const struct steps *s, struct journal *j, bool threads, struct err *err)
 {
 	AUTO(flusher_freep) struct flusher *f = flusher_new(s, w->deployment_fd, err);
 
 	/* first what the steps did: a folder that comes back must not bring along names that it had lost */
-	if (!f || flusher_barrier(f, err) < 0 || commit_undo(s, err) < 0 || flusher_barrier(f, err) < 0)
+	if (!f || flusher_barrier(f, err) < 0 || take_back(w, s, err) < 0 || record_failure(w, err) < 0 ||
+	    flusher_barrier(f, err) < 0)
 		return -1;
 	if (journal_mark(j, JOURNAL_UNDONE, err) < 0)
 		return -1;
-	return discard(w, s, j, err);
+	return discard(w, s, j, threads, err);
 }
 
 /* The steps were cut short by CAUSE: undo them. ERR keeps the cause; when there is no way back either, it tells both.
@@ -115,7 +160,7 @@ static enum install_outcome fail_back(const struct install_place *w, const struc
 {
 	struct err e = ERR_INIT;
 
-	if (journal_mark(j, JOURNAL_FAILED, &e) == 0 && undo(w, s, j, &e) == 0)
+	if (journal_mark(j, JOURNAL_FAILED, &e) == 0 && undo(w, s, j, false, &e) == 0)
 		return INSTALL_UNDONE;
 	(void)err_add(err, "undoing failed, too (%s); it is tried again at the next start. The first cause was", e.msg);
 	return INSTALL_NEEDS_RECOVERY;
@@ -142,6 +187,7 @@ static int prepare(struct install *in, const struct plan *plan, const struct sta
 	if (records_write_manifest(plan, &in->arrangement, in->identities, false, w->deployment_fd, MANIFEST_STAGED,
 				   err) < 0 ||
 	    records_write(plan, w->instructions_fd, w->group, err) < 0 ||
+	    records_keep(w->instructions_fd, w->group, w->deployment_fd, err) < 0 ||
 	    steps_write(&in->arrangement.steps, in->journal, err) < 0)
 		return -1;
 	return flusher_barrier(in->flusher, err);
@@ -182,7 +228,7 @@ int install_run(const struct plan *plan, const struct install_place *where, cons
 	    journal_create(where->deployment_fd, &in->journal, err) < 0)
 		return -1;
 	if (prepare(in, plan, o, err) < 0 || stop_asked(o, err) < 0) {
-		if (discard(where, steps, in->journal, &e) < 0) {
+		if (discard(where, steps, in->journal, false, &e) < 0) {
 			*outcome = INSTALL_NEEDS_RECOVERY;
 			(void)err_add(err,
 				      "what was staged could not be removed (%s); the next start does it. The first "
@@ -213,9 +259,21 @@ int install_run(const struct plan *plan, const struct install_place *where, cons
 
 int install_end(struct install *in, struct err *err)
 {
-	if (place_remove(&in->arrangement.steps, false, in->threads, err) < 0)
+	if (journal_mark(in->journal, JOURNAL_ENDING, err) < 0 ||
+	    place_remove(&in->arrangement.steps, false, in->threads, err) < 0 ||
+	    records_drop_kept(in->where.deployment_fd, err) < 0)
 		return -1;
 	return journal_close(in->journal, err);
+}
+
+int install_undo(struct install *in, enum install_outcome *outcome, struct err *err)
+{
+	*outcome = INSTALL_NEEDS_RECOVERY;
+	if (journal_mark(in->journal, JOURNAL_FAILED, err) < 0 ||
+	    undo(&in->where, &in->arrangement.steps, in->journal, in->threads, err) < 0)
+		return err_add(err, "undoing failed; it is tried again at the next start");
+	*outcome = INSTALL_UNDONE;
+	return 0;
 }
 
 /* Recovery */
@@ -237,7 +295,9 @@ static int finish(const struct install_place *w, const struct steps *s, struct j
 		  enum install_outcome *outcome, struct err *err)
 {
 	*outcome = INSTALL_NEEDS_RECOVERY;
-	if (record_success(w, err) < 0 || place_remove(s, false, false, err) < 0 || journal_close(j, err) < 0)
+	if (record_success(w, err) < 0 || journal_mark(j, JOURNAL_ENDING, err) < 0 ||
+	    place_remove(s, false, false, err) < 0 || records_drop_kept(w->deployment_fd, err) < 0 ||
+	    journal_close(j, err) < 0)
 		return -1;
 	*outcome = INSTALL_DONE;
 	return 1;
@@ -259,20 +319,21 @@ static int recover(const struct install_place *w, const struct steps *s, struct 
 	*outcome = INSTALL_NEEDS_RECOVERY;
 	switch (state) {
 	case STEPS_STAGED:
-		r = discard(w, s, j, err);
+		r = discard(w, s, j, false, err);
 		*outcome = r < 0 ? INSTALL_NEEDS_RECOVERY : INSTALL_UNTOUCHED;
 		return r < 0 ? -1 : 1;
 	case STEPS_COMMITTED:
 		r = go_on(w, s, j, outcome, err);
 		return r ? r : finish(w, s, j, outcome, err);
 	case STEPS_DONE:
+	case STEPS_ENDING:
 		return finish(w, s, j, outcome, err);
 	case STEPS_FAILED:
-		r = undo(w, s, j, err);
+		r = undo(w, s, j, false, err);
 		*outcome = r < 0 ? INSTALL_NEEDS_RECOVERY : INSTALL_UNDONE;
 		return r < 0 ? -1 : 1;
 	case STEPS_UNDONE:
-		r = discard(w, s, j, err);
+		r = discard(w, s, j, false, err);
 		*outcome = r < 0 ? INSTALL_NEEDS_RECOVERY : INSTALL_UNDONE;
 		return r < 0 ? -1 : 1;
 	default: /* ended: nothing to do, but say how */
@@ -288,7 +349,7 @@ static void journal_freep(struct journal **j)
 	journal_free(*j);
 }
 
-int install_recover(const struct install_place *where, enum install_outcome *outcome, struct err *err)
+int install_recover(const struct install_place *where, bool failed, enum install_outcome *outcome, struct err *err)
 {
 	AUTO(journal_freep) struct journal *j = NULL;
 	AUTO(steps_done) struct steps s = { 0 };
@@ -301,6 +362,12 @@ int install_recover(const struct install_place *where, enum install_outcome *out
 	if (found < 0 || steps_read(j, &s, &state, err) < 0) {
 		*outcome = INSTALL_NEEDS_RECOVERY;
 		return -1;
+	}
+	if (failed && (state == STEPS_COMMITTED || state == STEPS_DONE)) {
+		*outcome = INSTALL_NEEDS_RECOVERY;
+		if (journal_mark(j, JOURNAL_FAILED, err) < 0)
+			return -1;
+		state = STEPS_FAILED;
 	}
 	return recover(where, &s, j, state, outcome, err);
 }

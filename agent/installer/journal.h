@@ -28,6 +28,7 @@ enum journal_type {
 	JOURNAL_FAILED,	    /* the steps are to be undone */
 	JOURNAL_UNDONE,	    /* they are */
 	JOURNAL_END,	    /* nothing is left to do: private folders are gone */
+	JOURNAL_ENDING,	    /* it stays done: what was kept aside is going, so there is no way back */
 	JOURNAL_TYPE_COUNT
 };
 

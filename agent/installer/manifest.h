@@ -4,6 +4,8 @@
  * array of fixed entries, a pool of NUL-terminated names. Native byte order: it never leaves its host, and the magic
  * tells. Entries form a tree from `/` down, parents first; folders that were there before are in it only as the way
  * to what is ours. It is mapped, not read: a million files cost no heap.
+ * An edited file that 'slipway: overwrite' retains is recorded as the bundle has it, as dpkg does with a conffile:
+ * whoever puts that content there himself gets the next version again.
  * A file counts as untouched since when device, inode, size, mtime and ctime are as recorded (DESIGN section 6).
  */
 #pragma once
@@ -17,6 +19,7 @@
 enum manifest_flags {
 	MANIFEST_OURS = 1,	 /* installed by us; else only the way to something that is */
 	MANIFEST_HAS_DIGEST = 2, /* of the content; never of a folder or link */
+	MANIFEST_EDITED = 4,	 /* what stands there is not this, but was edited by hand and retained */
 };
 
 struct manifest_entry {

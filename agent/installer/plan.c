@@ -216,36 +216,48 @@ static int note_child(void *arg, const char *name)
 	return 0;
 }
 
-static int folder_goes(struct plan *p, uint32_t node, bool *out, struct err *err)
+/* It goes when nothing in it stays; when only edited files of ours do, it is held for them. */
+static int folder_fate(struct plan *p, uint32_t node, uint8_t *out, struct err *err)
 {
 	AUTO_FREE char *path = plan_path(p, node);
 	struct listing l = { .p = p, .dir = node };
 	int r = p->in.world->list(p->in.world->context, path, note_child, &l, err);
+	bool goes;
 
-	*out = r == 0;
-	for (size_t i = 0; r == 0 && *out && i < l.count; i++)
-		r = plan_goes(p, l.children[i], out, err);
+	*out = r == 0 ? PLAN_GOES : PLAN_STAYS;
+	for (size_t i = 0; r == 0 && *out != PLAN_STAYS && i < l.count; i++) {
+		r = plan_goes(p, l.children[i], &goes, err);
+		if (r == 0 && !goes)
+			*out = p->nodes[l.children[i]].flags & PLAN_FATE; /* several are held, or one stays */
+	}
 	free(l.children);
 	return r < 0 ? -1 : 0;
 }
 
+static int own_fate(struct plan *p, uint32_t node, uint8_t *out, struct err *err)
+{
+	bool retained;
+
+	if (p->nodes[node].disk == DISK_DIRECTORY)
+		return folder_fate(p, node, out, err);
+	if (plan_retains_edit(p, node, node, &retained, err) < 0)
+		return -1;
+	*out = retained ? PLAN_HELD : PLAN_GOES;
+	return 0;
+}
+
 int plan_goes(struct plan *p, uint32_t node, bool *out, struct err *err)
 {
-	bool goes = false;
+	uint8_t fate = PLAN_STAYS;
 
 	if (plan_probe(p, node, err) < 0)
 		return -1;
-	if (p->nodes[node].flags & PLAN_GOES_KNOWN) {
-		*out = p->nodes[node].flags & PLAN_GOES;
-		return 0;
-	}
-	if (p->nodes[node].flags & PLAN_OURS) {
-		goes = true;
-		if (p->nodes[node].disk == DISK_DIRECTORY && folder_goes(p, node, &goes, err) < 0)
+	if (!(p->nodes[node].flags & PLAN_FATE)) {
+		if (p->nodes[node].flags & PLAN_OURS && own_fate(p, node, &fate, err) < 0)
 			return -1;
+		p->nodes[node].flags |= fate;
 	}
-	p->nodes[node].flags |= (uint8_t)(PLAN_GOES_KNOWN | (goes ? PLAN_GOES : 0));
-	*out = goes;
+	*out = (p->nodes[node].flags & PLAN_FATE) == PLAN_GOES;
 	return 0;
 }
 

@@ -3,7 +3,8 @@
  * Input: the appspec, the listing of the bundle, the manifest of the group's last successful install, and the world as
  * installer/world.h shows it. Output: a tree of paths from `/` down with an action at each, and a list of everything
  * that stands in the way; the same input gives the same plan. Rules: spec/codedeploy-agent.md sections 7.1-7.7 in the
- * order of 11.2 Q10 (what the last revision installed counts as gone before anything is checked), PRODUCT section 4.
+ * order of 11.2 Q10 (what the last revision installed counts as gone before anything is checked), PRODUCT section 4;
+ * plan_overwrite.c has those of 'slipway: overwrite', as docs/appspec.md tells them.
  *
  * A destination that goes through links to folders is resolved here, once: `real` of such a node tells where its
  * content lands. Actions stand on real nodes; permissions speak of paths as the appspec spells them.
@@ -25,6 +26,7 @@ enum plan_want {
 	PLAN_WANT_FILE,
 	PLAN_WANT_LINK,
 	PLAN_WANT_RETAINED, /* the bundle has it, what stands there stays and is not ours */
+	PLAN_WANT_EDITED,   /* the bundle has it, what stands there stays, was ours and still is */
 };
 
 enum plan_action {
@@ -39,12 +41,15 @@ enum plan_action {
 enum plan_flags {
 	PLAN_PROBED = 1,
 	PLAN_OURS = 2, /* the last manifest lists it */
-	PLAN_GOES = 4, /* it is ours and will be gone, with all below it */
-	PLAN_GOES_KNOWN = 8,
+	PLAN_STAYS =
+		4, /* it is not ours, or a folder of ours that holds what is not; this and the next make up PLAN_FATE */
+	PLAN_GOES = 8,	       /* it is ours and will be gone, with all below it */
 	PLAN_DESTINATION = 16, /* a destination of the appspec's files section */
 	PLAN_SETGID = 32,      /* an existing folder that hands its group down */
 	PLAN_ALIAS = 64,       /* wanted only by way of a link: its spelling is another node */
 	PLAN_UNTOUCHED = 128,  /* exactly what the manifest recorded */
+	PLAN_FATE = 12,	       /* mask: when the last revision's files go; 0: nobody has asked yet */
+	PLAN_HELD = 12,	       /* stays although it is ours: edited since, or a folder that holds such a file */
 };
 
 struct plan_node {

@@ -150,11 +150,16 @@ static int decide_node(struct plan *p, uint32_t node, struct err *err)
 										: PLAN_CHANGE;
 		count_file(p, n);
 		return 0;
+	case PLAN_WANT_EDITED:
+		plan_warn_of_edit(p, node);
+		/* fall through */
 	case PLAN_WANT_RETAINED:
 		p->counts.planned++;
 		p->counts.retained++;
 		return 0;
 	default:
+		if ((n->flags & PLAN_FATE) == PLAN_HELD && n->disk != DISK_DIRECTORY)
+			plan_warn_of_edit(p, node);
 		if (goes && n->disk != DISK_ABSENT) {
 			n->action = PLAN_REMOVE;
 			p->counts.removed += n->disk != DISK_DIRECTORY;

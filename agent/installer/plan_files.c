@@ -86,10 +86,16 @@ static int want_folder(struct plan *p, const struct appspec_file *f, uint32_t sp
 	}
 	if (plan_after_cleanup(p, node, &kind, err) < 0)
 		return -2;
-	if (kind == DISK_DIRECTORY)
+
+	bool held = (p->nodes[node].flags & PLAN_FATE) == PLAN_HELD;
+
+	if (kind == DISK_DIRECTORY && !held)
 		return 0;
-	if (kind != DISK_ABSENT)
-		return refuse_existing(p, f, node, " (a folder is to be made there, but it is none)");
+	if (kind != DISK_ABSENT && kind != DISK_DIRECTORY)
+		return refuse_existing(p, f, node,
+				       held ? " (a folder is to be made there, but it is a file of the last revision, "
+					      "edited since, that a rule of 'overwrite' retains)"
+					    : " (a folder is to be made there, but it is none)");
 	want(p, spelled, PLAN_WANT_FOLDER, TREE_NONE);
 	return 0;
 }
@@ -109,11 +115,36 @@ static int counts_as_existing(struct plan *p, uint32_t node, enum disk_kind kind
 	return r < 0 ? -1 : 0;
 }
 
+/* What is to happen at NODE, where KIND stands once the last revision's files are gone. */
+static int judge(struct plan *p, uint32_t spelled, uint32_t node, uint32_t source, enum disk_kind kind,
+		 enum verdict *out, struct err *err)
+{
+	bool exists, same, held = kind != DISK_DIRECTORY && (p->nodes[node].flags & PLAN_FATE) == PLAN_HELD;
+
+	/* a rule may speak of it as it is spelled; where the file lies was asked before */
+	if (!held && spelled != node && plan_retains_edit(p, spelled, node, &held, err) < 0)
+		return -1;
+	if (held) {
+		p->nodes[node].flags |= PLAN_HELD;
+		if (plan_holds(p, node, source, &same, err) < 0)
+			return -1;
+		*out = same ? VERDICT_WRITE : VERDICT_RETAIN_OURS;
+		return 0;
+	}
+	if (counts_as_existing(p, node, kind, &exists, err) < 0)
+		return -1;
+
+	const struct appspec_overwrite *rule = exists ? plan_rule(p, spelled, node) : NULL;
+
+	*out = policy_verdict(rule ? rule->behavior : p->in.behavior, exists, false);
+	return 0;
+}
+
 static int want_file(struct plan *p, const struct appspec_file *f, uint32_t spelled, uint32_t source, struct err *err)
 {
 	uint32_t node = p->nodes[spelled].real;
 	enum disk_kind kind;
-	bool exists;
+	enum verdict verdict;
 
 	if (p->nodes[node].want == PLAN_WANT_FILE || p->nodes[node].want == PLAN_WANT_LINK)
 		return refuse_second_source(p, f, node, source);
@@ -128,13 +159,15 @@ static int want_file(struct plan *p, const struct appspec_file *f, uint32_t spel
 			"your AppSpec file or directory structure, and then try again.",
 			from, path);
 	}
-	if (plan_after_cleanup(p, node, &kind, err) < 0 || counts_as_existing(p, node, kind, &exists, err) < 0)
+	if (plan_after_cleanup(p, node, &kind, err) < 0 || judge(p, spelled, node, source, kind, &verdict, err) < 0)
 		return -2;
-
-	enum verdict verdict = policy_verdict(p->in.behavior, exists, false);
-
 	if (verdict == VERDICT_RETAIN) {
 		p->nodes[node].want = PLAN_WANT_RETAINED;
+		return 0;
+	}
+	if (verdict == VERDICT_RETAIN_OURS) {
+		p->nodes[node].want = PLAN_WANT_EDITED;
+		p->nodes[node].source = source;
 		return 0;
 	}
 	if (kind == DISK_DIRECTORY)

@@ -12,6 +12,18 @@ int plan_probe(struct plan *p, uint32_t node, struct err *err);
 /* What will stand there when the last revision's files are gone. */
 int plan_after_cleanup(struct plan *p, uint32_t node, enum disk_kind *out, struct err *err);
 int plan_goes(struct plan *p, uint32_t node, bool *out, struct err *err);
+
+/* plan_overwrite.c: the rules of 'slipway: overwrite'. */
+
+/* The first that speaks of what the appspec spells SPELLED and what lies at NODE; NULL: none. */
+const struct appspec_overwrite *plan_rule(struct plan *p, uint32_t spelled, uint32_t node);
+/* Is what stands at NODE ours, edited since the last revision installed it, and retained by a rule? */
+int plan_retains_edit(struct plan *p, uint32_t spelled, uint32_t node, bool *out, struct err *err);
+/* Does NODE hold already what entry SOURCE of the bundle would bring? */
+int plan_holds(struct plan *p, uint32_t node, uint32_t source, bool *out, struct err *err);
+/* Warn of a retained edit: the revision brings another version than the last one did, or none any more. */
+void plan_warn_of_edit(struct plan *p, uint32_t node);
+
 /* Path of NODE, borrowed until the next call. */
 const char *plan_dir(struct plan *p, uint32_t node);
 /* Record something that refuses the install (always -1, so that a caller may end in it), or a warning. */

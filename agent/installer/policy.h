@@ -8,11 +8,19 @@
 
 #include <stdbool.h>
 
-enum verdict { VERDICT_WRITE, VERDICT_RETAIN, VERDICT_REFUSE };
+enum verdict {
+	VERDICT_WRITE,
+	VERDICT_RETAIN,
+	VERDICT_REFUSE,
+	VERDICT_RETAIN_OURS, /* it stays, but the next revision may replace it: a rule's doing, never the behavior's */
+};
 
 /* EXISTS: something stands there that counts (a dangling link does not). OURS: our group's last successful revision
  * installed it, so that it would go anyway. FILE_EXISTS_UNSET means DISALLOW. */
 enum verdict policy_verdict(enum file_exists behavior, bool exists, bool ours);
+
+/* The first of the rules of 'slipway: overwrite' that speaks of PATH (absolute, canonical); NULL: none. */
+const struct appspec_overwrite *policy_rule(const struct appspec *a, const char *path);
 
 /* The behaviour in force: the appspec's, else the deployment's, else the host's, else DISALLOW. */
 enum file_exists policy_behavior(enum file_exists appspec, enum file_exists deployment, enum file_exists host);

@@ -223,6 +223,56 @@ int records_discard(int dir_fd, const char *group, struct err *err)
 	return 0;
 }
 
+static const char *const kept_names[ARRAY_LEN(suffixes)] = { "install.json.replaced", "cleanup.replaced" };
+
+int records_keep(int dir_fd, const char *group, int kept_fd, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		char name[NAME_MAX + 1];
+
+		if (record_name(name, group, suffixes[i], "", err) < 0)
+			return -1;
+		if (fs_link(dir_fd, name, kept_fd, kept_names[i]) < 0 && errno != ENOENT)
+			return err_sys(err, "keeping '%s'", name);
+	}
+	return 0;
+}
+
+/* By way of a third name: a rename of one name of a file over another one of it does nothing. */
+static int bring_back(int dir_fd, const char *group, const char *suffix, int kept_fd, const char *kept, struct err *err)
+{
+	char name[NAME_MAX + 1], way[NAME_MAX + 1];
+
+	if (record_name(name, group, suffix, "", err) < 0 || record_name(way, group, suffix, ".new", err) < 0)
+		return -1;
+	if (fs_unlink(dir_fd, way) < 0 && errno != ENOENT)
+		return err_sys(err, "removing '%s'", way);
+	if (fs_link(kept_fd, kept, dir_fd, way) < 0) {
+		if (errno != ENOENT)
+			return err_sys(err, "bringing '%s' back", name);
+		return fs_unlink(dir_fd, name) < 0 && errno != ENOENT ? err_sys(err, "removing '%s'", name) : 0;
+	}
+	if (fs_rename(dir_fd, way, dir_fd, name) < 0)
+		return err_sys(err, "renaming '%s'", way);
+	return fs_unlink(dir_fd, way) < 0 && errno != ENOENT ? err_sys(err, "removing '%s'", way) : 0;
+}
+
+int records_bring_back(int dir_fd, const char *group, int kept_fd, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
+		if (bring_back(dir_fd, group, suffixes[i], kept_fd, kept_names[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int records_drop_kept(int kept_fd, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
+		if (fs_unlink(kept_fd, kept_names[i]) < 0 && errno != ENOENT)
+			return err_sys(err, "removing '%s'", kept_names[i]);
+	return 0;
+}
+
 /* The manifest */
 
 struct manifest_pass {
@@ -244,7 +294,8 @@ struct manifest_pass {
 static void mark_wanted(struct manifest_pass *m)
 {
 	for (uint32_t i = 0; i < m->p->count; i++)
-		if (m->p->nodes[i].real == i && plan_is_wanted(&m->p->nodes[i]))
+		if (m->p->nodes[i].real == i &&
+		    (plan_is_wanted(&m->p->nodes[i]) || m->p->nodes[i].want == PLAN_WANT_EDITED))
 			for (uint32_t n = i; !m->index[n]; n = m->p->nodes[n].parent)
 				m->index[n] = 1;
 	m->index[0] = 1;
@@ -312,6 +363,13 @@ static void fill_identity(struct manifest_pass *m, uint32_t node, struct manifes
 			&st.st_ctim); /* size and mtime stay those of the bundle: written to since? */
 }
 
+/* Does the bundle have an entry of TYPE for N, installed now or held off by an edited one? */
+static bool brings(const struct plan *p, const struct plan_node *n, enum tree_type type)
+{
+	return (n->want == PLAN_WANT_FILE || n->want == PLAN_WANT_LINK || n->want == PLAN_WANT_EDITED) &&
+	       p->in.tree->entries[n->source].type == type;
+}
+
 static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 {
 	const struct plan_node *n = &m->p->nodes[node];
@@ -332,11 +390,13 @@ static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 		if (want.attr && want.attr->acl)
 			acl = xstrdup(want.attr->acl);
 	}
-	if (n->want == PLAN_WANT_LINK) {
+	if (n->want == PLAN_WANT_EDITED)
+		e.flags = MANIFEST_OURS | MANIFEST_EDITED;
+	if (brings(m->p, n, TREE_LINK)) {
 		e.type = TREE_LINK;
 		text = tree_link_text(m->p->in.tree, n->source);
 	}
-	if (n->want == PLAN_WANT_FILE) {
+	if (brings(m->p, n, TREE_FILE)) {
 		const struct tree_entry *s = &m->p->in.tree->entries[n->source];
 
 		e.type = TREE_FILE;

@@ -14,6 +14,13 @@ int records_write(const struct plan *plan, int dir_fd, const char *group, struct
 int records_publish(int dir_fd, const char *group, struct err *err);
 int records_discard(int dir_fd, const char *group, struct err *err);
 
+/* Those of the revision before, kept by a second name in the deployment's folder KEPT_FD as long as the install can
+ * still be undone. Keep: before anything is published. Bring back: they are what they were, also when there were none;
+ * may be done again. Drop: the second names go. */
+int records_keep(int dir_fd, const char *group, int kept_fd, struct err *err);
+int records_bring_back(int dir_fd, const char *group, int kept_fd, struct err *err);
+int records_drop_kept(int kept_fd, struct err *err);
+
 /* The manifest of what PLAN makes, as NAME under DIR_FD. MOVED: the steps have been done, so that the times of change
  * of single files can be recorded; else theirs is left open and they count as touched. Nothing is flushed. */
 int records_write_manifest(const struct plan *plan, const struct arrangement *a,

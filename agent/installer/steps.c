@@ -270,6 +270,9 @@ int steps_read(const struct journal *j, struct steps *out, enum steps_state *sta
 		case JOURNAL_DONE:
 			*state = STEPS_DONE;
 			break;
+		case JOURNAL_ENDING:
+			*state = STEPS_ENDING;
+			break;
 		case JOURNAL_FAILED:
 			*state = STEPS_FAILED;
 			break;

@@ -72,6 +72,6 @@ uint32_t steps_add_place(struct steps *s, const char *parent, const char *name, 
 int steps_write_places(const struct steps *s, struct journal *j, struct err *err);
 int steps_write(const struct steps *s, struct journal *j, struct err *err); /* folders and steps; reserves room first */
 
-enum steps_state { STEPS_STAGED, STEPS_COMMITTED, STEPS_DONE, STEPS_FAILED, STEPS_UNDONE, STEPS_ENDED };
+enum steps_state { STEPS_STAGED, STEPS_COMMITTED, STEPS_DONE, STEPS_ENDING, STEPS_FAILED, STEPS_UNDONE, STEPS_ENDED };
 /* From the records of an earlier run; strings are borrowed from J. ERR_STATE when they make no sense. */
 int steps_read(const struct journal *j, struct steps *out, enum steps_state *state, struct err *err);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "util/digest.h"
 #include "util/err.h"
 
 #include <stdbool.h>
@@ -33,6 +34,9 @@ struct world {
 		    struct err *err);
 	/* The text of the link NAME in DIR; the caller frees it. NULL: it is gone. */
 	char *(*link_text)(void *context, const char *dir, const char *name);
+	/* SHA-256 of the file NAME in DIR. 1: it is in OUT; 0: it is gone, no file, or may not be read. */
+	int (*digest)(void *context, const char *dir, const char *name, unsigned char out[DIGEST_BYTES],
+		      struct err *err);
 	/* 1: found, 0: no such user or group. */
 	int (*user)(void *context, const char *name, uid_t *out);
 	int (*group)(void *context, const char *name, gid_t *out);

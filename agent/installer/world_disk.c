@@ -127,6 +127,35 @@ static char *disk_link_text(void *context, const char *dir, const char *name)
 	return n < 0 ? NULL : xstrndup(text, (size_t)n);
 }
 
+static int disk_digest(void *context, const char *dir, const char *name, unsigned char out[DIGEST_BYTES],
+		       struct err *err)
+{
+	struct world_disk *w = context;
+	struct stat st;
+	char buffer[64 * 1024];
+	ssize_t n;
+
+	if (enter(w, dir, err) < 0)
+		return -1;
+
+	AUTO_FD int fd = openat(w->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+
+	AUTO(digest_freep) struct digest *d = digest_new();
+
+	digest_start(d);
+	while ((n = read(fd, buffer, sizeof(buffer))) != 0) {
+		if (n < 0 && errno != EINTR)
+			return err_sys(err, "reading '%s/%s'", dir[1] ? dir : "", name);
+		if (n > 0)
+			digest_update(d, buffer, (size_t)n);
+	}
+	digest_finish(d, out);
+	return 1;
+}
+
 static int disk_user(void *context, const char *name, uid_t *out)
 {
 	const struct passwd *p = getpwnam(name);
@@ -153,7 +182,9 @@ struct world_disk *world_disk_new(struct world *out)
 
 	w->dir_fd = -1;
 	w->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	*out = (struct world){ disk_probe, disk_follow, disk_list, disk_link_text, disk_user, disk_group, w };
+	*out = (struct world){
+		disk_probe, disk_follow, disk_list, disk_link_text, disk_digest, disk_user, disk_group, w
+	};
 	return w;
 }
 

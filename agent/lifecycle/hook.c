@@ -274,6 +274,9 @@ static int run_script(const struct hook_run *run, struct hook_outcome *out, stru
 	if ((c.is_lua ? prepare_lua(run, &c, err) : make_executable(run, c.path, err)) < 0 ||
 	    choose_user(run, &c, err) < 0)
 		return -1;
+	if (run->own_fd >= 0 &&
+	    fs_chown(run->own_fd, c.as_user ? c.user.uid : geteuid(), c.as_user ? c.user.gid : getegid()) < 0)
+		hook_say(run, "a file for the script cannot be given to its user: %s", strerrordesc_np(errno));
 	compose(run, &c);
 	script_log_script(run->log, run->script->location);
 

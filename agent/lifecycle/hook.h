@@ -42,8 +42,13 @@ struct hook_run {
 	/* TEXT is for whoever watches the deployment. NULL: nobody does. */
 	void (*note)(void *context, const char *event, const char *text);
 	void *note_context;
+	/* PID leads the process group of SCRIPT, which has started or (ENDED) is over. NULL: nobody asks. */
+	void (*process)(void *context, const char *script, pid_t pid, bool ended);
+	void *process_context;
+	int own_fd; /* a file that is given to the user of each script; -1: none */
 };
-#define HOOK_RUN_INIT ((struct hook_run){ .grace_ms = HOOK_GRACE_MS, .drain_ms = HOOK_DRAIN_MS, .stop_fd = -1 })
+#define HOOK_RUN_INIT                                                                                                  \
+	((struct hook_run){ .grace_ms = HOOK_GRACE_MS, .drain_ms = HOOK_DRAIN_MS, .stop_fd = -1, .own_fd = -1 })
 
 struct hook_outcome {
 	const char *script;	/* location of the script that ran last (borrowed from the appspec); NULL: none did */

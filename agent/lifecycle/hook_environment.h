@@ -27,7 +27,8 @@ struct hook_user {
 int hook_user_find(const char *name, struct hook_user *out, struct err *err);
 void hook_user_done(struct hook_user *u);
 
-/* INHERITED (environ) without credentials and what is meant for the agent alone, then what describes the deployment,
- * then USER's (NULL: nobody else's), then run->environment. */
+/* What comes later wins: INHERITED (environ) without credentials and what is meant for the agent alone; the revision's
+ * (the script's environment, 'slipway: env'); the deployment's (--env); what describes the deployment; USER's (NULL:
+ * nobody else's); run->environment. */
 void hook_environment(const struct hook_run *run, const struct hook_user *user, char *const *inherited,
 		      struct environment *out);

@@ -273,6 +273,12 @@ static int start(struct watch *w, struct zygote_request *request, struct err *er
 	return zygote_run(w->run->zygote, request, &w->child, err);
 }
 
+static void tell_process(const struct watch *w, bool ended)
+{
+	if (w->run->process)
+		w->run->process(w->run->process_context, w->run->script->location, w->child.pid, ended);
+}
+
 int hook_exec(const struct hook_run *run, struct zygote_request request, struct hook_end *end, struct err *err)
 {
 	AUTO(watch_done)
@@ -293,8 +299,11 @@ int hook_exec(const struct hook_run *run, struct zygote_request request, struct 
 		return 0;
 	}
 
+	tell_process(&w, false);
+
 	int r = supervise(&w, err);
 
+	tell_process(&w, true);
 	zygote_release(run->zygote);
 	return r;
 }

@@ -162,7 +162,7 @@ static int run(const char *path, const char *name, const char *archive, struct s
 	int r = script_extend(s, open_hook, archive, err);
 
 	if (r == 0)
-		script_run(s, path, name, out);
+		script_run_file(s, path, name, out);
 	script_free(s);
 	return r;
 }

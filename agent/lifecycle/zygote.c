@@ -20,6 +20,7 @@ struct zygote {
 	int socket;
 	pid_t pid;
 	bool hook_known; /* started and not yet released */
+	bool gone;
 };
 
 static const char *const step_texts[ZYGOTE_STEP_COUNT] = {
@@ -89,8 +90,14 @@ pid_t zygote_pid(const struct zygote *z)
 	return z->pid;
 }
 
-static int gone(struct err *err)
+bool zygote_is_gone(const struct zygote *z)
 {
+	return z->gone;
+}
+
+static int gone(struct zygote *z, struct err *err)
+{
+	z->gone = true;
 	return err_set(err, ERR_SYS, "the process that starts hooks has gone away (was it killed?)");
 }
 
@@ -101,7 +108,7 @@ static int receive(struct zygote *z, struct zygote_reply *reply, struct err *err
 	do
 		n = recv(z->socket, reply, sizeof(*reply), MSG_WAITALL);
 	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)sizeof(*reply) ? 0 : gone(err);
+	return n == (ssize_t)sizeof(*reply) ? 0 : gone(z, err);
 }
 
 /* Everything, or -1. FDS (COUNT of them) go with the first byte. */
@@ -176,7 +183,7 @@ int zygote_run(struct zygote *z, const struct zygote_request *request, struct zy
 		return -1;
 	if (send_all(z->socket, &header, sizeof(header), fds, count) < 0 ||
 	    send_all(z->socket, body.data, body.len, NULL, 0) < 0)
-		return gone(err);
+		return gone(z, err);
 	if (receive(z, &reply, err) < 0)
 		return -1;
 	if (reply.kind != ZYGOTE_STARTED) {

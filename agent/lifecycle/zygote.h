@@ -4,6 +4,7 @@
  * copies next to no memory, and nothing of the worker (descriptors, secrets, signal handling) can reach one. It runs
  * in a session of its own and holds nothing but its socket. One hook at a time; the hook leads its own process group.
  *
+ * A hook does not outlive the zygote: the kernel kills it (KILL) when the zygote dies.
  * The zygote never outlives the worker: when the socket ends or the worker dies, it kills (KILL, at once) the process
  * group of a hook that still runs, and exits. At once, because a crashed worker is followed by recovery, which must not
  * share the host with a hook of the deployment that it undoes; such a hook counts as failed whatever it does. What a
@@ -71,4 +72,5 @@ int zygote_fd(const struct zygote *z);
 int zygote_ended(struct zygote *z, int *status, struct err *err);
 /* The hook's pid is not needed any more. Nothing may be signalled by it from here on. */
 void zygote_release(struct zygote *z);
-pid_t zygote_pid(const struct zygote *z); /* for tests and diagnoses */
+bool zygote_is_gone(const struct zygote *z); /* it has been found gone: no hook can run any more */
+pid_t zygote_pid(const struct zygote *z);    /* for tests and diagnoses */

@@ -49,6 +49,7 @@ struct order {
 	char **argv; /* argv[0] is left free for a shell in front */
 	char **environment;
 	char *cwd;
+	pid_t zygote;
 };
 
 static void order_done(struct order *o)
@@ -254,6 +255,9 @@ static void become_hook(struct order *o, int last, volatile struct refusal *refu
 	closefrom(last + 1);
 	if (o->header.change_user && become_user(o) < 0)
 		refuse(refusal, ZYGOTE_STEP_USER);
+	/* after the user: changing that takes it back. A zygote that died before is not there to be missed. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != o->zygote)
+		refuse(refusal, ZYGOTE_STEP_FORK);
 	(void)umask((mode_t)o->header.umask);
 	if (chdir(o->cwd) < 0)
 		refuse(refusal, ZYGOTE_STEP_CWD);
@@ -312,6 +316,7 @@ static void start_hook(struct nursery *n, struct order *o)
 	volatile struct refusal *refusal = n->refusal;
 
 	*refusal = (struct refusal){ 0 };
+	o->zygote = getpid();
 
 	pid_t pid = o->header.kind == ZYGOTE_CALL ? fork_call(n, o) : fork_hook(o, refusal);
 

@@ -118,14 +118,19 @@ void deployment_done(struct deployment *d)
 	*d = (struct deployment){ 0 };
 }
 
+void event_result_done(struct event_result *e)
+{
+	free(e->event);
+	free(e->script);
+	free(e->message);
+	free(e->log_tail);
+	*e = (struct event_result){ .exit_code = -1 };
+}
+
 void deployment_result_done(struct deployment_result *r)
 {
-	for (size_t i = 0; i < r->event_count; i++) {
-		free(r->events[i].event);
-		free(r->events[i].script);
-		free(r->events[i].message);
-		free(r->events[i].log_tail);
-	}
+	for (size_t i = 0; i < r->event_count; i++)
+		event_result_done(&r->events[i]);
 	free(r->events);
 	free(r->revision_digest);
 	free(r->error_event);

@@ -49,6 +49,7 @@ struct settings {
 };
 
 enum revision_type { REVISION_LOCAL_DIRECTORY, REVISION_LOCAL_FILE, REVISION_TYPE_COUNT };
+const char *revision_type_name(enum revision_type type); /* "Local Directory", ... */
 
 struct revision {
 	enum revision_type type;
@@ -88,6 +89,11 @@ void deployment_done(struct deployment *d);
 json_t *deployment_to_json(const struct deployment *d); /* new reference */
 /* -1, ERR_STATE: not a request this version understands. OUT is the caller's: deployment_done(). */
 int deployment_from_json(const json_t *json, struct deployment *out, struct err *err);
+/* What a revision is as JSON: its members alone, for whoever has a request of its own. */
+json_t *revision_to_json(const struct revision *r);				   /* new reference */
+int revision_from_json(const json_t *json, struct revision *out, struct err *err); /* -1: OUT may hold something */
+/* "2026-11-22T20:11:00.123Z" as milliseconds since 1970, the fraction may be missing; -1: it is none. */
+int deployment_time_from_text(const char *text, int64_t *out_ms);
 /* A new id: "d-" and nine of A-Z0-9 from the kernel's random source, and SUFFIX. The caller frees it. */
 char *deployment_id_new(const char *suffix);
 
@@ -156,6 +162,9 @@ struct deployment_result {
 	bool needs_recovery;
 };
 
+void event_result_done(struct event_result *e);
+json_t *event_result_to_json(const struct event_result *e); /* as in the document; new reference */
+int event_result_from_json(const json_t *json, struct event_result *out, struct err *err);
 void deployment_result_done(struct deployment_result *r);
 /* The document of PRODUCT section 3. New reference. */
 json_t *deployment_result_to_json(const struct deployment *d, const struct deployment_result *r);

@@ -22,9 +22,14 @@ static const char *const revision_type_names[REVISION_TYPE_COUNT] = {
 	[REVISION_LOCAL_FILE] = "Local File",
 };
 
-static const char *revision_type_name(int type)
+const char *revision_type_name(enum revision_type type)
 {
 	return revision_type_names[type];
+}
+
+static const char *type_name(int type)
+{
+	return revision_type_name((enum revision_type)type);
 }
 
 static const char *outputs_name(int policy)
@@ -160,13 +165,13 @@ static int settings_from_json(const json_t *json, struct settings *s, struct err
 	return jobject_end(&o, err);
 }
 
-static int revision_from_json(const json_t *json, struct revision *r, struct err *err)
+int revision_from_json(const json_t *json, struct revision *r, struct err *err)
 {
 	struct jobject o;
 	int type = -1;
 
 	if (jobject_open(json, "revision of the request", &o, err) < 0 ||
-	    jobject_name(&o, "type", revision_type_name, REVISION_TYPE_COUNT, &type, err) < 0 ||
+	    jobject_name(&o, "type", type_name, REVISION_TYPE_COUNT, &type, err) < 0 ||
 	    strings_get(&o, revision_strings, ARRAY_LEN(revision_strings), r, err) < 0)
 		return -1;
 	if (type < 0)
@@ -175,19 +180,25 @@ static int revision_from_json(const json_t *json, struct revision *r, struct err
 	return jobject_end(&o, err);
 }
 
+json_t *revision_to_json(const struct revision *r)
+{
+	json_t *o = json_pack("{s:s}", "type", revision_type_name(r->type));
+
+	strings_put(o, revision_strings, ARRAY_LEN(revision_strings), r);
+	return o;
+}
+
 json_t *deployment_to_json(const struct deployment *d)
 {
-	json_t *revision = json_pack("{s:s}", "type", revision_type_name((int)d->revision.type));
 	json_t *o = json_pack("{s:i, s:I, s:b, s:s, s:b, s:b, s:b, s:I}", "schema", DEPLOYMENT_SCHEMA,
 			      "requested_by_uid", (json_int_t)d->requested_by_uid, "compatible", d->compatible,
 			      "on_failure", on_failure_name(d->on_failure), "force", d->force, "waits", d->waits,
 			      "outlives", d->outlives, "deadline_s", (json_int_t)d->deadline_s);
 
-	strings_put(revision, revision_strings, ARRAY_LEN(revision_strings), &d->revision);
 	strings_put(o, request_strings, ARRAY_LEN(request_strings), d);
 	json_object_set_new(o, "events", jstrings(d->events, jbytes));
 	json_object_set_new(o, "environment", jstrings(d->environment, jbytes));
-	json_object_set_new(o, "revision", revision);
+	json_object_set_new(o, "revision", revision_to_json(&d->revision));
 	json_object_set_new(o, "settings", settings_to_json(&d->settings));
 	return o;
 }
@@ -244,25 +255,31 @@ static json_t *timestamp(int64_t ms)
 	return json_string(text);
 }
 
-static int timestamp_get(struct jobject *o, const char *key, int64_t *out, struct err *err)
+int deployment_time_from_text(const char *text, int64_t *out_ms)
 {
-	AUTO_FREE char *text = NULL;
 	struct tm tm = { 0 };
 	unsigned ms = 0;
-	int r = jobject_string(o, key, 64, &text, err);
-
-	if (r <= 0)
-		return r;
-
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	int end = -1;
 
 	if (rest && strcmp(rest, "Z") && (sscanf(rest, ".%3uZ%n", &ms, &end) != 1 || end != (int)strlen(rest)))
 		rest = NULL;
 	if (!rest)
-		return err_set(err, ERR_STATE, "%s: '%s' is not a time in UTC", o->what, key);
-	*out = (int64_t)timegm(&tm) * 1000 + ms;
+		return -1;
+	*out_ms = (int64_t)timegm(&tm) * 1000 + ms;
 	return 0;
+}
+
+static int timestamp_get(struct jobject *o, const char *key, int64_t *out, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	int r = jobject_string(o, key, 64, &text, err);
+
+	if (r <= 0)
+		return r;
+	return deployment_time_from_text(text, out) < 0
+		       ? err_set(err, ERR_STATE, "%s: '%s' is not a time in UTC", o->what, key)
+		       : 0;
 }
 
 static json_t *code_or_null(enum err_kind kind)
@@ -270,7 +287,7 @@ static json_t *code_or_null(enum err_kind kind)
 	return kind == ERR_NONE ? json_null() : json_string(err_code(kind));
 }
 
-static json_t *event_to_json(const struct event_result *e)
+json_t *event_result_to_json(const struct event_result *e)
 {
 	bool good = e->status == EVENT_SUCCEEDED && e->kind == ERR_NONE;
 
@@ -342,7 +359,7 @@ static json_t *identity_to_json(const struct deployment *d, const char *digest, 
 			 "uid", (json_int_t)d->requested_by_uid, "login", jpath(d->requested_by_login), "text",
 			 jtext(d->requested_by_text), "application", jpath(d->application), "group", jpath(d->group),
 			 "group_name", jpath(d->group_name), "creator", jpath(d->creator), "type", jpath(d->type),
-			 "revision", "type", revision_type_name((int)d->revision.type), "location",
+			 "revision", "type", revision_type_name(d->revision.type), "location",
 			 jpath(d->revision.location), "bundle_type", jpath(d->revision.bundle_type), "digest",
 			 jpath(digest));
 }
@@ -353,7 +370,7 @@ json_t *deployment_result_to_json(const struct deployment *d, const struct deplo
 	json_t *events = json_array();
 
 	for (size_t i = 0; i < r->event_count; i++)
-		json_array_append_new(events, event_to_json(&r->events[i]));
+		json_array_append_new(events, event_result_to_json(&r->events[i]));
 	json_object_set_new(o, "status", json_string(deployment_status_name(r->status)));
 	json_object_set_new(o, "created_at", timestamp(r->created_at_ms));
 	json_object_set_new(o, "started_at", timestamp(r->started_at_ms));
@@ -379,7 +396,7 @@ static int kind_get(struct jobject *o, enum err_kind *out, struct err *err)
 	return r;
 }
 
-static int event_from_json(const json_t *json, struct event_result *e, struct err *err)
+static int event_fields(const json_t *json, struct event_result *e, struct err *err)
 {
 	struct jobject o;
 	int status = -1;
@@ -410,6 +427,15 @@ static int event_from_json(const json_t *json, struct event_result *e, struct er
 	return 0;
 }
 
+int event_result_from_json(const json_t *json, struct event_result *out, struct err *err)
+{
+	*out = (struct event_result){ .exit_code = -1 };
+	if (event_fields(json, out, err) == 0)
+		return 0;
+	event_result_done(out);
+	return -1;
+}
+
 static int events_from_json(const json_t *json, struct deployment_result *r, struct err *err)
 {
 	size_t count = json_array_size(json);
@@ -419,7 +445,7 @@ static int events_from_json(const json_t *json, struct deployment_result *r, str
 	r->events = xcalloc(count, sizeof(*r->events));
 	for (size_t i = 0; i < count; i++) {
 		r->event_count++;
-		if (event_from_json(json_array_get(json, i), &r->events[i], err) < 0)
+		if (event_result_from_json(json_array_get(json, i), &r->events[i], err) < 0)
 			return -1;
 	}
 	return 0;

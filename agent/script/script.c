@@ -282,7 +282,7 @@ static void describe(struct script *s, int status, const struct job *job)
 			       job->name);
 }
 
-void script_run(struct script *s, const char *path, const char *name, struct script_outcome *out)
+void script_run_file(struct script *s, const char *path, const char *name, struct script_outcome *out)
 {
 	struct job job = { path, name, out };
 	lua_State *L = s->L;

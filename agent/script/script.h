@@ -60,7 +60,7 @@ int script_extend(struct script *s, void (*open)(lua_State *L, const void *conte
 		  struct err *err);
 /* Run the file at PATH, called NAME in messages. A chunk that returns nothing, true or 0 has succeeded. What is not
  * there or cannot be read is a failure of the script as well. */
-void script_run(struct script *s, const char *path, const char *name, struct script_outcome *out);
+void script_run_file(struct script *s, const char *path, const char *name, struct script_outcome *out);
 
 /* For bindings. */
 

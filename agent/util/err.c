@@ -34,6 +34,7 @@ static const struct {
 	[ERR_OUTPUTS_LEFT_OPEN] = { "OutputsLeftOpen", 1 },
 	[ERR_INTERRUPTED] = { "FailedAfterRestart", 1 },
 	[ERR_NEEDS_RECOVERY] = { "UnknownError", 5 },
+	[ERR_DENIED] = { "UnknownError", 5 },
 };
 
 static __attribute__((format(printf, 4, 0))) int set_va(struct err *e, enum err_kind kind, int sys, const char *fmt,

@@ -31,6 +31,7 @@ enum err_kind {
 	ERR_OUTPUTS_LEFT_OPEN,
 	ERR_INTERRUPTED,    /* the agent itself was ended in the middle */
 	ERR_NEEDS_RECOVERY, /* an earlier deployment of the group can be neither finished nor undone */
+	ERR_DENIED,	    /* the caller is not allowed to */
 	ERR_KIND_COUNT
 };
 

@@ -45,6 +45,30 @@ static size_t read_some(int dir_fd, const char *name, char *buf, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
+uint64_t proc_start_time(pid_t pid)
+{
+	char name[32], text[1024];
+	unsigned long long start;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+
+	const char *rest = read_some(AT_FDCWD, name, text, sizeof(text)) ? strrchr(text, ')') : NULL;
+	/* proc(5): the 22nd field, the state behind the name being the third */
+	return rest && sscanf(rest,
+			      ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+			      &start) == 1
+		       ? start
+		       : 0;
+}
+
+bool proc_boot_id(char out[40])
+{
+	size_t n = read_some(AT_FDCWD, "/proc/sys/kernel/random/boot_id", out, 40);
+
+	out[strcspn(out, "\n")] = '\0';
+	return n > 0;
+}
+
 struct group_search {
 	pid_t group;
 	bool found;

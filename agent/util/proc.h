@@ -12,6 +12,10 @@ int64_t proc_clock_ms(void); /* monotonic: for deadlines and durations */
 /* Call FN for every process, with its folder in /proc, until it returns false. Processes that come and go meanwhile may
  * be missed. */
 void proc_each(bool (*fn)(void *context, pid_t pid, int dir_fd), void *context);
+/* When PID was started, in ticks since the boot; 0: there is no such process. With the boot it tells two processes of
+ * one number apart. */
+uint64_t proc_start_time(pid_t pid);
+bool proc_boot_id(char out[40]); /* of this boot; false: it cannot be read */
 /* Does the process group have a member that is no zombie? */
 bool proc_group_lives(pid_t group);
 /* The command line for people: printable, cut to what OUT takes; the short name when there is none. */

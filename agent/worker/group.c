@@ -1,7 +1,8 @@
 /* worker/group.c - lock, pointers and retention of a deployment group. */
 #include "worker/group.h"
 
-#include "installer/install.h"
+#include "format/json.h"
+#include "model/names.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -9,32 +10,21 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
 
-#define REQUEST_NAME "request.json"
-#define RESULT_NAME  "result.json"
-#define STATE_MAX    (16 * 1024 * 1024)
-#define FOLDER_MODE  0755
-#define STATE_MODE   0711
+#define STATE_MAX   (16 * 1024 * 1024)
+#define LOCK_TRY_MS 100
+#define FOLDER_MODE 0755
+#define STATE_MODE  0711
 
 static const char *const pointer_names[] = {
 	[GROUP_LAST_SUCCESSFUL] = "last_successful_install",
 	[GROUP_MOST_RECENT] = "most_recent_install",
 };
-
-static bool usable_name(const char *name)
-{
-	static const char *const taken[] = { ".", "..", "deployment-instructions", "deployment-logs",
-					     "ongoing-deployment" };
-
-	for (size_t i = 0; i < ARRAY_LEN(taken); i++)
-		if (!strcmp(name, taken[i]))
-			return false;
-	return *name && strlen(name) <= 200 && !strchr(name, '/');
-}
 
 static json_t *read_json(int dir_fd, const char *path)
 {
@@ -59,8 +49,8 @@ static char *holder(int group_fd)
 	AUTO_DIR DIR *dir = list(group_fd);
 
 	for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
-		AUTO_FREE char *request_path = xasprintf("%s/" REQUEST_NAME, e->d_name);
-		AUTO_FREE char *result_path = xasprintf("%s/" RESULT_NAME, e->d_name);
+		AUTO_FREE char *request_path = xasprintf("%s/" GROUP_REQUEST, e->d_name);
+		AUTO_FREE char *result_path = xasprintf("%s/" GROUP_RESULT, e->d_name);
 		json_t *request = read_json(group_fd, request_path);
 		const char *since = json_string_value(json_object_get(request, "started_at"));
 		long long pid = json_integer_value(json_object_get(request, "pid"));
@@ -75,15 +65,42 @@ static char *holder(int group_fd)
 	return xstrdup("another deployment");
 }
 
-static int lock(struct group *g, struct err *err)
+/* 1: somebody else has it. */
+static int try_lock(const struct group *g, struct err *err)
 {
 	if (flock(g->fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
-	if (errno != EWOULDBLOCK)
-		return err_sys(err, "locking deployment group '%s'", g->id);
+	return errno == EWOULDBLOCK ? 1 : err_sys(err, "locking deployment group '%s'", g->id);
+}
+
+static int wait_for_lock(const struct group *g, const struct group_wait *w, const char *who, struct err *err)
+{
+	AUTO_FREE char *text = xasprintf("waiting for deployment group '%s': %s is running", g->id, who);
+	int busy;
+
+	if (w->note)
+		w->note(w->context, text);
+	while ((busy = try_lock(g, err)) > 0) {
+		struct pollfd p = { .fd = w->stop_fd, .events = POLLIN };
+
+		(void)poll(&p, 1, LOCK_TRY_MS); /* a signal only makes it shorter */
+		if (w->stop && atomic_load(w->stop))
+			return err_set(err, ERR_STOPPED, "stopped while %s", text);
+	}
+	return busy;
+}
+
+static int lock(struct group *g, const struct group_wait *wait, struct err *err)
+{
+	int busy = try_lock(g, err);
+
+	if (busy <= 0)
+		return busy;
 
 	AUTO_FREE char *who = holder(g->fd);
 
+	if (wait)
+		return wait_for_lock(g, wait, who, err);
 	return err_set(err, ERR_BUSY,
 		       "deployment group '%s' is busy: %s is running; wait for its end, or use another group", g->id,
 		       who);
@@ -120,23 +137,19 @@ static int make_root(const char *root, struct err *err)
 	return fs_make_path(root, FOLDER_MODE, err);
 }
 
-int group_open(const struct deployment *d, struct group *out, struct err *err)
+int group_open(const char *root, const char *id, const struct group_wait *wait, struct group *out, struct err *err)
 {
 	struct group g = { .root_fd = -1, .fd = -1, .instructions_fd = -1 };
-	const char *root = d->settings.deployment_root;
 
-	if (!usable_name(d->group))
-		return err_set(
-			err, ERR_USAGE,
-			"'%.200s' cannot be a deployment group: a name has 1 to 200 bytes, no '/', and is none of the "
-			"agent's own folders",
-			d->group);
+	if (!name_is_group(id))
+		return err_set(err, ERR_USAGE, "'%.200s' " NAME_GROUP_RULE, id);
 	if (make_root(root, err) < 0)
 		return err_add(err, "deployment root (as an ordinary user choose another one with --root DIR)");
 	g.root = xstrdup(root);
-	g.id = xstrdup(d->group);
+	g.id = xstrdup(id);
 	if ((g.root_fd = fs_open_dir(root, err)) < 0 || (g.fd = open_below(g.root_fd, g.id, err)) < 0 ||
-	    lock(&g, err) < 0 || (g.instructions_fd = open_below(g.root_fd, "deployment-instructions", err)) < 0) {
+	    lock(&g, wait, err) < 0 ||
+	    (g.instructions_fd = open_below(g.root_fd, "deployment-instructions", err)) < 0) {
 		group_done(&g);
 		return -1;
 	}
@@ -158,14 +171,15 @@ void group_done(struct group *g)
  * that flushes the folder, too. One that is cut off is as good as none that can be read. */
 static int write_request(int deployment_fd, const char *text, struct err *err)
 {
-	AUTO_FD int fd = fs_create(deployment_fd, REQUEST_NAME, O_WRONLY, 0600);
+	AUTO_FD int fd = fs_create(deployment_fd, GROUP_REQUEST, O_WRONLY, 0600);
 
 	if (fd < 0 || fs_write(fd, text, strlen(text)) < 0)
-		return err_sys(err, "writing '" REQUEST_NAME "'");
+		return err_sys(err, "writing '" GROUP_REQUEST "'");
 	return 0;
 }
 
-int group_new_deployment(struct group *g, const struct deployment *d, int *fd, char **path, struct err *err)
+int group_new_deployment(struct group *g, const struct deployment *d, const char *previous, int *fd, char **path,
+			 struct err *err)
 {
 	AUTO_FD int own = -1;
 	struct timespec now;
@@ -180,8 +194,8 @@ int group_new_deployment(struct group *g, const struct deployment *d, int *fd, c
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with this clock */
 	(void)strftime(when, sizeof(when), "%FT%TZ", gmtime_r(&now.tv_sec, &tm));
 
-	json_t *request = json_pack("{s:i, s:i, s:s, s:o}", "schema", DEPLOYMENT_SCHEMA, "pid", (int)getpid(),
-				    "started_at", when, "request", deployment_to_json(d));
+	json_t *request = json_pack("{s:i, s:i, s:s, s:o, s:o}", "schema", DEPLOYMENT_SCHEMA, "pid", (int)getpid(),
+				    "started_at", when, "previous", jbytes(previous), "request", deployment_to_json(d));
 	AUTO_FREE char *text = request ? json_dumps(request, JSON_INDENT(1)) : NULL;
 
 	json_decref(request);
@@ -189,13 +203,40 @@ int group_new_deployment(struct group *g, const struct deployment *d, int *fd, c
 		return err_set(err, ERR_STATE, "the request of deployment %s cannot be written as JSON", d->id);
 	if (write_request(own, text, err) < 0) {
 		(void)fs_unlink(own,
-				REQUEST_NAME); /* nothing has begun: nothing is to be left, if that can be helped */
+				GROUP_REQUEST); /* nothing has begun: nothing is to be left, if that can be helped */
 		(void)fs_rmdir(g->fd, d->id);
 		return err_add(err, "deployment %s", d->id);
 	}
 	*path = xasprintf("%s/%s/%s", g->root, g->id, d->id);
 	*fd = TAKE_FD(own);
 	return 0;
+}
+
+int group_read_request(int deployment_fd, struct deployment *d, char **previous)
+{
+	json_t *request = read_json(deployment_fd, GROUP_REQUEST);
+	struct err bad = ERR_INIT; /* as good as none: the caller knows what that means */
+	struct jobject o;
+	int r = jobject_open(request, "request", &o, &bad);
+
+	if (r == 0 && previous) {
+		*previous = NULL;
+		r = jobject_string(&o, "previous", PATH_MAX, previous, &bad) < 0 ? -1 : 0;
+	}
+	if (r == 0)
+		r = deployment_from_json(jobject_get(&o, "request"), d, &bad); /* NULL is refused as well */
+	json_decref(request);
+	return r == 0;
+}
+
+int group_read_result(int deployment_fd, struct deployment_result *out)
+{
+	json_t *json = read_json(deployment_fd, GROUP_RESULT);
+	struct err bad = ERR_INIT;
+	int r = json ? deployment_result_from_json(json, out, &bad) : -1;
+
+	json_decref(json);
+	return r == 0;
 }
 
 int group_write_result(int deployment_fd, const struct deployment *d, const struct deployment_result *r,
@@ -207,7 +248,7 @@ int group_write_result(int deployment_fd, const struct deployment *d, const stru
 	json_decref(json);
 	if (!text)
 		return err_set(err, ERR_STATE, "the result of deployment %s cannot be written as JSON", d->id);
-	return fs_write_file(deployment_fd, RESULT_NAME, text, strlen(text), 0644, err);
+	return fs_write_file(deployment_fd, GROUP_RESULT, text, strlen(text), 0644, err);
 }
 
 int group_pointer(const struct group *g, enum group_pointer pointer, char **out, struct err *err)
@@ -231,149 +272,6 @@ int group_set_pointer(struct group *g, enum group_pointer pointer, const char *p
 	AUTO_FREE char *name = xasprintf("%s_%s", g->id, pointer_names[pointer]);
 
 	return fs_write_file(g->instructions_fd, name, path, strlen(path), 0644, err);
-}
-
-/* Recovery */
-
-struct recovery {
-	struct group *g;
-	void (*note)(void *context, const char *text);
-	void *context;
-};
-
-static const char *const outcome_texts[] = {
-	[INSTALL_UNTOUCHED] = "nothing at its destinations had changed",
-	[INSTALL_DONE] = "its files were put in place completely; its later hooks have not run",
-	[INSTALL_UNDONE] = "the old revision's files are back",
-	[INSTALL_NEEDS_RECOVERY] = "it can be neither finished nor undone",
-};
-
-/* Was it interrupted (no result), or did it leave work behind (needs_recovery)? */
-static bool needs_recovery(int deployment_fd)
-{
-	json_t *result = read_json(deployment_fd, RESULT_NAME);
-	bool needed = !result || json_is_true(json_object_get(result, "needs_recovery"));
-
-	json_decref(result);
-	return needed;
-}
-
-/* The result of a deployment whose process is gone. */
-static int write_interrupted(const struct recovery *r, int fd, const char *id, enum install_outcome outcome,
-			     struct err *err)
-{
-	AUTO(deployment_done) struct deployment d = { 0 };
-	AUTO(deployment_result_done) struct deployment_result result = { 0 };
-	json_t *request = read_json(fd, REQUEST_NAME);
-	struct err bad = ERR_INIT;
-
-	if (deployment_from_json(json_object_get(request, "request"), &d, &bad) < 0) { /* NULL is refused as well */
-		d.id = xstrdup(id);
-		d.group = xstrdup(r->g->id);
-	}
-	json_decref(request);
-	result.status = DEPLOYMENT_FAILED;
-	result.kind = ERR_INTERRUPTED;
-	result.error_message = xasprintf("the agent was ended in the middle of this deployment; %s",
-					 outcome_texts[outcome]);
-	result.now = xstrdup(outcome_texts[outcome]);
-	return group_write_result(fd, &d, &result, err);
-}
-
-/* A result is there, and work was left: it is done now. */
-static int clear_mark(int fd, struct err *err)
-{
-	json_t *result = read_json(fd, RESULT_NAME);
-
-	if (!result)
-		return 0;
-	(void)json_object_set_new(result, "needs_recovery", json_false()); /* memory only */
-
-	AUTO_FREE char *text = json_dumps(result, JSON_INDENT(1));
-
-	json_decref(result);
-	return text ? fs_write_file(fd, RESULT_NAME, text, strlen(text), 0644, err) : 0;
-}
-
-/* Before the install began: what preflight had unpacked is of no use, and may be half of it. */
-static int drop_unpacked(int fd, struct err *err)
-{
-	static const char *const names[] = { "deployment-archive-temp", RESULT_NAME ".new" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (fs_remove_tree(fd, names[i], err) < 0)
-			return -1;
-	return 0;
-}
-
-/* Another agent's folder, or one of ours cut off before its request was written: that one is empty. */
-static void drop_unbegun(struct group *g, const char *id)
-{
-	(void)fs_rmdir(g->fd, id); /* refuses by itself when there is anything in it */
-}
-
-static int recover_one(struct recovery *r, const char *id, struct err *err)
-{
-	AUTO_FD int fd = openat(r->g->fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	AUTO_FREE char *path = xasprintf("%s/%s/%s", r->g->root, r->g->id, id);
-	enum install_outcome outcome;
-
-	if (fd < 0)
-		return 0;
-	if (faccessat(fd, REQUEST_NAME, F_OK, 0) < 0) {
-		drop_unbegun(r->g, id);
-		return 0;
-	}
-	if (!needs_recovery(fd))
-		return 0;
-
-	const struct install_place where = { fd, path, id, r->g->instructions_fd, r->g->id };
-
-	if (install_recover(&where, &outcome, err) < 0) {
-		err->kind = ERR_NEEDS_RECOVERY;
-		return err_add(err,
-			       "deployment %s was interrupted and can be neither finished nor undone yet, so group "
-			       "'%s' takes no other; "
-			       "remove the cause and deploy again",
-			       id, r->g->id);
-	}
-	if (drop_unpacked(fd, err) < 0)
-		return err_add(err, "deployment %s", id);
-
-	bool had_result = faccessat(fd, RESULT_NAME, F_OK, 0) == 0;
-
-	if ((had_result ? clear_mark(fd, err) : write_interrupted(r, fd, id, outcome, err)) < 0)
-		return err_add(err, "deployment %s", id);
-	if (r->note) {
-		AUTO_FREE char *text = xasprintf("deployment %s was interrupted: %s", id, outcome_texts[outcome]);
-
-		r->note(r->context, text);
-	}
-	return 0;
-}
-
-int group_recover(struct group *g, void (*note)(void *context, const char *text), void *context, struct err *err)
-{
-	struct recovery r = { g, note, context };
-	AUTO_DIR DIR *dir = list(g->fd);
-
-	for (size_t i = 0; i < GROUP_POINTER_COUNT; i++) {
-		AUTO_FREE char *half_written = xasprintf("%s_%s.new", g->id, pointer_names[i]);
-
-		if (fs_unlink(g->instructions_fd, half_written) < 0 && errno != ENOENT)
-			return err_sys(err, "removing '%s'", half_written);
-	}
-	if (!dir)
-		return err_sys(err, "listing deployment group '%s'", g->id);
-	for (;;) {
-		errno = 0;
-		const struct dirent *e = readdir(dir);
-
-		if (!e)
-			return errno ? err_sys(err, "listing deployment group '%s'", g->id) : 0;
-		if (e->d_name[0] != '.' && recover_one(&r, e->d_name, err) < 0)
-			return -1;
-	}
 }
 
 /* Retention */

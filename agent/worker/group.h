@@ -2,13 +2,18 @@
  *
  * Layout: spec/codedeploy-agent.md section 6. A lock (flock on the group's folder) lets one deployment at a time have
  * it, whoever runs it; it is gone with its process. Beside the reference's files a deployment's folder holds
- * `request.json` (who asked what, and which process runs it), `journal`, `manifest` and, when it has ended,
- * `result.json`: a folder without one was interrupted.
+ * `request.json` (who asked what, which process runs it, and `previous`: the last successful revision's folder then),
+ * `journal`, `manifest`, `events.jsonl` and, when it has ended, `result.json`: a folder without one was interrupted.
  */
 #pragma once
 
 #include "model/deployment.h"
 #include "util/err.h"
+
+#include <stdatomic.h>
+
+#define GROUP_REQUEST "request.json"
+#define GROUP_RESULT  "result.json"
 
 struct group {
 	char *root; /* the deployment root, absolute */
@@ -16,17 +21,28 @@ struct group {
 	int root_fd, fd, instructions_fd;
 };
 
-/* Opens the group of D, making folders as needed, and locks it. OUT is the caller's: group_done(), which unlocks.
- * ERR_BUSY: says which deployment holds it, since when, and what to do. */
-int group_open(const struct deployment *d, struct group *out, struct err *err);
+struct group_wait { /* to have a group that another process has */
+	const atomic_bool *stop;
+	int stop_fd;				       /* readable when stop is set; -1: none */
+	void (*note)(void *context, const char *text); /* who has it; NULL: nobody asks */
+	void *context;
+};
+
+/* Opens the group ID below the deployment root ROOT, making folders as needed, and locks it. WAIT: until it is free;
+ * NULL: not at all. OUT is the caller's: group_done(), which unlocks. ERR_BUSY: says which deployment holds it, since
+ * when, and what to do; ERR_STOPPED while waiting. */
+int group_open(const char *root, const char *id, const struct group_wait *wait, struct group *out, struct err *err);
 void group_done(struct group *g);
 
-/* Finish or undo what earlier processes left half-done. Each such deployment gets its result, and NOTE (may be NULL)
- * a line about it. ERR_NEEDS_RECOVERY: one can be neither finished nor undone, so the group takes no other. */
-int group_recover(struct group *g, void (*note)(void *context, const char *text), void *context, struct err *err);
-
-/* A new deployment's folder with its request; its descriptor in *FD and its absolute path in *PATH are the caller's. */
-int group_new_deployment(struct group *g, const struct deployment *d, int *fd, char **path, struct err *err);
+/* A new deployment's folder with its request; its descriptor in *FD and its absolute path in *PATH are the caller's.
+ * PREVIOUS: folder of the last successful revision; NULL: none. */
+int group_new_deployment(struct group *g, const struct deployment *d, const char *previous, int *fd, char **path,
+			 struct err *err);
+/* 1: D (deployment_done()) and *PREVIOUS (the caller frees it; NULL: none, or nobody asks) are as that wrote them; 0:
+ * there is no request that can be read. */
+int group_read_request(int deployment_fd, struct deployment *d, char **previous);
+/* 1: *OUT is the caller's: deployment_result_done(); 0: there is none that can be read. */
+int group_read_result(int deployment_fd, struct deployment_result *out);
 int group_write_result(int deployment_fd, const struct deployment *d, const struct deployment_result *r,
 		       struct err *err);
 

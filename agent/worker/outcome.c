@@ -66,6 +66,14 @@ void outcome_conflict(struct deployment_result *r, const char *fmt, ...)
 	va_end(ap);
 }
 
+void outcome_warn_spared(struct deployment_result *r, const char *folder)
+{
+	outcome_warn(r,
+		     "folder '%s' was made by this deployment and stays, for it holds what others have put into it "
+		     "since; remove it when that is of no use",
+		     folder);
+}
+
 void outcome_event_started(struct event_result *e)
 {
 	e->status = EVENT_IN_PROGRESS;
@@ -98,6 +106,9 @@ static const char *const actions[ERR_KIND_COUNT] = {
 	[ERR_OUTPUTS_LEFT_OPEN] =
 		"start background processes with their output elsewhere: `nohup command >/dev/null 2>&1 &`",
 	[ERR_STOPPED] = "deploy again when it suits",
+	[ERR_DIGEST] = "make sure where the bundle comes from, or deploy with the digest that it has",
+	[ERR_TIMED_OUT] = "see what took so long, or give the deployment a longer deadline",
+	[ERR_INTERRUPTED] = "deploy again",
 };
 
 static char *action_for(const struct err *err)
@@ -108,7 +119,38 @@ static char *action_for(const struct err *err)
 	return actions[err->kind] ? xstrdup(actions[err->kind]) : NULL;
 }
 
-static char *revision_now(const struct outcome_state *s, bool failed)
+/* The words of PRODUCT section 3 for a restore that was tried. */
+static char *restored_now(const struct restore_result *r, const struct outcome_state *s, const char *previous)
+{
+	const char *files = s->install == INSTALL_UNDONE ? "restored" : "untouched";
+
+	if (!previous)
+		return xstrdup("nothing was there before, and what was installed is removed again");
+	if (r->started && r->validated)
+		return xasprintf("revision %s (previous) is back: files %s, started, validated", previous, files);
+	return xasprintf("revision %s (previous) is back: files %s, %s: %s", previous, files,
+			 r->started ? "started, but not validated" : "but not started",
+			 r->message ? r->message : "nobody knows why");
+}
+
+static char *installed_now(const struct deployment_result *r, const struct outcome_state *s)
+{
+	const char *id = s->deployment->id;
+
+	if (r->status == DEPLOYMENT_SUCCEEDED)
+		return xasprintf("revision %s is in place", id);
+	if (r->restore.message)
+		return xasprintf("the files of %s are in place, but its later hooks did not all succeed; nothing was "
+				 "restored: %s",
+				 id, r->restore.message);
+	if (s->deployment->on_failure == ON_FAILURE_REDEPLOY)
+		return xasprintf("the files of %s are in place, but its later hooks did not all succeed; the newest "
+				 "good revision is deployed again",
+				 id);
+	return xasprintf("the files of %s are in place, but its later hooks did not all succeed", id);
+}
+
+static char *revision_now(const struct deployment_result *r, const struct outcome_state *s)
 {
 	const char *slash = s->last_path ? strrchr(s->last_path, '/') : NULL;
 
@@ -117,11 +159,10 @@ static char *revision_now(const struct outcome_state *s, bool failed)
 	if (s->install == INSTALL_NEEDS_RECOVERY)
 		return xstrdup("neither the old nor the new revision is complete; the next deployment of this group "
 			       "finishes or undoes it");
-	if (s->install == INSTALL_DONE && failed)
-		return xasprintf("the files of %s are in place, but its later hooks did not all succeed",
-				 s->deployment->id);
+	if (r->restore.tried)
+		return restored_now(&r->restore, s, slash ? slash + 1 : NULL);
 	if (s->install == INSTALL_DONE)
-		return xasprintf("revision %s is in place", s->deployment->id);
+		return installed_now(r, s);
 	if (slash && s->install == INSTALL_UNDONE)
 		return xasprintf("revision %s (previous) is in place, its files are back", slash + 1);
 	if (slash)
@@ -129,17 +170,21 @@ static char *revision_now(const struct outcome_state *s, bool failed)
 	return xstrdup("nothing was installed, nothing was changed");
 }
 
+void outcome_now(struct deployment_result *r, const struct outcome_state *s)
+{
+	free(r->now);
+	r->now = revision_now(r, s);
+}
+
 void outcome_end(struct deployment_result *r, const struct err *err, const char *event, const struct outcome_state *s)
 {
 	r->finished_at_ms = now_ms();
-	r->now = revision_now(s, err != NULL);
-	if (!err) {
-		r->status = DEPLOYMENT_SUCCEEDED;
+	r->status = !err ? DEPLOYMENT_SUCCEEDED : err->kind == ERR_STOPPED ? DEPLOYMENT_STOPPED : DEPLOYMENT_FAILED;
+	outcome_now(r, s);
+	if (!err)
 		return;
-	}
-	r->status = err->kind == ERR_STOPPED ? DEPLOYMENT_STOPPED : DEPLOYMENT_FAILED;
 	r->kind = err->kind;
-	r->error_event = xstrdup(event);
+	r->error_event = event ? xstrdup(event) : NULL;
 	r->error_message = xstrdup(err->msg);
 	if (!r->error_action) /* else the script has said it */
 		r->error_action = action_for(err);

@@ -10,6 +10,8 @@
 
 void outcome_begin(struct deployment_result *r, const char *const *order);
 void outcome_warn(struct deployment_result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Undoing left FOLDER, which holds things of others. */
+void outcome_warn_spared(struct deployment_result *r, const char *folder);
 void outcome_conflict(struct deployment_result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 void outcome_event_started(struct event_result *e);
@@ -21,8 +23,10 @@ struct outcome_state {	       /* how things stand at the end */
 	enum install_outcome install;
 	const struct deployment *deployment;
 };
-/* ERR NULL: it succeeded. EVENT is where it failed. */
+/* ERR NULL: it succeeded. EVENT is where it failed; NULL: before any. */
 void outcome_end(struct deployment_result *r, const struct err *err, const char *event, const struct outcome_state *s);
+/* Only what runs now, said anew: R->status and R->restore are known. */
+void outcome_now(struct deployment_result *r, const struct outcome_state *s);
 
 char *outcome_counts_text(const struct file_counts *c);	     /* "812 files  10.0 MiB   412 added ..." */
 char *outcome_bundle_text(uint64_t files, uint64_t bytes);   /* "812 files  10.0 MiB" */

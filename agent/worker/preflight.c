@@ -67,6 +67,15 @@ int preflight_list(struct revision_files *r, uint64_t max_entries, struct err *e
 	return 0;
 }
 
+/* The content decides. What is called tar may be compressed: the AWS agent's tar takes that, too. */
+static void note_type(struct unpack_report *report, const char *said)
+{
+	if (!said || !strcmp(said, report->type) || (!strcmp(said, "tar") && strcmp(report->type, "zip") != 0))
+		return;
+	warnings_add(&report->warnings, "the bundle was taken for %s by its name or --type, but is %s", said,
+		     report->type);
+}
+
 int preflight_fetch(const struct deployment *d, int dir_fd, const char *dir_path, const struct unpack_options *o,
 		    struct revision_files *out, struct err *err)
 {
@@ -85,6 +94,8 @@ int preflight_fetch(const struct deployment *d, int dir_fd, const char *dir_path
 	}
 	if (r < 0)
 		return -1;
+	if (d->revision.type == REVISION_LOCAL_FILE)
+		note_type(&out->report, d->revision.bundle_type);
 	out->archive_fd = openat(dir_fd, UNPACK_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (out->archive_fd < 0)
 		return err_sys(err, "opening the unpacked bundle");

@@ -91,7 +91,17 @@ void progress_result(struct progress *p, const struct deployment *d, const struc
 	send_json(p, json_pack("{s:s, s:o}", "progress", "result", "deployment", deployment_result_to_json(d, r)));
 }
 
+void progress_recovered(struct progress *p, const struct deployment *d, const struct deployment_result *r)
+{
+	send_json(p, json_pack("{s:s, s:o}", "progress", "recovered", "deployment", deployment_result_to_json(d, r)));
+}
+
 void progress_unpacked(struct progress *p, const struct unpack_answer *a)
 {
 	send_json(p, unpack_answer_to_json(a));
+}
+
+void progress_packed(struct progress *p, const struct pack_answer *a)
+{
+	send_json(p, pack_answer_to_json(a));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/deployment.h"
+#include "worker/pack_request.h"
 #include "worker/unpack_request.h"
 
 struct progress {
@@ -17,4 +18,6 @@ void progress_note(struct progress *p, const char *event, const char *text);
 /* At most ten a second; shaped as the callback of unpacking and staging. */
 void progress_work(void *progress, uint64_t files, uint64_t bytes);
 void progress_result(struct progress *p, const struct deployment *d, const struct deployment_result *r);
+void progress_recovered(struct progress *p, const struct deployment *d, const struct deployment_result *r);
 void progress_unpacked(struct progress *p, const struct unpack_answer *a);
+void progress_packed(struct progress *p, const struct pack_answer *a);

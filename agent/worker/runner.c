@@ -9,8 +9,11 @@
 #include "util/fs.h"
 #include "util/str.h"
 #include "worker/group.h"
+#include "worker/no_restore.h"
 #include "worker/outcome.h"
 #include "worker/preflight.h"
+#include "worker/recovery.h"
+#include "worker/restore.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,9 +33,10 @@ struct run {
 	char *last_path; /* of the last successful revision; NULL: none */
 	struct manifest *manifest;
 	struct revision_files files;
-	bool hooks_ran; /* since the bundle was listed and the plan made */
 	struct plan *plan;
 	struct script_log *log;
+	struct event_log events;
+	struct script_run scripts;
 	struct install *install;
 	enum install_outcome install_outcome;
 	const char *event; /* being run, for errors */
@@ -41,6 +45,19 @@ struct run {
 static bool stopped(const struct run *run)
 {
 	return run->r->stop && atomic_load(run->r->stop);
+}
+
+/* When the one who started us stopped it for its deadline, that is the cause. */
+static void tell_deadline(const struct run *run, struct err *err)
+{
+	char what[sizeof(err->msg)];
+
+	if (err->kind != ERR_STOPPED || !run->r->deadline || !atomic_load(run->r->deadline))
+		return;
+	(void)snprintf(what, sizeof(what), "%s", err->msg);
+	(void)err_set(err, ERR_TIMED_OUT, "the deployment has taken longer than its deadline of %u s",
+		      run->d->deadline_s);
+	(void)err_add(err, "%s", what);
 }
 
 /* What the last revision left: its folder, and the manifest of what it installed. */
@@ -74,19 +91,22 @@ static void note_recovery(void *context, const char *text)
 	progress_note(run->r->progress, PREFLIGHT, text);
 }
 
-static int begin(struct run *run, struct err *err)
+static void note_waiting(void *context, const char *text)
 {
-	run->event = PREFLIGHT;
-	if (group_open(run->d, &run->group, err) < 0)
-		return -1;
-	run->group_is_open = true;
-	if (group_recover(&run->group, note_recovery, run, err) < 0 || load_history(run, err) < 0)
-		return -1;
-	run->history_is_known = true;
-	if (group_new_deployment(&run->group, run->d, &run->fd, &run->path, err) < 0)
-		return -1;
-	progress_started(run->r->progress, run->path);
+	progress_note(context, PREFLIGHT, text);
+}
 
+static int open_group(struct run *run, struct err *err)
+{
+	const struct group_wait wait = { run->r->stop, run->r->stop_fd, note_waiting, run->r->progress };
+
+	return group_open(run->d->settings.deployment_root, run->d->group, run->d->waits ? &wait : NULL, &run->group,
+			  err);
+}
+
+/* What hooks of this deployment have in common. */
+static void prepare_scripts(struct run *run)
+{
 	const struct script_log_place place = {
 		.folder = run->path,
 		.deployment_root = run->d->settings.deployments_log ? run->d->settings.deployment_root : NULL,
@@ -96,6 +116,40 @@ static int begin(struct run *run, struct err *err)
 	};
 
 	run->log = script_log_new(&place);
+	event_log_init(&run->events, run->fd);
+	run->scripts = (struct script_run){
+		.deployment = run->d,
+		.zygote = run->r->zygote,
+		.progress = run->r->progress,
+		.log = run->log,
+		.events = &run->events,
+		.result = run->result,
+		.folder_fd = run->fd,
+		.folder = run->path,
+		.previous = run->last_path,
+		.environment = run->d->environment,
+		.stop = run->r->stop,
+		.stop_fd = run->r->stop_fd,
+		.no_restore_fd = -1,
+	};
+}
+
+static int begin(struct run *run, struct err *err)
+{
+	run->event = PREFLIGHT;
+	if (open_group(run, err) < 0)
+		return -1;
+	run->group_is_open = true;
+
+	const struct recovery recovery = { &run->group, run->r->zygote, run->r->progress, note_recovery, run };
+
+	if (recovery_run(&recovery, err) < 0 || load_history(run, err) < 0)
+		return -1;
+	run->history_is_known = true;
+	if (group_new_deployment(&run->group, run->d, run->last_path, &run->fd, &run->path, err) < 0)
+		return -1;
+	prepare_scripts(run);
+	progress_started(run->r->progress, run->path);
 	return 0;
 }
 
@@ -207,6 +261,8 @@ static int preflight(struct run *run, struct err *err)
 
 	int r = look_ahead(run, err);
 
+	if (r < 0)
+		tell_deadline(run, err);
 	progress_event(run->r->progress, PREFLIGHT, r < 0 ? EVENT_FAILED : EVENT_SUCCEEDED, "");
 	return r;
 }
@@ -229,11 +285,24 @@ static int run_download_bundle(struct run *run, struct event_result *event, stru
 	return 0;
 }
 
+static void warn_spared(void *context, const char *folder)
+{
+	outcome_warn_spared(((struct run *)context)->result, folder);
+}
+
 static int install_plan(struct run *run, const struct plan *plan, struct event_result *event, struct err *err)
 {
 	const struct plan_counts *c = &plan->counts;
-	const struct install_place where = { run->fd, run->path, run->d->id, run->group.instructions_fd,
-					     run->d->group };
+	const struct install_place where = {
+		.deployment_fd = run->fd,
+		.deployment_path = run->path,
+		.deployment_id = run->d->id,
+		.instructions_fd = run->group.instructions_fd,
+		.group = run->d->group,
+		.previous = run->last_path,
+		.spared = warn_spared,
+		.context = run,
+	};
 	const struct stage_options options = {
 		.archive_fd = run->files.archive_fd,
 		.digests = run->files.digests,
@@ -280,53 +349,11 @@ static int plan_anew(struct run *run, struct err *err)
 
 static int run_install(struct run *run, struct event_result *event, struct err *err)
 {
-	int r = run->hooks_ran || !run->plan ? plan_anew(run, err) : 0;
+	int r = run->scripts.count || !run->plan ? plan_anew(run, err) : 0;
 
 	if (run->plan)
 		take_findings(run, run->plan, r < 0);
 	return r < 0 ? -1 : install_plan(run, run->plan, event, err);
-}
-
-static void note_hook(void *context, const char *event, const char *text)
-{
-	progress_note(context, event, text);
-}
-
-static int run_scripts(struct run *run, const struct appspec_hook *hook, const char *archive,
-		       struct event_result *event, struct err *err)
-{
-	AUTO_FREE char *previous = run->last_path ? xasprintf("%s/" UNPACK_FOLDER, run->last_path) : NULL;
-	struct hook_outcome outcome = { .exit_code = -1 };
-	struct hook_run hr = HOOK_RUN_INIT;
-	char tail[SCRIPT_LOG_TAIL + 1];
-
-	hr.zygote = run->r->zygote;
-	hr.log = run->log;
-	hr.deployment = run->d;
-	hr.event = event->event;
-	hr.archive_dir = archive;
-	hr.previous_archive_dir = previous;
-	hr.stop = run->r->stop;
-	hr.stop_fd = run->r->stop_fd;
-	hr.note = note_hook;
-	hr.note_context = run->r->progress;
-	run->hooks_ran = true;
-
-	int r = hook_event_run(&hr, hook, &outcome, err);
-	const char *trouble = script_log_trouble(run->log);
-
-	if (trouble)
-		outcome_warn(run->result, "%s: %s", event->event, trouble);
-	if (script_log_tail(run->log, tail))
-		event->log_tail = xstrdup(tail);
-	if (r < 0 && outcome.script)
-		event->script = xstrdup(outcome.script);
-	if (r < 0 && outcome.action[0] && !run->result->error_action)
-		run->result->error_action = xstrdup(outcome.action);
-	if (r == 0 && hook->script_count)
-		event->message = outcome_scripts_text(hook);
-	event->exit_code = outcome.exit_code;
-	return r;
 }
 
 /* Whose scripts: this revision's appspec, or that of an earlier one, which may be gone (Q15: then there is nothing to
@@ -334,26 +361,15 @@ static int run_scripts(struct run *run, const struct appspec_hook *hook, const c
 static int run_earlier(struct run *run, enum event_revision whose, struct event_result *event, struct err *err)
 {
 	enum group_pointer pointer = whose == EVENT_REVISION_MOST_RECENT ? GROUP_MOST_RECENT : GROUP_LAST_SUCCESSFUL;
-	AUTO_FREE char *folder = NULL, *archive = NULL, *name = NULL;
-	AUTO_FD int fd = -1;
-	struct appspec *appspec = NULL;
-	struct findings findings = { 0 };
+	AUTO_FREE char *folder = NULL;
 	int r = group_pointer(&run->group, pointer, &folder, err);
 
 	if (r <= 0)
 		return r;
-	archive = xasprintf("%s/" UNPACK_FOLDER, folder);
-	fd = open(archive, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = fd < 0 ? 0 : preflight_read_appspec(fd, run->d->appspec_filename, &appspec, &name, &findings, err);
-	if (r == 1 && appspec_hook(appspec, event->event))
-		r = run_scripts(run, appspec_hook(appspec, event->event), archive, event, err);
-	else if (r == 0)
+	r = script_run_of(&run->scripts, folder, run->d->appspec_filename, event, err);
+	if (r > 0)
 		outcome_warn(run->result, "%s was skipped: the %s revision '%s' is gone or holds no appspec",
 			     event->event, event_revision_name(whose), folder);
-	else if (r == 1)
-		r = 0;
-	findings_done(&findings);
-	appspec_free(appspec);
 	return r < 0 ? err_add(err, "%s revision '%s'", event_revision_name(whose), folder) : 0;
 }
 
@@ -364,19 +380,21 @@ static int run_hooks(struct run *run, size_t index, struct event_result *event, 
 	if (whose != EVENT_REVISION_CURRENT)
 		return run_earlier(run, whose, event, err);
 
-	const struct appspec_hook *hook = appspec_hook(run->files.appspec, event->event);
-
-	return hook ? run_scripts(run, hook, run->files.archive_path, event, err) : 0;
+	return script_run(&run->scripts, appspec_hook(run->files.appspec, event->event), run->files.archive_path, event,
+			  err);
 }
 
 static int run_event(struct run *run, size_t index, struct err *err)
 {
 	struct event_result *event = &run->result->events[index];
 	bool built_in = event_is_built_in(event->event);
+	unsigned scripts_before = run->scripts.count;
 	int r;
 
 	run->event = event->event;
 	outcome_event_started(event);
+	if (!strcmp(event->event, EVENT_INSTALL))
+		event_log_event(&run->events, event);
 	progress_event(run->r->progress, event->event, EVENT_IN_PROGRESS, "");
 	if (stopped(run))
 		r = err_set(err, ERR_STOPPED, "stopped");
@@ -384,11 +402,38 @@ static int run_event(struct run *run, size_t index, struct err *err)
 		r = (strcmp(event->event, EVENT_INSTALL) ? run_download_bundle : run_install)(run, event, err);
 	else
 		r = run_hooks(run, index, event, err);
+	if (r < 0)
+		tell_deadline(run, err);
 	outcome_event_finished(event, r, err);
+	if (r < 0 || built_in || run->scripts.count > scripts_before)
+		event_log_event(&run->events, event);
 	/* an event without scripts succeeded, as the reference says; there is nothing to show of it */
 	progress_event(run->r->progress, event->event, r == 0 && !event->message ? EVENT_SKIPPED : event->status,
 		       event->message ? event->message : "");
 	return r;
+}
+
+/* After a failure: the previous revision comes back, if that is wanted and nothing forbids it. */
+static void restore(struct run *run)
+{
+	struct script_run *s = &run->scripts;
+	struct err err = ERR_INIT;
+
+	if (run->fd < 0 || !restore_is_due(run->d, run->order, run->event) || restore_is_forbidden(s) ||
+	    (run->install_outcome == INSTALL_UNTOUCHED && !run->last_path))
+		return;
+	restore_begin(s);
+	if (run->install)
+		(void)install_undo(run->install, &run->install_outcome, &err); /* its outcome tells */
+	restore_tell_files(s, run->install_outcome, &err);
+	restore_service(s);
+}
+
+/* No hook can run any more, so nothing can be restored from here: whoever started us starts a worker that recovers. */
+static bool must_leave(const struct run *run)
+{
+	return run->r->zygote && zygote_is_gone(run->r->zygote) && run->fd >= 0 &&
+	       run->d->on_failure == ON_FAILURE_RESTORE;
 }
 
 /* The end */
@@ -397,7 +442,7 @@ static void end_install(struct run *run)
 {
 	struct err e = ERR_INIT;
 
-	if (run->install && install_end(run->install, &e) < 0) {
+	if (run->install && run->install_outcome == INSTALL_DONE && install_end(run->install, &e) < 0) {
 		run->result->needs_recovery = true;
 		outcome_warn(run->result,
 			     "what the install had put aside could not be removed (%s); the next deployment does it",
@@ -415,6 +460,7 @@ static void end(struct run *run)
 	if (run->fd < 0)
 		return;
 	end_install(run);
+	no_restore_tidy(run->fd);
 	if (group_prune(&run->group, run->d->id, run->d->settings.max_revisions, &e) < 0)
 		outcome_warn(run->result, "old revisions were not removed: %s", e.msg);
 	e = ERR_INIT;
@@ -429,6 +475,7 @@ static int run_all(struct run *run, struct err *err)
 	for (size_t i = 0; i < run->result->event_count; i++)
 		if (run_event(run, i, err) < 0)
 			return -1;
+	event_log_mark(&run->events, EVENT_LOG_ENDED);
 	return 0;
 }
 
@@ -436,6 +483,8 @@ static void run_done(struct run *run)
 {
 	install_free(run->install);
 	plan_free(run->plan);
+	script_run_done(&run->scripts);
+	event_log_done(&run->events);
 	script_log_free(run->log);
 	revision_files_done(&run->files);
 	manifest_free(run->manifest);
@@ -448,15 +497,28 @@ static void run_done(struct run *run)
 
 int runner_run(const struct runner *r, struct deployment_result *out, struct err *err)
 {
-	AUTO(run_done) struct run run = { .r = r, .d = r->deployment, .result = out, .fd = -1, .files.archive_fd = -1 };
+	AUTO(run_done)
+	struct run run = {
+		.r = r,
+		.d = r->deployment,
+		.result = out,
+		.fd = -1,
+		.files.archive_fd = -1,
+		.events = { -1, -1, false },
+		.scripts.no_restore_fd = -1,
+	};
 
 	run.order = run.d->events ? (const char *const *)run.d->events : event_default_order();
 	outcome_begin(out, run.order);
 
 	int failed = run_all(&run, err);
 
+	if (failed && !must_leave(&run))
+		restore(&run);
 	if (run.log)
 		script_log_flush(run.log);
+	if (failed && must_leave(&run))
+		return -1;
 	outcome_end(out, failed ? err : NULL, run.event,
 		    &(struct outcome_state){ run.last_path, run.history_is_known, run.install_outcome, run.d });
 	end(&run);

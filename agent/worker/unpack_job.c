@@ -6,18 +6,6 @@
 #include "util/fs.h"
 #include "util/str.h"
 
-/* The list of W, NULL-terminated. */
-static char **copy_warnings(const struct warnings *w)
-{
-	char **list = xcalloc(w->count + 2, sizeof(*list));
-
-	for (size_t i = 0; i < w->count; i++)
-		list[i] = xstrdup(w->items[i]);
-	if (w->left_out)
-		list[w->count] = xasprintf("and %llu more like these", (unsigned long long)w->left_out);
-	return list;
-}
-
 static int unpack(const struct unpack_request *r, const atomic_bool *stop, struct unpack_answer *out, struct err *err)
 {
 	const struct unpack_options options = {
@@ -36,7 +24,7 @@ static int unpack(const struct unpack_request *r, const atomic_bool *stop, struc
 	digest_index_free(digests);
 	if (failed)
 		return -1;
-	out->warnings = copy_warnings(&report.warnings);
+	out->warnings = warnings_list(&report.warnings);
 	unpack_report_done(&report);
 	return 0;
 }

@@ -1,15 +1,19 @@
 /* worker/worker.c - zygote first, then the request, then what it asks for. */
 #include "worker/worker.h"
 
+#include "format/json.h"
 #include "lifecycle/hook_lua.h"
 #include "util/auto.h"
 #include "util/log.h"
 #include "util/str.h"
+#include "worker/pack_job.h"
 #include "worker/protocol.h"
+#include "worker/recovery.h"
 #include "worker/runner.h"
 #include "worker/unpack_job.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -19,10 +23,11 @@
 struct inbox { /* what comes down the socket */
 	struct str line;
 	size_t scanned;
+	bool outlives; /* the end of the socket is not a word */
 };
 
-/* The only thing a signal handler needs, and so the only state of this file. */
-static atomic_bool stop_asked;
+/* What a signal handler and the listening thread need, and so the only state of this file. */
+static atomic_bool stop_asked, deadline_passed;
 static int stop_event = -1;
 
 static void ask_to_stop(int signal)
@@ -67,7 +72,7 @@ static int next_line(struct inbox *in, char **out)
 	}
 }
 
-/* Whoever started us asks to stop, or is gone: the same. */
+/* Whoever started us asks to stop, or is gone: the same, unless the deployment outlives it. */
 static void *listen_for_stop(void *arg)
 {
 	struct inbox *in = arg;
@@ -77,12 +82,17 @@ static void *listen_for_stop(void *arg)
 		json_t *message = json_loads(line, 0, NULL);
 		bool stop = json_is_true(json_object_get(message, "stop"));
 
+		if (stop && json_is_true(json_object_get(message, "deadline")))
+			atomic_store(&deadline_passed, true); /* before the stop that it explains */
 		json_decref(message);
 		free(line);
-		if (stop)
-			break;
+		if (!stop)
+			continue;
+		ask_to_stop(0);
+		return NULL;
 	}
-	ask_to_stop(0);
+	if (!in->outlives)
+		ask_to_stop(0);
 	return NULL;
 }
 
@@ -125,9 +135,44 @@ static int deploy(struct surroundings *s, const json_t *request, struct err *err
 	if (deployment_from_json(request, &d, err) < 0)
 		return -1;
 
-	const struct runner runner = { &d, s->zygote, &s->progress, &stop_asked, stop_event, s->mask };
+	const struct runner runner = {
+		.deployment = &d,
+		.zygote = s->zygote,
+		.progress = &s->progress,
+		.stop = &stop_asked,
+		.deadline = &deadline_passed,
+		.stop_fd = stop_event,
+		.umask = s->mask,
+	};
 
 	return runner_run(&runner, &result, err);
+}
+
+static void note_recovery(void *context, const char *text)
+{
+	progress_note(context, "", text);
+}
+
+static int recover(struct surroundings *s, const json_t *request, struct err *err)
+{
+	const struct group_wait wait = { &stop_asked, stop_event, note_recovery, &s->progress };
+	AUTO_FREE char *root = NULL;
+	AUTO_FREE char *id = NULL;
+	struct jobject o;
+	struct group g;
+
+	if (jobject_open(json_object_get(request, "recover"), "recover", &o, err) < 0 ||
+	    jobject_need_string(&o, "deployment_root", PATH_MAX, &root, err) < 0 ||
+	    jobject_need_string(&o, "group", NAME_MAX, &id, err) < 0 || jobject_end(&o, err) < 0 ||
+	    group_open(root, id, &wait, &g, err) < 0)
+		return -1;
+
+	int r = recovery_run(&(struct recovery){ &g, s->zygote, &s->progress, note_recovery, &s->progress }, err);
+
+	if (r < 0)
+		progress_note(&s->progress, "", err->msg);
+	group_done(&g);
+	return r;
 }
 
 static int unpack(struct surroundings *s, const json_t *request, struct err *err)
@@ -144,12 +189,29 @@ static int unpack(struct surroundings *s, const json_t *request, struct err *err
 	return failed;
 }
 
+static int pack(struct surroundings *s, const json_t *request, struct err *err)
+{
+	AUTO(pack_request_done) struct pack_request r = { 0 };
+	AUTO(pack_answer_done) struct pack_answer answer = { 0 };
+
+	if (pack_request_from_json(request, &r, err) < 0)
+		return -1;
+
+	int failed = pack_job_run(&r, s->mask, &stop_asked, &answer, err);
+
+	progress_packed(&s->progress, &answer);
+	return failed;
+}
+
 /* The first whose key the request has. */
 static const struct {
 	const char *key;
 	int (*run)(struct surroundings *s, const json_t *request, struct err *err);
 } kinds[] = {
-	{ "unpack", unpack }, { NULL, deploy }, /* and whatever is none, which it refuses */
+	{ "unpack", unpack },
+	{ "pack", pack },
+	{ "recover", recover },
+	{ NULL, deploy }, /* and whatever is none, which it refuses */
 };
 
 static int run_kind(struct surroundings *s, const json_t *request, struct err *err)
@@ -171,6 +233,8 @@ static int run(struct zygote *zygote, mode_t mask, struct err *err)
 	inbox.line = STR_INIT(WORKER_MAX_LINE);
 
 	json_t *request = read_request(&inbox, err);
+	inbox.outlives = json_is_true(json_object_get(request, "outlives"));
+
 	int r = !request ? -1
 		: pthread_create(&thread, NULL, listen_for_stop, &inbox)
 			? err_set(err, ERR_SYS, "the worker cannot start a thread")

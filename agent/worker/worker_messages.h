@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/deployment.h"
+#include "worker/pack_request.h"
 #include "worker/unpack_request.h"
 
 struct worker_work {
@@ -17,6 +18,7 @@ enum worker_message_kind {
 	WORKER_RESULT,	  /* deployment: of the request; the last one */
 	WORKER_RECOVERED, /* deployment: an earlier one that was finished or undone */
 	WORKER_UNPACKED,  /* unpacked */
+	WORKER_PACKED,	  /* packed */
 	WORKER_MESSAGE_COUNT
 };
 
@@ -27,9 +29,13 @@ struct worker_message {
 	struct worker_work work;
 	json_t *deployment; /* owned: a document that deployment_result_from_json() has accepted */
 	struct unpack_answer unpacked;
+	struct pack_answer packed;
 };
 
 /* -1, ERR_STATE: not a line of worker/protocol.h. OUT is the caller's: worker_message_done(). */
 int worker_message_parse(const char *line, size_t len, struct worker_message *out, struct err *err);
 int worker_message_from_json(const json_t *json, struct worker_message *out, struct err *err);
 void worker_message_done(struct worker_message *m);
+
+/* The request to finish or undo what was interrupted in GROUP below the deployment root ROOT. New reference. */
+json_t *worker_recover_request(const char *root, const char *group);

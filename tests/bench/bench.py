@@ -24,6 +24,8 @@ import subprocess
 import sys
 import time
 
+import bench_agent
+
 IMAGE_BYTES = 6 << 30
 GIB = 1 << 30
 # Runs a command and prints the largest resident set among it and what it waited for, in KiB. A small process of its own:
@@ -302,7 +304,7 @@ def measure(side, runs, wanted):
             met.append(line(name, f"{peak:.1f} MiB", "", "", "32 MiB", peak <= 32))
     if wanted("lua-hook"):
         met.append(lua_hooks(side, runs))
-    return met
+    return met + bench_agent.measure(side.disk, side.slipway, runs, wanted, line)
 
 
 def main():

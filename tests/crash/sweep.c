@@ -3,7 +3,7 @@
 
 #include "installer/journal.h"
 #include "util/str.h"
-#include "worker/group.h"
+#include "worker/recovery.h"
 #include "worker/runner.h"
 
 #include <fcntl.h>
@@ -32,6 +32,7 @@ static void make_request(const struct sweep *s, const char *bundle, struct deplo
 		.creator = xstrdup("user"),
 		.type = xstrdup("IN_PLACE"),
 		.requested_by_login = xstrdup("test"),
+		.on_failure = ON_FAILURE_NONE,
 		.revision = {
 			.type = REVISION_LOCAL_DIRECTORY,
 			.location = xasprintf("%s/%s", s->base, bundle),
@@ -111,9 +112,11 @@ static int recover_here(const struct sweep *s)
 	int r;
 
 	make_request(s, "new", &d);
-	r = group_open(&d, &g, &err);
+	r = group_open(d.settings.deployment_root, d.group, NULL, &g, &err);
 	if (r == 0) {
-		r = group_recover(&g, NULL, NULL, &err);
+		struct progress progress = { .fd = -1 };
+
+		r = recovery_run(&(struct recovery){ .group = &g, .progress = &progress }, &err);
 		group_done(&g);
 	}
 	if (r < 0 && getenv("SLIPWAY_CRASH_TALK"))

@@ -120,9 +120,51 @@ static const struct {
 	{ "timeout below one", HEAD "hooks: {A: [{location: a, timeout: 0.5}]}\n", "an invalid timeout value" },
 	{ "timeout for ever", HEAD "hooks: {A: [{location: a, timeout: .inf}]}\n", "an invalid timeout value" },
 	{ "timeout as a list", HEAD "hooks: {A: [{location: a, timeout: [5]}]}\n", "an invalid timeout value" },
-	{ "our own key, wrong", HEAD "slipway: {overwrite: [{path: /a, behavior: KEEP}]}\n",
-	  "an invalid file_exists_behavior value (KEEP)" },
-	{ "our own key as text", HEAD "slipway: x\n", "'slipway' must be a mapping, not text" },
+#define OWN HEAD "slipway: "
+	{ "our own key as text", OWN "x\n", "'slipway' must be a mapping, not text" },
+	{ "a newer version", OWN "{requires: 1.0}\n",
+	  "line 3 column 21: this revision requires slipway 1.0, and this is slipway " SLIPWAY_VERSION
+	  ": upgrade slipway on this host first" },
+	{ "a newer version as a whole number", OWN "{requires: 1}\n", "requires slipway 1, and" },
+	{ "a newer version of three parts", OWN "{requires: 0.1.1}\n", "requires slipway 0.1.1, and" },
+	{ "a newer version in quotes", OWN "{requires: '0.2.3'}\n", "requires slipway 0.2.3, and" },
+	{ "a version beyond all numbers", OWN "{requires: '99999999999999999999999'}\n", "upgrade slipway" },
+	{ "a version with a name", OWN "{requires: 0.1-beta}\n", "such as 0.1 or 1.0.2, not 0.1-beta" },
+	{ "a version of four parts", OWN "{requires: 0.1.0.0}\n", "not 0.1.0.0" },
+	{ "a version that ends in a dot", OWN "{requires: 0.}\n", "not 0." },
+	{ "no version", OWN "{requires: yes}\n", "'requires' must be the number of a version of slipway" },
+	{ "versions", OWN "{requires: [0.1]}\n", "'requires' must be the number of a version of slipway" },
+	{ "a key nobody knows", OWN "{exchange: true}\n",
+	  "line 3 column 11: unknown key 'exchange' in 'slipway'. This is slipway " SLIPWAY_VERSION
+	  ", a newer one may know it" },
+	{ "a slip of the keyboard", OWN "{overwrites: []}\n", "in 'slipway', did you mean 'overwrite'? This is" },
+	{ "a key of the top level", OWN "{permissions: []}\n", "in 'slipway': it belongs to the top level. This is" },
+	{ "a key that is a list", OWN "{? [a] : b}\n", "unknown key '[\"a\"]' in 'slipway'." },
+	{ "overwrite as a mapping", OWN "{overwrite: {path: /a}}\n", "'overwrite' must be a list" },
+	{ "a rule as text", OWN "{overwrite: [/a]}\n", "must be a mapping with 'path' and 'behavior', not text" },
+	{ "a behavior of ours, wrong", OWN "{overwrite: [{path: /a, behavior: KEEP}]}\n",
+	  "'behavior' must be DISALLOW, OVERWRITE or RETAIN, not 'KEEP'" },
+	{ "a rule without a behavior", OWN "{overwrite: [{path: /a}]}\n", "has no 'behavior'" },
+	{ "a rule without a path", OWN "{overwrite: [{behavior: RETAIN}]}\n", "has no 'path'" },
+	{ "a relative path", OWN "{overwrite: [{path: a, behavior: RETAIN}]}\n", "the path 'a' is no absolute path" },
+	{ "a path with ..", OWN "{overwrite: [{path: /a/../b, behavior: RETAIN}]}\n", "the path '/a/../b' holds '..'" },
+	{ "a slip in a rule", OWN "{overwrite: [{path: /a, behaviour: RETAIN}]}\n", "did you mean 'behavior'?" },
+	{ "hooks of ours as a list", OWN "{hooks: []}\n", "'hooks' must be a mapping of lifecycle events" },
+	{ "a hook of ours without a script", OWN "{hooks: {A: [{timeout: 5}]}}\n", "a script with no location value" },
+	{ "a hook of ours out of the bundle", OWN "{hooks: {A: [{location: ../a}]}}\n", "leads out of the bundle" },
+	{ "a slip in a hook of ours", OWN "{hooks: {A: [{location: a, run_as: b}]}}\n", "did you mean 'runas'?" },
+	{ "a ready-made hook", OWN "{hooks: {A: [{use: http-check, with: {url: u}}]}}\n",
+	  "has no ready-made hooks, so it cannot run 'use: http-check': put a script into the bundle" },
+	{ "arguments for nothing", OWN "{hooks: {A: [{location: a, with: {b: c}}]}}\n", "cannot run 'with: " },
+	{ "env as a list", OWN "{env: [A=b]}\n", "'env' must be a mapping of names to values, not a list" },
+	{ "a variable with a digit in front", OWN "{env: {1A: b}}\n", "'1A' is no name for a variable" },
+	{ "a variable with a blank", OWN "{env: {'A B': c}}\n", "'A B' is no name for a variable" },
+	{ "a variable with a sign", OWN "{env: {A=B: c}}\n", "'A=B' is no name for a variable" },
+	{ "a variable without a name", OWN "{env: {'': c}}\n", "'' is no name for a variable" },
+	{ "a variable of the agent", OWN "{env: {DEPLOYMENT_GROUP_ID: b}}\n", "'DEPLOYMENT_GROUP_ID' in 'env' is the" },
+	{ "a variable with the agent's name", OWN "{env: {SLIPWAY_X: b}}\n",
+	  "'SLIPWAY_X' in 'env' is the agent's own" },
+	{ "a variable that is a list", OWN "{env: {A: [b]}}\n", "'A' in 'env' must be text, not a list" },
 	{ "no YAML", "a: [\n", "line 2 column 1: did not find expected" },
 };
 
@@ -229,6 +271,85 @@ static void files_stay_as_written(void **state)
 	appspec_free(a);
 }
 
+static void our_own_key_adds_to_what_other_agents_read(void **state)
+{
+	(void)state;
+	struct appspec *a = accepted(HEAD "hooks:\n"
+					  "  AfterInstall: [{location: one, timeout: 5}]\n"
+					  "  ValidateService: [{location: two}]\n"
+					  "slipway:\n"
+					  "  requires: " SLIPWAY_VERSION "\n"
+					  "  overwrite:\n"
+					  "    - {path: /etc/shop/*.conf, behavior: RETAIN}\n"
+					  "    - {path: '/**', behavior: OVERWRITE}\n"
+					  "  hooks:\n"
+					  "    ValidateService: [{location: three, runas: bob}, {location: four}]\n"
+					  "    ApplicationStart: [{location: five, sudo: true}]\n"
+					  "    ApplicationStop:\n"
+					  "  env: {PORT: 8080, MODE: 0755, ON: yes, NOTHING: , TEXT: 'a b=c'}\n");
+	const char *const want[] = { "PORT=8080", "MODE=0755", "ON=yes", "NOTHING=", "TEXT=a b=c" };
+	const struct appspec_hook *validate = appspec_hook(a, "ValidateService");
+
+	assert_int_equal(found.count, 0);
+	assert_string_equal(a->requires, SLIPWAY_VERSION);
+	assert_int_equal(a->overwrite_count, 2);
+	assert_string_equal(a->overwrites[0].path, "/etc/shop/*.conf");
+	assert_int_equal(a->overwrites[0].behavior, FILE_EXISTS_RETAIN);
+	assert_int_equal(a->overwrites[1].behavior, FILE_EXISTS_OVERWRITE);
+	assert_int_equal(a->overwrites[1].place.line, 10);
+	assert_int_equal(a->hook_count, 3);
+	assert_int_equal(validate->script_count, 3);
+	assert_string_equal(validate->scripts[0].location, "two");
+	assert_false(validate->scripts[0].own);
+	assert_string_equal(validate->scripts[1].location, "three");
+	assert_string_equal(validate->scripts[1].runas, "bob");
+	assert_string_equal(validate->scripts[2].location, "four");
+	assert_true(validate->scripts[2].own);
+	assert_true(appspec_hook(a, "ApplicationStart")->scripts[0].sudo);
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		assert_string_equal(a->environment[i], want[i]);
+	assert_null(a->environment[ARRAY_LEN(want)]);
+	for (size_t i = 0; i < a->hook_count; i++)
+		for (size_t k = 0; k < a->hooks[i].script_count; k++)
+			assert_ptr_equal(a->hooks[i].scripts[k].environment, a->environment);
+	appspec_free(a);
+	appspec_free(accepted(OWN "{requires: 0, overwrite: , hooks: ~, env: }\n"));
+	appspec_free(accepted(OWN "\n"));
+	assert_int_equal(found.count, 0);
+}
+
+static void a_revision_for_a_newer_agent_is_judged_by_nothing_else_of_our_key(void **state)
+{
+	(void)state;
+	struct err err;
+
+	assert_null(parse(OWN "{zebra: 1, hooks: {A: [{use: x}]}, requires: 7.5, env: 4}\n", &err));
+	assert_int_equal(found.count, 1);
+	assert_non_null(strstr(err.msg, "requires slipway 7.5"));
+}
+
+static void too_much_of_our_own_is_refused(void **state)
+{
+	(void)state;
+	AUTO(str_done) struct str rules = STR_INIT(APPSPEC_MAX_BYTES), env = STR_INIT(APPSPEC_MAX_BYTES);
+	struct err err;
+
+	(void)str_add(&rules, HEAD "slipway:\n  overwrite:\n");
+	for (int i = 0; i <= APPSPEC_MAX_OVERWRITES; i++)
+		(void)str_add(&rules, "  - {path: /a, behavior: RETAIN}\n");
+	assert_null(parse(rules.data, &err));
+	assert_non_null(strstr(err.msg, "'overwrite' has more than 1000 entries"));
+
+	(void)str_add(&env, HEAD "slipway:\n  env:\n    A: &a ");
+	for (int i = 0; i < APPSPEC_MAX_ENVIRONMENT / 2; i++)
+		(void)str_add(&env, "x");
+	(void)str_add(&env, "\n");
+	appspec_free(accepted(env.data));
+	(void)str_add(&env, "    B: *a\n");
+	assert_null(parse(env.data, &err));
+	assert_non_null(strstr(err.msg, "the variables in 'env' have more than 131072 bytes together"));
+}
+
 static void nothing_where_a_section_could_be_is_fine(void **state)
 {
 	(void)state;
@@ -255,7 +376,9 @@ static const struct {
 	{ HEAD "zebra: 1\n", "unknown key 'zebra' is ignored", 3 },
 	{ HEAD "os: linux\n", "stands again on line 3", 2 },
 	{ HEAD "---\nx: 1\n", "only the first document counts", 3 },
-	{ HEAD "slipway: {restart_safe: true}\n", "this version of slipway does not act on the 'slipway' key", 3 },
+	{ HEAD "env: {A: b}\n", "the key 'env' is ignored here: it belongs to 'slipway'", 3 },
+	{ HEAD "hooks: {A: [{location: a, use: b}]}\n", "unknown key 'use' is ignored", 3 },
+	{ OWN "{hooks: {A: [{location: a, timeout: 5m}]}}\n", "is read as 5 seconds", 3 },
 	{ HEAD "hooks: {A: [{location: a, runas: ' '}]}\n", "'runas' is blank", 3 },
 	{ HEAD "files: {}\n", "'files' is an empty mapping", 3 },
 };
@@ -388,6 +511,9 @@ int main(void)
 		cmocka_unit_test(timeouts_are_whole_seconds_however_written),
 		cmocka_unit_test(hooks_keep_order_names_and_defaults),
 		cmocka_unit_test(files_stay_as_written),
+		cmocka_unit_test(our_own_key_adds_to_what_other_agents_read),
+		cmocka_unit_test(a_revision_for_a_newer_agent_is_judged_by_nothing_else_of_our_key),
+		cmocka_unit_test(too_much_of_our_own_is_refused),
 		cmocka_unit_test(nothing_where_a_section_could_be_is_fine),
 		cmocka_unit_test(whatever_has_no_effect_is_warned_about_with_its_line),
 		cmocka_unit_test(all_errors_are_found_and_the_first_of_the_reference_is_told),

@@ -68,6 +68,7 @@ static void no_file_at_all_is_fine(void **state)
 {
 	AUTO(config_done) struct config c = { 0 };
 	AUTO_FREE char *want = xasprintf("%s/var/lib/slipway/deployment-root", root);
+	AUTO_FREE char *socket_path = xasprintf("%s/run/slipway/slipway.sock", root);
 
 	(void)state;
 	must_load(&c);
@@ -77,6 +78,15 @@ static void no_file_at_all_is_fine(void **state)
 	assert_int_equal(1000000, c.settings.max_entries);
 	assert_null(c.settings.file_exists_behavior);
 	assert_null(c.warnings);
+	assert_string_equal(socket_path, c.socket);
+	assert_string_equal("group:slipway", c.access_status[0]);
+	assert_null(c.access_status[1]);
+	assert_string_equal("group:slipway-deploy", c.access_deploy[0]);
+	assert_null(c.access_deploy[1]);
+	assert_int_equal(ON_FAILURE_RESTORE, c.on_failure);
+	assert_int_equal(3600, c.deadline_s);
+	assert_int_equal(60, c.stop_timeout_s);
+	assert_int_equal(100, c.history);
 }
 
 static void without_a_root_the_places_are_those_of_the_system(void **state)
@@ -137,7 +147,9 @@ static void every_key_is_taken(void **state)
 	put("etc/slipway/slipway.yml",
 	    "state_dir: /var/lib/other\ninstall_prefix: /srv/try/\nmax_revisions: 1\nfile_exists_behavior: overwrite\n"
 	    "outputs_left_open: fail\nrefuse_outside_links: yes\nenable_deployments_log: false\n"
-	    "limits: {entries: 5, unpacked_size: 20 GiB, ratio: 0}\n");
+	    "limits: {entries: 5, unpacked_size: 20 GiB, ratio: 0}\n"
+	    "socket: /run/other.sock\naccess: {status: [group:ops, user:ci], deploy: []}\non_failure: redeploy\n"
+	    "deadline: 10m\nstop_timeout: 0\nhistory: 7\n");
 	must_load(&c);
 	assert_string_equal("/var/lib/other", c.state_dir);
 	assert_string_equal("/srv/try", c.settings.install_prefix);
@@ -149,7 +161,101 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(5, c.settings.max_entries);
 	assert_int_equal(0, c.settings.max_ratio);
 	assert_true(c.settings.max_unpacked_bytes == UINT64_C(20) << 30);
+	assert_string_equal("/run/other.sock", c.socket);
+	assert_string_equal("group:ops", c.access_status[0]);
+	assert_string_equal("user:ci", c.access_status[1]);
+	assert_null(c.access_status[2]);
+	assert_null(c.access_deploy[0]);
+	assert_int_equal(ON_FAILURE_REDEPLOY, c.on_failure);
+	assert_int_equal(600, c.deadline_s);
+	assert_int_equal(0, c.stop_timeout_s);
+	assert_int_equal(7, c.history);
 	assert_null(c.warnings);
+}
+
+static void a_later_file_replaces_a_list_as_a_whole(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+
+	(void)state;
+	put("etc/slipway/slipway.yml", "access:\n  status: [group:a, group:b]\n  deploy: [user:c]\n");
+	put("etc/slipway/conf.d/50.yml", "access: {status: [user:d]}\n");
+	put("etc/slipway/conf.d/60.yml", "access: {deploy: }\n");
+	must_load(&c);
+	assert_string_equal("user:d", c.access_status[0]);
+	assert_null(c.access_status[1]);
+	assert_string_equal("user:c", c.access_deploy[0]);
+}
+
+static const struct {
+	const char *why, *text;
+	int seconds; /* -1: refused */
+} durations[] = {
+	{ "seconds", "90", 90 },
+	{ "seconds by name", "90s", 90 },
+	{ "minutes", "10m", 600 },
+	{ "hours", "2h", 7200 },
+	{ "none", "0", 0 },
+	{ "a year", "8760h", 31536000 },
+	{ "more than a year", "8761h", -1 },
+	{ "more than there is", "99999999999999999999", -1 },
+	{ "below nothing", "-1", -1 },
+	{ "a fraction", "1.5h", -1 },
+	{ "two units", "1h30m", -1 },
+	{ "a clock", "1:30", -1 },
+	{ "capitals", "1H", -1 },
+	{ "a blank", "1 h", -1 },
+	{ "a word", "never", -1 },
+};
+
+static void durations_have_units(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(durations); i++) {
+		AUTO(config_done) struct config c = { 0 };
+		AUTO_FREE char *text = xasprintf("deadline: %s\n", durations[i].text);
+		struct err err = ERR_INIT;
+
+		print_message("  %s\n", durations[i].why);
+		put("etc/slipway/slipway.yml", text);
+		assert_int_equal(durations[i].seconds < 0 ? -1 : 0, load(&c, &err));
+		if (durations[i].seconds >= 0)
+			assert_int_equal(durations[i].seconds, c.deadline_s);
+	}
+}
+
+static void a_socket_has_a_path_that_the_kernel_takes(void **state)
+{
+	(void)state;
+	for (int len = 107; len <= 108; len++) {
+		AUTO(config_done) struct config c = { 0 };
+		AUTO_FREE char *text = xasprintf("socket: /%0*d\n", len - 1, 0);
+		struct err err = ERR_INIT;
+
+		put("etc/slipway/slipway.yml", text);
+		assert_int_equal(len == 107 ? 0 : -1, load(&c, &err));
+		if (len == 107)
+			assert_int_equal(107, strlen(c.socket));
+	}
+}
+
+static void a_reload_shares_nothing_with_what_was_loaded_before(void **state)
+{
+	struct config old = { 0 }, new = { 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	put("etc/slipway/slipway.yml", "history: 2\naccess: {deploy: [user:a]}\n");
+	must_load(&old);
+	put("etc/slipway/slipway.yml", "history: 3\naccess: {deploy: [user:b]}\n");
+	must_load(&new);
+	config_done(&old);
+	assert_int_equal(3, new.history);
+	assert_string_equal("user:b", new.access_deploy[0]);
+	put("etc/slipway/slipway.yml", "history: none\n");
+	assert_int_equal(-1, load(&old, &err)); /* and what failed to load left nothing behind */
+	assert_null(old.socket);
+	config_done(&new);
 }
 
 static const struct {
@@ -215,6 +321,32 @@ static const struct {
 	  "1:17: 'limits.ratio' is '-1', not a whole number, 0 for any ratio: write e.g. 'ratio: 1000'" },
 	{ "limits that are no map", "limits: 5\n",
 	  "1:9: 'limits' is a number, not a map: write 'key: value', one a line" },
+	{ "a relative socket", "socket: run/s\n",
+	  "1:9: 'socket' is 'run/s', not a path from '/' of at most 107 bytes: write e.g. 'socket: "
+	  "/run/slipway/slipway.sock'" },
+	{ "an unknown way to go on", "on_failure: retry\n",
+	  "1:13: 'on_failure' is 'retry', not one of restore, redeploy and none: write e.g. 'on_failure: restore'" },
+	{ "a deadline in words", "deadline: soon\n",
+	  "1:11: 'deadline' is 'soon', not a time of at most a year: write seconds, or e.g. '10m' or '1h'; 0 for "
+	  "none" },
+	{ "a wait in words", "stop_timeout: long\n",
+	  "1:15: 'stop_timeout' is 'long', not a time of at most a year: write seconds, or e.g. '60s' or '10m'" },
+	{ "no history at all", "history: 0\n",
+	  "1:10: 'history' is '0', not a whole number of at least 1: write e.g. 'history: 100'" },
+	{ "one name in place of a list", "access: {deploy: user:a}\n",
+	  "1:18: 'access.deploy' is 'user:a', not a list of 'group:NAME' and 'user:NAME': write e.g. 'deploy: "
+	  "[group:slipway-deploy]', or [] for root alone" },
+	{ "a name without its kind", "access:\n  status: [group:a, slipway]\n",
+	  "2:21: 'access.status' has 'slipway', neither 'group:NAME' nor 'user:NAME': write e.g. 'status: "
+	  "[group:slipway]', or [] for root alone" },
+	{ "a kind without its name", "access: {status: ['user:']}\n",
+	  "1:19: 'access.status' has 'user:', neither 'group:NAME' nor 'user:NAME': write e.g. 'status: "
+	  "[group:slipway]', or [] for root alone" },
+	{ "a list in the list", "access: {status: [[a]]}\n",
+	  "1:19: 'access.status' has a list, neither 'group:NAME' nor 'user:NAME': write e.g. 'status: "
+	  "[group:slipway]', or [] for root alone" },
+	{ "access that is no map", "access: [root]\n",
+	  "1:9: 'access' is a list, not a map: write 'key: value', one a line" },
 	{ "a list for everything", "- a\n",
 	  "1:1: the configuration is a list, not a map: write 'key: value', one a line" },
 	{ "escape sequences", "outputs_left_open: \"\\e[2Jx\"\n",
@@ -349,6 +481,10 @@ int main(void)
 		EACH(another_configuration_is_read_alone),
 		EACH(every_key_is_taken),
 		EACH(sizes_have_units),
+		EACH(durations_have_units),
+		EACH(a_socket_has_a_path_that_the_kernel_takes),
+		EACH(a_later_file_replaces_a_list_as_a_whole),
+		EACH(a_reload_shares_nothing_with_what_was_loaded_before),
 		EACH(a_wrong_value_is_an_error_with_place_and_cure),
 		EACH(what_is_no_yaml_is_an_error_with_its_place),
 		EACH(unknown_keys_are_warned_about_with_the_nearest_one),

@@ -408,6 +408,26 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 	assert_null(strstr(text, "the agent's own"));
 }
 
+static void of_two_values_the_nearer_one_counts(void **state)
+{
+	static const char *const revision[] = { "TZ=revision", "COLOR=revision", "SHAPE=revision", "EMPTY=", NULL };
+	static char *deployment[] = { "COLOR=deployment", "DEPLOYMENT_ID=deployment", "SLIPWAY_PREVIOUS_ARCHIVE_DIR=x",
+				      NULL };
+	struct fixture *f = *state;
+
+	assert_int_equal(0, setenv("TZ", "process", 1));
+	assert_int_equal(0, setenv("EMPTY", "process", 1));
+	f->script.environment = revision;
+	f->deployment.environment = deployment;
+	succeeds(f, "echo $TZ,$COLOR,$SHAPE,$DEPLOYMENT_ID,$EMPTY,$SLIPWAY_PREVIOUS_ARCHIVE_DIR, > env");
+	f->deployment.environment = NULL;
+	assert_int_equal(0, unsetenv("TZ"));
+
+	AUTO_FREE char *text = file_get(f->folder, "env");
+
+	assert_string_equal("revision,deployment,revision,d-1,,,\n", text);
+}
+
 static void a_script_runs_in_the_root_folder_with_its_own_group_and_no_input(void **state)
 {
 	struct fixture *f = *state;
@@ -770,6 +790,7 @@ int main(void)
 		TEST(a_stop_request_ends_a_script),
 		TEST(a_killed_zygote_fails_the_hook_and_ends_it),
 		TEST(a_script_sees_what_describes_the_deployment),
+		TEST(of_two_values_the_nearer_one_counts),
 		TEST(a_script_runs_in_the_root_folder_with_its_own_group_and_no_input),
 		TEST(runas_changes_user_groups_and_their_variables),
 		TEST(an_ordinary_user_cannot_run_as_somebody_else),

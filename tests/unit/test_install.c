@@ -133,7 +133,13 @@ static int deploy(struct scene *s, const char *destination, const char *permissi
 		.uid = geteuid(),
 		.gid = getegid(),
 	};
-	const struct install_place where = { s->deployment_fd, path, id + strlen("state/"), s->state_fd, GROUP };
+	const struct install_place where = {
+		.deployment_fd = s->deployment_fd,
+		.deployment_path = path,
+		.deployment_id = id + strlen("state/"),
+		.instructions_fd = s->state_fd,
+		.group = GROUP,
+	};
 	const struct stage_options options = { .archive_fd = s->bundle_fd, .digests = s->digests };
 
 	if (plan_build(&in, &plan, err) < 0)
@@ -381,12 +387,18 @@ static void recovery_finds_nothing_to_do_after_the_end(void **state)
 	scene_init(&s);
 	deployed(&s, "app", "");
 
-	const struct install_place where = { s.deployment_fd, "/nowhere", "d-1", s.state_fd, GROUP };
+	const struct install_place where = {
+		.deployment_fd = s.deployment_fd,
+		.deployment_path = "/nowhere",
+		.deployment_id = "d-1",
+		.instructions_fd = s.state_fd,
+		.group = GROUP,
+	};
 
-	assert_int_equal(0, install_recover(&where, &outcome, &err));
+	assert_int_equal(0, install_recover(&where, false, &outcome, &err));
 	assert_int_equal(INSTALL_DONE, outcome);
 	assert_int_equal(0, unlinkat(s.deployment_fd, "journal", 0));
-	assert_int_equal(0, install_recover(&where, &outcome, &err));
+	assert_int_equal(0, install_recover(&where, false, &outcome, &err));
 	assert_int_equal(INSTALL_UNTOUCHED, outcome);
 }
 

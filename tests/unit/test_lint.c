@@ -142,6 +142,19 @@ static const struct {
 	  "files: [{source: web, destination: /srv}]\n"
 	  "permissions: [{object: /srv, type: [directory], acls: ['d:bob:r']}]\n",
 	  NULL, 0, 0 },
+	{ "an overwrite rule for a file",
+	  "files: [{source: web, destination: /srv}]\n"
+	  "slipway: {overwrite: [{path: '/srv/**/*.css', behavior: RETAIN}]}\n",
+	  NULL, 0, 0 },
+	{ "an overwrite rule that stays within its folder",
+	  "files: [{source: web, destination: /srv}]\n"
+	  "slipway:\n  overwrite: [{path: '/srv/*.css', behavior: RETAIN}]\n",
+	  "the path '/srv/*.css' matches no file that is installed: '*' stays within a folder", FINDING_WARNING, 5 },
+	{ "an overwrite rule for a folder",
+	  "files: [{source: web, destination: /srv}]\nslipway: {overwrite: [{path: /srv/css, behavior: RETAIN}]}\n",
+	  "'/**' at the end means all that is below one", FINDING_WARNING, 4 },
+	{ "no script of our own", "slipway: {hooks: {AfterInstall: [{location: goood.sh}]}}\n",
+	  "the script 'goood.sh' is not in the bundle: add it", FINDING_ERROR, 3 },
 };
 
 static void a_bundle_is_held_against_its_appspec(void **state)
@@ -214,6 +227,20 @@ static void events_that_never_come_are_warned_about(void **state)
 	}
 }
 
+static void events_of_our_own_hooks_are_looked_at_like_all_others(void **state)
+{
+	(void)state;
+	struct findings f = { 0 };
+	struct appspec *a = parse(HEAD "slipway:\n  hooks:\n    BeforInstall: [{location: a}]\n", &f);
+
+	lint_events(a, &f);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(f.items[0].place.line, 5);
+	assert_non_null(strstr(f.items[0].message, "did you mean 'BeforeInstall'?"));
+	appspec_free(a);
+	findings_done(&f);
+}
+
 static void guesses_are_slips_of_the_keyboard_only(void **state)
 {
 	(void)state;
@@ -282,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bundle_is_held_against_its_appspec),
 		cmocka_unit_test(events_that_never_come_are_warned_about),
+		cmocka_unit_test(events_of_our_own_hooks_are_looked_at_like_all_others),
 		cmocka_unit_test(guesses_are_slips_of_the_keyboard_only),
 		cmocka_unit_test(links_that_multiply_come_to_an_end),
 		cmocka_unit_test(findings_stand_in_the_order_of_the_file),

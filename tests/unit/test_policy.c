@@ -58,10 +58,26 @@ static void the_appspec_wins_over_deployment_and_host(void **state)
 	}
 }
 
+static void the_first_rule_that_speaks_of_a_path_counts(void **state)
+{
+	struct appspec_overwrite rules[] = {
+		{ .path = "/etc/shop/*.conf", .behavior = FILE_EXISTS_RETAIN },
+		{ .path = "/etc/**", .behavior = FILE_EXISTS_OVERWRITE },
+	};
+	const struct appspec spec = { .overwrites = rules, .overwrite_count = ARRAY_LEN(rules) }, none = { 0 };
+
+	(void)state;
+	assert_ptr_equal(&rules[0], policy_rule(&spec, "/etc/shop/a.conf"));
+	assert_ptr_equal(&rules[1], policy_rule(&spec, "/etc/shop/a"));
+	assert_null(policy_rule(&spec, "/srv/a"));
+	assert_null(policy_rule(&none, "/etc/a"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(existing_files_follow_the_policy),
+		cmocka_unit_test(the_first_rule_that_speaks_of_a_path_counts),
 		cmocka_unit_test(the_appspec_wins_over_deployment_and_host),
 	};
 

@@ -52,7 +52,7 @@ static void run(struct fixture *f, const char *text)
 	file_put(f->folder, "s.lua", whole, 0644);
 	script_outcome_done(&f->outcome);
 	assert_int_equal(0, script_new(&f->options, &s, &err));
-	script_run(s, path, "s.lua", &f->outcome);
+	script_run_file(s, path, "s.lua", &f->outcome);
 	script_free(s);
 }
 
@@ -510,10 +510,10 @@ static void a_file_that_is_none_is_a_failure(void **state)
 	struct err err = ERR_INIT;
 
 	assert_int_equal(0, script_new(&f->options, &s, &err));
-	script_run(s, "/nonexistent.lua", "scripts/x.lua", &f->outcome);
+	script_run_file(s, "/nonexistent.lua", "scripts/x.lua", &f->outcome);
 	assert_string_equal("scripts/x.lua: it is not there", f->outcome.message);
 	script_outcome_done(&f->outcome);
-	script_run(s, "/dev/zero", "scripts/x.lua", &f->outcome);
+	script_run_file(s, "/dev/zero", "scripts/x.lua", &f->outcome);
 	assert_string_equal("scripts/x.lua: scripts/x.lua is not a file", f->outcome.message);
 	script_free(s);
 }

@@ -392,7 +392,7 @@ static void what_is_cut_or_damaged_is_told_apart(void **state)
 	refused(&p, ERR_BUNDLE, "the archive is damaged or cut short (Damaged tar archive); fetch or pack it again");
 }
 
-#define AGAIN "; supported are tar, tar.gz (tgz) and tar.zst: pack it again as one of these"
+#define AGAIN "; supported are tar, tar.gz (tgz), tar.zst and zip: pack it again as one of these"
 
 static void other_formats_are_named(void **state)
 {
@@ -402,13 +402,14 @@ static void other_formats_are_named(void **state)
 		const char *message;
 	} cases[] = {
 		{ "", 0, "the file is empty" },
-		{ "PK\x03\x04 and so on", 14, "it is a zip archive" AGAIN },
+		{ "PK\x03\x04 and so on", 14,
+		  "the zip is damaged, cut short or more than one archive (Not a zip archive); fetch or pack it again" },
 		{ "BZh91AY&SY", 10, "it is compressed by bzip2" AGAIN },
 		{ "\xfd"
 		  "7zXZ\0 and so on",
 		  16, "it is compressed by xz" AGAIN },
 		{ "!<arch>\ndebian-binary", 21, "it is an ar archive (a Debian package?)" AGAIN },
-		{ "version: 0.0\nos: linux\n", 23, "it holds no tar archive" AGAIN },
+		{ "version: 0.0\nos: linux\n", 23, "it holds no archive" AGAIN },
 	};
 
 	(void)state;

@@ -1,0 +1,141 @@
+/* cli/lint_source.c - read what PATH names and collect the findings. */
+#include "cli/lint_source.h"
+
+#include "appspec/appspec_file.h"
+#include "appspec/lint.h"
+#include "cli/unpacked.h"
+#include "util/auto.h"
+#include "util/fs.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define MAX_ENTRIES 1000000
+
+void lint_source_done(struct lint_source *l)
+{
+	str_done(&l->name);
+	str_done(&l->text);
+	findings_done(&l->findings);
+	appspec_free(l->appspec);
+}
+
+static bool is_archive(const struct str *text)
+{
+	static const struct {
+		size_t offset;
+		const char *magic;
+	} kinds[] = { { 0, "\x1f\x8b" },
+		      { 0, "PK\x03\x04" },
+		      { 0, "\x28\xb5\x2f\xfd" },
+		      { 257, "ustar" },
+		      { 0, "BZh" },
+		      { 0, "\xfd"
+			   "7zXZ" } }; /* the worker says which of them can be read */
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		size_t len = strlen(kinds[i].magic);
+
+		if (text->len >= kinds[i].offset + len && !memcmp(text->data + kinds[i].offset, kinds[i].magic, len))
+			return true;
+	}
+	return false;
+}
+
+static void parse(struct lint_source *l)
+{
+	struct err why = ERR_INIT; /* repeats the first finding */
+
+	if (appspec_parse(str_text(&l->text), l->text.len, &l->appspec, &l->findings, &why) == 0)
+		lint_events(l->appspec, &l->findings);
+}
+
+static const struct appspec_place whole = { 0, 0 };
+
+static void whole_is_wrong(struct lint_source *l, const char *why)
+{
+	findings_add(&l->findings, FINDING_ERROR, whole, "%s", why);
+}
+
+static int read_folder(struct lint_source *l, int dir_fd, struct err *err)
+{
+	const char *used = "appspec.yml";
+	struct tree tree;
+	int r = appspec_file_read(dir_fd, NULL, &l->text, &used, err);
+
+	(void)str_printf(&l->name, "%s%s%s", l->path, str_ends(l->path, "/") ? "" : "/", used);
+	if (r < 0 && err->kind != ERR_APPSPEC)
+		return -1;
+	if (r < 0) {
+		whole_is_wrong(l, err->msg);
+		return 0;
+	}
+	if (r == 0) {
+		whole_is_wrong(l,
+			       "there is no appspec.yml (and no appspec.yaml) at its top: 'slipway init' writes one to "
+			       "start from");
+		return 0;
+	}
+	parse(l);
+	if (!l->appspec)
+		return 0;
+	if (tree_scan(dir_fd, MAX_ENTRIES, &tree, err) < 0)
+		return -1;
+	lint_bundle(l->appspec, &tree, dir_fd, &l->findings);
+	tree_done(&tree);
+	return 0;
+}
+
+static int read_archive(struct lint_source *l, struct err *err)
+{
+	AUTO(unpacked_done) struct unpacked u;
+	int r = unpacked_open(l->path, &u, err);
+
+	l->signal = u.end.signal;
+	if (r < 0)
+		return -1;
+	for (char **w = u.end.unpacked.warnings; w && *w; w++)
+		findings_add(&l->findings, FINDING_WARNING, whole, "%s", *w);
+	if (u.fd >= 0)
+		return read_folder(l, u.fd, err);
+	(void)str_add(&l->name, l->path);
+	whole_is_wrong(l, u.end.unpacked.message);
+	return 0;
+}
+
+static int read_file(struct lint_source *l, int fd, struct err *err)
+{
+	int r = appspec_file_read_fd(fd, l->path, &l->text, err);
+
+	if (is_archive(&l->text)) {
+		str_clear(&l->text);
+		*err = ERR_INIT;
+		return read_archive(l, err);
+	}
+	(void)str_add(&l->name, l->path); /* as long as a path can be */
+	if (r < 0 && err->kind != ERR_APPSPEC)
+		return -1;
+	if (r < 0)
+		whole_is_wrong(l, err->msg);
+	else
+		parse(l);
+	return 0;
+}
+
+int lint_source_read(const char *path, struct lint_source *l, struct err *err)
+{
+	l->path = path;
+	l->name = STR_INIT(8192);
+	l->text = STR_INIT(APPSPEC_MAX_BYTES + 16384);
+
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "opening '%s'", path);
+	if (S_ISDIR(st.st_mode))
+		return read_folder(l, fd, err);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_USAGE, "'%s' is neither a file nor a folder", path);
+	return read_file(l, fd, err);
+}

@@ -1,0 +1,19 @@
+/* cli/lint_source.h - everything there is to say about a bundle, a folder or an appspec. */
+#pragma once
+
+#include "appspec/appspec.h"
+#include "util/str.h"
+
+struct lint_source {
+	const char *path; /* borrowed */
+	int signal;	  /* that interrupted it; 0: none */
+	struct str name;  /* of the appspec, for messages */
+	struct str text;
+	struct findings findings; /* not sorted yet */
+	struct appspec *appspec;  /* NULL: it cannot be read */
+};
+
+/* -1: PATH cannot be read at all; what is wrong inside is in the findings. OUT is the caller's whatever happens:
+ * lint_source_done(). An archive is unpacked by a worker meanwhile. */
+int lint_source_read(const char *path, struct lint_source *out, struct err *err);
+void lint_source_done(struct lint_source *l);

@@ -1,0 +1,17 @@
+/* model/names.h - which names are fit for use, one rule each for all who are given them. Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NAME_MAX_GROUP 200
+
+/* The name of a deployment group is that of its folder: 1 to 200 bytes, no '/', none of the agent's own folders. */
+bool name_is_group(const char *name);
+/* The rule above in words, to go after the name. */
+#define NAME_GROUP_RULE                                                                                                \
+	"cannot be a deployment group: a name has 1 to 200 bytes, no '/', and is none of the agent's own folders"
+/* [A-Za-z_][A-Za-z0-9_]* */
+bool name_is_variable(const char *name, size_t len);
+/* "sha256:" and 64 hexadecimal digits, small or capital. */
+bool name_is_digest(const char *text);

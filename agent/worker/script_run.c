@@ -1,0 +1,142 @@
+/* worker/script_run.c - from an event to hooks, and from their end to the event's result. */
+#include "worker/script_run.h"
+
+#include "bundle/unpack.h"
+#include "util/auto.h"
+#include "util/str.h"
+#include "worker/no_restore.h"
+#include "worker/outcome.h"
+#include "worker/preflight.h"
+
+#include <fcntl.h>
+
+void script_run_done(struct script_run *s)
+{
+	auto_closep(&s->no_restore_fd);
+	s->no_restore_fd = -1;
+}
+
+static void note_hook(void *context, const char *event, const char *text)
+{
+	progress_note(context, event, text);
+}
+
+static void note_process(void *context, const char *script, pid_t pid, bool ended)
+{
+	event_log_hook(context, script, pid, ended);
+}
+
+static void open_no_restore(struct script_run *s)
+{
+	struct err err = ERR_INIT;
+
+	if (s->no_restore_fd >= 0)
+		return;
+	s->no_restore_fd = no_restore_open(s->folder_fd, &err);
+	if (s->no_restore_fd < 0)
+		outcome_warn(s->result, "hooks cannot mark a point of no return: %s", err.msg);
+}
+
+/* The caller frees the list and its items. */
+static char **variables(const struct script_run *s)
+{
+	size_t n = 0;
+
+	while (s->environment && s->environment[n])
+		n++;
+
+	char **list = xcalloc(n + 3, sizeof(*list));
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = xstrdup(s->environment[i]);
+	if (s->restoring)
+		list[n++] = xstrdup("SLIPWAY_RESTORE=1");
+	if (s->no_restore_fd >= 0)
+		list[n] = xasprintf("SLIPWAY_NO_RESTORE=%s/" NO_RESTORE_NAME, s->folder);
+	return list;
+}
+
+static void variables_free(char ***list)
+{
+	for (char **item = *list; item && *item; item++)
+		free(*item);
+	free(*list);
+}
+
+static void take_outcome(struct script_run *s, const struct appspec_hook *hook, const struct hook_outcome *outcome,
+			 int r, struct event_result *event)
+{
+	const char *trouble = script_log_trouble(s->log);
+	char tail[SCRIPT_LOG_TAIL + 1];
+
+	if (trouble)
+		outcome_warn(s->result, "%s: %s", event->event, trouble);
+	if (script_log_tail(s->log, tail))
+		event->log_tail = xstrdup(tail);
+	if (r < 0 && outcome->script)
+		event->script = xstrdup(outcome->script);
+	if (r < 0 && outcome->action[0] && !s->result->error_action)
+		s->result->error_action = xstrdup(outcome->action);
+	if (r == 0 && hook->script_count)
+		event->message = outcome_scripts_text(hook);
+	event->exit_code = outcome->exit_code;
+}
+
+int script_run(struct script_run *s, const struct appspec_hook *hook, const char *archive, struct event_result *event,
+	       struct err *err)
+{
+	AUTO_FREE char *previous = s->previous ? xasprintf("%s/" UNPACK_FOLDER, s->previous) : NULL;
+	struct hook_outcome outcome = { .exit_code = -1 };
+	struct hook_run hr = HOOK_RUN_INIT;
+
+	if (!hook || !hook->script_count)
+		return 0;
+	if (!s->zygote)
+		return err_set(err, ERR_SYS, "there is no process to start hooks");
+	open_no_restore(s);
+
+	AUTO(variables_free) char **environment = variables(s);
+
+	if (!s->restoring) /* what is restored are not this deployment's own events */
+		event_log_event(s->events, event);
+	s->count++;
+	hr.zygote = s->zygote;
+	hr.log = s->log;
+	hr.deployment = s->deployment;
+	hr.event = event->event;
+	hr.archive_dir = archive;
+	hr.previous_archive_dir = previous;
+	hr.environment = (const char *const *)environment;
+	hr.stop = s->stop;
+	hr.stop_fd = s->stop_fd;
+	hr.note = note_hook;
+	hr.note_context = s->progress;
+	hr.process = note_process;
+	hr.process_context = s->events;
+	hr.own_fd = s->no_restore_fd;
+
+	int r = hook_event_run(&hr, hook, &outcome, err);
+
+	take_outcome(s, hook, &outcome, r, event);
+	return r;
+}
+
+static void appspec_freep(struct appspec **a)
+{
+	appspec_free(*a);
+}
+
+int script_run_of(struct script_run *s, const char *folder, const char *appspec_name, struct event_result *event,
+		  struct err *err)
+{
+	AUTO_FREE char *archive = xasprintf("%s/" UNPACK_FOLDER, folder);
+	AUTO_FREE char *name = NULL;
+	AUTO(appspec_freep) struct appspec *appspec = NULL;
+	AUTO(findings_done) struct findings findings = { 0 };
+	AUTO_FD int fd = open(archive, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd < 0 ? 0 : preflight_read_appspec(fd, appspec_name, &appspec, &name, &findings, err);
+
+	if (r <= 0)
+		return r < 0 ? -1 : 1;
+	return script_run(s, appspec_hook(appspec, event->event), archive, event, err);
+}

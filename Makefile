@@ -46,7 +46,7 @@ TESTKIT := $(patsubst %.c,$(O)/%.o,$(filter-out tests/unit/test_% tests/crash/te
 DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-dev libssl-dev libacl1-dev \
 	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev
 DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light \
-	curl util-linux clang-format shellcheck procps lua-check zip git debhelper lintian fakeroot debootstrap
+	curl util-linux clang-format shellcheck procps lua-check openssl zip git debhelper lintian fakeroot debootstrap
 DEPS_BENCH := rsync libarchive-tools e2fsprogs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 

@@ -3,6 +3,7 @@ import http.server
 import os
 import pathlib
 import re
+import ssl
 import subprocess
 import threading
 
@@ -243,6 +244,18 @@ def test_nobody_listens(try_hook):
     assert "Connection refused" in done.err.splitlines()[0]
 
 
+def test_a_certificate_that_nobody_trusts_is_refused(server, try_hook, tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-keyout", "key", "-out", "cert"], cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    url = server.url.replace("http:", "https:")
+    done = try_hook(f'local ok, e = pcall(slipway.http.get, "{url}/x")\nprint(ok, e.kind, e.message)')
+    assert done.out.startswith(f"false unreachable GET {url}/x: SSL certificate problem: self-signed certificate"), done
+    assert not server.asked
+
+
 def test_no_restore_is_written_where_the_agent_says(try_hook, agent, tmp_path):
     assert try_hook('slipway.no_restore("migrated")').code == 0  # a trial forbids nothing
     mark = tmp_path / "mark"
@@ -252,6 +265,30 @@ def test_no_restore_is_written_where_the_agent_says(try_hook, agent, tmp_path):
     done = try_hook('slipway.no_restore("x")', env={"LIFECYCLE_EVENT": "x", "DEPLOYMENT_ID": "d-1"})
     assert done.code == 1
     assert "this agent did not say where to write it (SLIPWAY_NO_RESTORE is not set)" in done.err
+
+
+def test_a_point_of_no_return_is_heeded(agent, lua_bundle, target):
+    assert agent.local(lua_bundle("return true")).code == 0
+    bad = lua_bundle('slipway.no_restore("migrated to schema 42")\nslipway.fail("and then it broke")')
+    (bad / "content/a").write_text("2")
+    done = agent.local(bad, "--json", "--on-failure", "restore")
+    assert done.code == 1
+    assert (done.json["restore"]["tried"], done.json["restore"]["files"]) == (False, False)
+    assert "migrated to schema 42" in done.json["restore"]["message"]
+    assert target.read("a") == "2"
+
+
+def test_a_hook_knows_that_its_revision_is_brought_back(agent, lua_bundle, target, tmp_path):
+    told = tmp_path / "told"
+    good = lua_bundle(f'if slipway.restore then slipway.fs.write("{told}", slipway.event) end')
+    assert agent.local(good).code == 0
+    assert not told.exists()
+    bad = lua_bundle('assert(slipway.previous and not slipway.restore)\nslipway.fail("no")')
+    (bad / "content/a").write_text("2")
+    done = agent.local(bad, "--json", "--on-failure", "restore")
+    assert done.json["restore"]["validated"], done.err
+    assert (told.read_text(), target.read("a")) == ("ValidateService", "1")
+    assert done.json["error"]["message"] == "scripts/check.lua:2: no"
 
 
 def test_a_trial_runs_as_the_agent_would(agent, tmp_path):

@@ -1,4 +1,5 @@
 """After a failure the previous revision comes back: files, start, validation, and what the deployment says of it."""
+import hashlib
 import json
 import os
 import signal
@@ -299,6 +300,18 @@ def test_a_zygote_killed_in_a_hook_leaves_the_rest_to_recovery(scene, revision, 
     assert done["restore"]["validated"] and scene.target.tree() == before
 
 
+@pytest.mark.parametrize("victim", ["worker", "zygote"])
+def test_local_starts_another_worker_when_its_own_is_gone(good, revision, tmp_path, victim):
+    up = tmp_path / "up"
+    who = "$PPID" if victim == "zygote" else "$(ps -o ppid= -p $PPID)"
+    bad = good.agent.local(revision("v2", NEW, ValidateService=f"kill -KILL {who}; touch {up}; sleep 60"), "--json")
+    assert (bad.code, restored(bad)) == (6, (True, True, True, True)), bad.err
+    assert (bad.json["error"]["error_code"], bad.json["error"]["event"]) == ("FailedAfterRestart", "ValidateService")
+    assert "another one recovers" in bad.err and f"  now:  {bad.json['now']}" in bad.err
+    assert good.target.tree() == good.before[0]
+    good.clean()
+
+
 def test_killed_while_restoring_the_restore_is_done_again(scene, revision, told, tmp_path):
     up = tmp_path / "up"
     slow = f'[ -z "$SLIPWAY_RESTORE" ] || [ -e {up} ] || {{ touch {up}; sleep 60; }}'
@@ -355,3 +368,52 @@ def test_a_waiting_deployment_can_be_stopped(good, revision, tmp_path):
             assert second.result()["status"] == "Stopped"
         go.touch()
         assert first.result()["status"] == "Succeeded"
+
+
+# Digests
+
+def sha256(path):
+    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_digest_that_was_asked_for_is_deployed(agent, bundle):
+    top = bundle(files=OLD, pack=True)
+    with Worker(agent, request(agent, top, digest=sha256(top))) as worker:
+        done = worker.result()
+    assert (done["status"], done["revision"]["digest"]) == ("Succeeded", sha256(top))
+
+
+@pytest.mark.parametrize("pack", [True, False])
+def test_another_digest_than_that_which_was_asked_for_is_refused(good, bundle, pack):
+    top, other = bundle(files=NEW, pack=pack), "sha256:" + 64 * "0"
+    with Worker(good.agent, request(good.agent, top, digest=other)) as worker:
+        done = worker.result()
+    assert (done["status"], done["error"]["error_code"], done["error"]["event"]) == ("Failed", "DigestMismatch", "Preflight")
+    assert other in done["error"]["message"] and (not pack or sha256(top) in done["error"]["message"])
+    assert good.fingerprint() == good.before
+
+
+def test_what_runs_already_is_not_deployed_again(agent, bundle, target):
+    top = bundle(files=OLD, pack=True)
+    first = request(agent, top, force=False)
+    with Worker(agent, first) as worker:
+        assert worker.result()["changed"]
+    before = target.tree(), instructions(agent)
+    again = request(agent, top, force=False)
+    with Worker(agent, again) as worker:
+        done = worker.result()
+    assert (done["status"], done["changed"], {e["status"] for e in done["events"]}) == ("Succeeded", False, {"Skipped"})
+    assert done["now"] == f"revision {first['id']} has this digest and is in place already; nothing was done"
+    assert done["revision"]["digest"] == sha256(top)
+    assert not (agent.deployment_root / GROUP / again["id"]).exists()
+    assert (target.tree(), instructions(agent)) == before
+    with Worker(agent, request(agent, top, force=True)) as worker:
+        assert worker.result()["changed"]
+
+
+def test_what_failed_is_deployed_again_even_with_the_same_digest(agent, bundle):
+    top = bundle(files=OLD, hooks={"ValidateService": "exit 3"}, pack=True)
+    for _ in range(2):
+        with Worker(agent, request(agent, top, force=False, on_failure="none")) as worker:
+            done = worker.result()
+        assert (done["status"], done["changed"]) == ("Failed", True)

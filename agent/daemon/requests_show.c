@@ -216,7 +216,8 @@ static json_t *last_of(const struct daemon *d, const char *group, bool *needs_re
 
 static json_t *group_of(const struct daemon *d, const char *group)
 {
-	const char *running = queue_running(d->queue, group), *held = queue_held(d->queue, group);
+	const char *running = queue_running(d->queue, group);
+	const char *held = recover_job_runs(d, group) ? queue_held(d->queue, group) : NULL;
 	bool needs_recovery = false;
 	json_t *last = last_of(d, group, &needs_recovery);
 

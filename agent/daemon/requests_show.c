@@ -76,7 +76,7 @@ int request_watch(struct request *r, struct err *err)
 		return 0;
 	}
 	daemon_scan(d);
-	if (request_find(r, id, NULL, &row, err) < 0)
+	if (request_find(r, id, NULL, &row, err) < 0 || request_ended(&row, err) < 0)
 		return -1;
 	replay_document(r, id, row.document);
 	request_answer_deployment(r, row.document, row.group, id);

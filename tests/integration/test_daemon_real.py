@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 
 import pytest
 from conftest import leftovers, wait_until
@@ -108,6 +109,22 @@ def test_a_deployment_waits_for_local_and_local_for_nobody(daemon, agent, bundle
     busy = agent.local(bundle(files={"a": "2"}), "--deployment-group", "web")
     assert (busy.code, "is busy" in busy.err) == (5, True), busy.err
     go.touch()
+
+
+def test_what_local_is_at_can_be_seen_and_is_left_alone(daemon, agent, bundle, target, tmp_path):
+    go, started = tmp_path / "go", tmp_path / "started"
+    hooks = {"ApplicationStart": waiting(go, started)}
+    with subprocess.Popen([agent.program, "--root", agent.root, "local", bundle(files={"a": "1"}, hooks=hooks)],
+                          env=agent.env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as local:
+        wait_until(started.exists, PATIENCE)
+        seen = daemon.ask("show")["deployment"]
+        assert (seen["status"], seen["deployment_id"].endswith("-local")) == ("InProgress", True)
+        for request in ("watch", "stop"):
+            refused = daemon.ask(request, deployment_id=seen["deployment_id"])
+            assert "in the hands of `slipway local`" in refused["error"]["message"], refused
+        go.touch()
+        assert local.wait(PATIENCE) == 0
+    assert daemon.finish(seen["deployment_id"])["status"] == "Succeeded"
 
 
 def test_redeploy_brings_back_what_a_failed_deployment_replaced(daemon, bundle, target):

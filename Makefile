@@ -14,7 +14,7 @@ LIBS := yaml-0.1 jansson libarchive libzip libcrypto libacl zlib lua5.4
 # Unpacks gzip in half of zlib's time; without it zlib does.
 have_isal := $(shell pkg-config --exists libisal 2>/dev/null && echo yes)
 LIBS += $(if $(have_isal),libisal)
-CLI_LIBS := yaml-0.1 jansson libcrypto sqlite3
+CLI_LIBS := yaml-0.1 jansson libcrypto sqlite3 libsystemd
 have_libs := $(shell pkg-config --exists $(LIBS) $(CLI_LIBS) cmocka 2>/dev/null && echo yes)
 
 # Two jobs unless the caller says how many; steps that must follow one another are lines of one recipe.
@@ -44,7 +44,7 @@ CRASH := $(patsubst tests/crash/%.c,$(O)/crash/%,$(sort $(wildcard tests/crash/t
 TESTKIT := $(patsubst %.c,$(O)/%.o,$(filter-out tests/unit/test_% tests/crash/test_%, \
 	$(sort $(wildcard tests/unit/*.c tests/crash/*.c))))
 DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-dev libssl-dev libacl1-dev \
-	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev
+	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev libsystemd-dev
 DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light \
 	curl util-linux clang-format shellcheck procps lua-check zip git debhelper lintian fakeroot debootstrap
 DEPS_BENCH := rsync libarchive-tools e2fsprogs

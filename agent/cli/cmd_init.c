@@ -61,7 +61,20 @@ static const char start[] =
 	"#       timeout: 60\n"
 	"#   ValidateService:\n"
 	"#     - location: scripts/validate.sh\n"
-	"#       timeout: 120\n";
+	"#       timeout: 120\n"
+	"\n"
+	"# For slipway alone; other agents ignore it. 'overwrite' goes before file_exists_behavior, the first path "
+	"that\n"
+	"# matches counts, and RETAIN keeps files that were edited by hand since they were installed, too.\n"
+	"# slipway:\n"
+	"#   requires: " SLIPWAY_VERSION "\n"
+	"#   overwrite:\n"
+	"#     - path: /srv/app/**/*.conf\n"
+	"#       behavior: RETAIN\n"
+	"#   hooks:\n"
+	"#     ValidateService:\n"
+	"#       - location: scripts/validate-more.sh\n"
+	"#   env: {PORT: \"8080\"}\n";
 
 static int refuse_existing(int dir_fd, const char *dir, struct err *err)
 {

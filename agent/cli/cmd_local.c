@@ -21,7 +21,8 @@ struct local {
 	struct deployment deployment;
 	char *folder; /* of the deployment, as the worker told it; NULL: it did not */
 	char host[HOST_NAME_MAX + 1];
-	int64_t started_at_ms; /* since 1970 */
+	int64_t started_at_ms;	 /* since 1970 */
+	struct own_end *own_end; /* while a recovery runs; borrowed */
 };
 
 static void local_done(struct local *l)
@@ -164,6 +165,39 @@ static void crashed(struct local *l, struct worker_end *end)
 	};
 }
 
+struct own_end { /* what a recovery says of our own deployment */
+	const struct deployment *deployment;
+	struct worker_end *end;
+};
+
+static void on_recovered(void *context, const json_t *document)
+{
+	struct own_end *own = ((struct local *)context)->own_end;
+	const char *id = json_string_value(json_object_get(document, "deployment_id"));
+	struct err ignored = ERR_INIT; /* the worker's client has read it before */
+
+	if (own && id && !strcmp(id, own->deployment->id) && !own->end->has_result)
+		own->end->has_result = deployment_result_from_json(document, &own->end->result, &ignored) == 0;
+}
+
+/* A worker died, or could run no more hooks: another one finishes or undoes what it began and brings back what ran
+ * before. Who asked twice to have it killed does not want to wait for that; the next deployment does it. */
+static void recover(struct local *l, const char *worker, const struct worker_watch *watch, struct worker_end *end)
+{
+	struct own_end own = { &l->deployment, end };
+	AUTO(worker_end_done) struct worker_end recovery = { 0 };
+	struct err err = ERR_INIT;
+
+	if (!l->folder || end->signal || l->deployment.on_failure != ON_FAILURE_RESTORE)
+		return;
+	output_line(&l->output, "the worker is gone without a result (%s); another one recovers", end->how);
+	l->own_end = &own;
+	if (worker_recover(worker, l->deployment.settings.deployment_root, l->deployment.group, watch, &recovery,
+			   &err) < 0)
+		output_warning(&l->output, "%s", err.msg);
+	l->own_end = NULL;
+}
+
 static int exit_status(const struct local *l, const struct worker_end *end)
 {
 	const struct deployment_result *r = &end->result;
@@ -227,6 +261,7 @@ static int deploy(struct local *l, struct err *err)
 		.event = on_event,
 		.note = on_note,
 		.work = on_work,
+		.recovered = on_recovered,
 		.interrupted = on_interrupted,
 		.tick = l->output.live ? on_tick : NULL,
 		.context = l,
@@ -246,6 +281,8 @@ static int deploy(struct local *l, struct err *err)
 	l->started_at_ms = wall_ms();
 	if (worker_run(worker, &l->deployment, &watch, &end, err) < 0)
 		return refuse(l, err);
+	if (!end.has_result)
+		recover(l, worker, &watch, &end);
 	if (!end.has_result)
 		crashed(l, &end);
 	say_end(l, &end.result);

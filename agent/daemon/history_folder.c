@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #define REQUEST_NAME "request.json"
@@ -40,6 +41,19 @@ static int damaged(struct file *f, struct err *err, const char *path, const char
 	return err_set(err, ERR_STATE, "'%s' %s", path, why);
 }
 
+/* Takes FD. Not json_loadfd(), which reads byte by byte. */
+static json_t *load(int fd)
+{
+	FILE *f = fdopen(fd, "r");
+	json_t *json = f ? json_loadf(f, 0, NULL) : NULL;
+
+	if (f)
+		(void)fclose(f); /* was only read */
+	else
+		(void)close(fd);
+	return json;
+}
+
 /* 1: read; 0: not there; -1: damaged, or unreadable for now. */
 static int read_file(int group_fd, const char *id, const char *name, struct file *out, struct err *err)
 {
@@ -56,7 +70,7 @@ static int read_file(int group_fd, const char *id, const char *name, struct file
 	out->mtime_ms = fs_nanoseconds(&st.st_mtim) / 1000000;
 	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
 		return damaged(out, err, path, "is no file, or one of more than 16 MiB");
-	out->json = json_loadfd(fd, 0, NULL);
+	out->json = load(TAKE_FD(fd));
 	return out->json ? 1 : damaged(out, err, path, "is no JSON");
 }
 

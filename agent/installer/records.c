@@ -238,12 +238,13 @@ int records_keep(int dir_fd, const char *group, int kept_fd, struct err *err)
 	return 0;
 }
 
-/* By way of a third name: a rename of one name of a file over another one of it does nothing. */
+/* By way of a third name: a rename of one name of a file over another one of it does nothing. Nothing that is not ours
+ * loses its last name on the way. */
 static int bring_back(int dir_fd, const char *group, const char *suffix, int kept_fd, const char *kept, struct err *err)
 {
 	char name[NAME_MAX + 1], way[NAME_MAX + 1];
 
-	if (record_name(name, group, suffix, "", err) < 0 || record_name(way, group, suffix, ".new", err) < 0)
+	if (record_name(name, group, suffix, "", err) < 0 || record_name(way, group, suffix, ".back.new", err) < 0)
 		return -1;
 	if (fs_unlink(dir_fd, way) < 0 && errno != ENOENT)
 		return err_sys(err, "removing '%s'", way);

@@ -159,6 +159,8 @@ static char *revision_now(const struct deployment_result *r, const struct outcom
 	if (s->install == INSTALL_NEEDS_RECOVERY)
 		return xstrdup("neither the old nor the new revision is complete; the next deployment of this group "
 			       "finishes or undoes it");
+	if (r->unchanged && slash)
+		return xasprintf("revision %s has this digest and is in place already; nothing was done", slash + 1);
 	if (r->restore.tried)
 		return restored_now(&r->restore, s, slash ? slash + 1 : NULL);
 	if (s->install == INSTALL_DONE)
@@ -181,6 +183,9 @@ void outcome_end(struct deployment_result *r, const struct err *err, const char 
 	r->finished_at_ms = now_ms();
 	r->status = !err ? DEPLOYMENT_SUCCEEDED : err->kind == ERR_STOPPED ? DEPLOYMENT_STOPPED : DEPLOYMENT_FAILED;
 	outcome_now(r, s);
+	for (size_t i = 0; (err || r->unchanged) && i < r->event_count; i++)
+		if (r->events[i].status == EVENT_PENDING)
+			r->events[i].status = EVENT_SKIPPED;
 	if (!err)
 		return;
 	r->kind = err->kind;
@@ -188,9 +193,6 @@ void outcome_end(struct deployment_result *r, const struct err *err, const char 
 	r->error_message = xstrdup(err->msg);
 	if (!r->error_action) /* else the script has said it */
 		r->error_action = action_for(err);
-	for (size_t i = 0; i < r->event_count; i++)
-		if (r->events[i].status == EVENT_PENDING)
-			r->events[i].status = EVENT_SKIPPED;
 }
 
 char *outcome_bundle_text(uint64_t files, uint64_t bytes)

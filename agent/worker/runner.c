@@ -1,64 +1,18 @@
 /* worker/runner.c - a deployment, read top to bottom. */
 #include "worker/runner.h"
 
-#include "installer/flusher.h"
 #include "lifecycle/event.h"
-#include "lifecycle/hook.h"
 #include "util/auto.h"
-#include "util/digest.h"
 #include "util/fs.h"
 #include "util/str.h"
-#include "worker/group.h"
 #include "worker/no_restore.h"
 #include "worker/outcome.h"
-#include "worker/preflight.h"
 #include "worker/recovery.h"
 #include "worker/restore.h"
+#include "worker/run.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-
-#define PREFLIGHT "Preflight"
-
-struct run {
-	const struct runner *r;
-	const struct deployment *d;
-	struct deployment_result *result;
-	const char *const *order;
-	struct group group;
-	bool group_is_open, history_is_known;
-	int fd; /* the deployment's folder */
-	char *path;
-	char *last_path; /* of the last successful revision; NULL: none */
-	struct manifest *manifest;
-	struct revision_files files;
-	struct plan *plan;
-	struct script_log *log;
-	struct event_log events;
-	struct script_run scripts;
-	struct install *install;
-	enum install_outcome install_outcome;
-	const char *event; /* being run, for errors */
-};
-
-static bool stopped(const struct run *run)
-{
-	return run->r->stop && atomic_load(run->r->stop);
-}
-
-/* When the one who started us stopped it for its deadline, that is the cause. */
-static void tell_deadline(const struct run *run, struct err *err)
-{
-	char what[sizeof(err->msg)];
-
-	if (err->kind != ERR_STOPPED || !run->r->deadline || !atomic_load(run->r->deadline))
-		return;
-	(void)snprintf(what, sizeof(what), "%s", err->msg);
-	(void)err_set(err, ERR_TIMED_OUT, "the deployment has taken longer than its deadline of %u s",
-		      run->d->deadline_s);
-	(void)err_add(err, "%s", what);
-}
 
 /* What the last revision left: its folder, and the manifest of what it installed. */
 static int load_history(struct run *run, struct err *err)
@@ -88,12 +42,12 @@ static void note_recovery(void *context, const char *text)
 	struct run *run = context;
 
 	outcome_warn(run->result, "%s", text);
-	progress_note(run->r->progress, PREFLIGHT, text);
+	progress_note(run->r->progress, RUN_PREFLIGHT, text);
 }
 
 static void note_waiting(void *context, const char *text)
 {
-	progress_note(context, PREFLIGHT, text);
+	progress_note(context, RUN_PREFLIGHT, text);
 }
 
 static int open_group(struct run *run, struct err *err)
@@ -136,7 +90,7 @@ static void prepare_scripts(struct run *run)
 
 static int begin(struct run *run, struct err *err)
 {
-	run->event = PREFLIGHT;
+	run->event = RUN_PREFLIGHT;
 	if (open_group(run, err) < 0)
 		return -1;
 	run->group_is_open = true;
@@ -151,209 +105,6 @@ static int begin(struct run *run, struct err *err)
 	prepare_scripts(run);
 	progress_started(run->r->progress, run->path);
 	return 0;
-}
-
-/* Preflight */
-
-static void take_warnings(struct run *run)
-{
-	const struct warnings *w = &run->files.report.warnings;
-
-	for (size_t i = 0; i < run->files.findings.count; i++) {
-		const struct finding *f = &run->files.findings.items[i];
-		const char *name = run->files.appspec_name ? run->files.appspec_name : "appspec";
-
-		if (f->level == FINDING_WARNING)
-			outcome_warn(run->result, "%s line %u: %s", name, f->place.line, f->message);
-		else if (f->place.line) /* the first of them is the error's message, word for word */
-			outcome_conflict(run->result, "%s: line %u column %u: %s", name, f->place.line, f->place.column,
-					 f->message);
-		else
-			outcome_conflict(run->result, "%s: %s", name, f->message);
-	}
-	for (size_t i = 0; i < w->count; i++)
-		outcome_warn(run->result, "%s", w->items[i]);
-}
-
-static void take_findings(struct run *run, const struct plan *plan, bool errors)
-{
-	for (size_t i = 0; i < plan->findings.count; i++) {
-		const struct finding *f = &plan->findings.items[i];
-
-		if (f->level == FINDING_ERROR && errors)
-			outcome_conflict(run->result, "%s", f->message);
-		else if (f->level == FINDING_WARNING && !errors)
-			outcome_warn(run->result, "%s line %u: %s", run->files.appspec_name, f->place.line, f->message);
-	}
-}
-
-static int fetch(struct run *run, struct err *err)
-{
-	const struct settings *s = &run->d->settings;
-	const struct unpack_options options = {
-		.max_entries = s->max_entries,
-		.max_bytes = s->max_unpacked_bytes,
-		.max_ratio = s->max_ratio,
-		.restore_owner = geteuid() == 0,
-		.refuse_outside_links = s->refuse_outside_links,
-		.threads = s->worker_threads,
-		.stop = run->r->stop,
-		.progress = progress_work,
-		.context = run->r->progress,
-	};
-	struct err ignored = ERR_INIT; /* a head start only: without it the barrier takes longer */
-	struct flusher *early = s->worker_threads ? flusher_new(NULL, run->fd, &ignored) : NULL;
-
-	if (early)
-		flusher_start(early);
-
-	int r = preflight_fetch(run->d, run->fd, run->path, &options, &run->files, err);
-
-	flusher_free(early);
-	take_warnings(run);
-	return r;
-}
-
-/* What a hook may still put right is only told; what nothing can put right refuses now. */
-static int trial_plan(struct run *run, struct err *err)
-{
-	struct world world;
-	struct world_disk *disk = world_disk_new(&world);
-	const struct planning planning = { run->d, run->manifest, run->r->umask };
-	struct arrangement arrangement;
-	struct plan *plan = NULL;
-	int r = preflight_plan(&run->files, &planning, &world, &plan, err);
-
-	if (r < 0 && plan->findings.errors && !plan->hard && preflight_is_provisional(&run->files)) {
-		AUTO_FREE char *text = xasprintf(
-			"%zu findings would stop Install now, unless BeforeInstall changes that; the first: %s",
-			plan->findings.errors, plan->findings.items[0].message);
-
-		outcome_warn(run->result, "%s", text);
-		progress_note(run->r->progress, PREFLIGHT, text);
-		r = 0;
-	} else if (r < 0) {
-		take_findings(run, plan, true);
-	} else if ((r = arrange(plan, run->d->id, &arrangement, err)) == 0) {
-		r = arrange_check_space(&arrangement, err);
-		arrangement_done(&arrangement);
-		if (r == 0)
-			run->plan = TAKE_PTR(plan);
-	}
-	plan_free(plan);
-	world_disk_free(disk);
-	return r;
-}
-
-static int look_ahead(struct run *run, struct err *err)
-{
-	if (fetch(run, err) < 0 || preflight_list(&run->files, run->d->settings.max_entries, err) < 0)
-		return -1;
-	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
-	    preflight_check_hooks(&run->files, run->order, err) < 0 || trial_plan(run, err) < 0)
-		return -1;
-	return stopped(run) ? err_set(err, ERR_STOPPED, "stopped") : 0;
-}
-
-static int preflight(struct run *run, struct err *err)
-{
-	progress_event(run->r->progress, PREFLIGHT, EVENT_IN_PROGRESS, "");
-
-	int r = look_ahead(run, err);
-
-	if (r < 0)
-		tell_deadline(run, err);
-	progress_event(run->r->progress, PREFLIGHT, r < 0 ? EVENT_FAILED : EVENT_SUCCEEDED, "");
-	return r;
-}
-
-/* Events */
-
-/* The bundle is there already: from here on it counts as the most recent one. */
-static int run_download_bundle(struct run *run, struct event_result *event, struct err *err)
-{
-	const struct unpack_report *report = &run->files.report;
-	char hex[DIGEST_HEX_SIZE];
-
-	if (group_set_pointer(&run->group, GROUP_MOST_RECENT, run->path, err) < 0)
-		return -1;
-	if (report->has_digest) {
-		digest_hex(report->digest, hex);
-		run->result->revision_digest = xasprintf("sha256:%s", hex);
-	}
-	event->message = outcome_bundle_text(report->files, report->bytes);
-	return 0;
-}
-
-static void warn_spared(void *context, const char *folder)
-{
-	outcome_warn_spared(((struct run *)context)->result, folder);
-}
-
-static int install_plan(struct run *run, const struct plan *plan, struct event_result *event, struct err *err)
-{
-	const struct plan_counts *c = &plan->counts;
-	const struct install_place where = {
-		.deployment_fd = run->fd,
-		.deployment_path = run->path,
-		.deployment_id = run->d->id,
-		.instructions_fd = run->group.instructions_fd,
-		.group = run->d->group,
-		.previous = run->last_path,
-		.spared = warn_spared,
-		.context = run,
-	};
-	const struct stage_options options = {
-		.archive_fd = run->files.archive_fd,
-		.digests = run->files.digests,
-		.threads = run->d->settings.worker_threads,
-		.stop = run->r->stop,
-		.progress = progress_work,
-		.context = run->r->progress,
-	};
-
-	run->result->files = (struct file_counts){
-		.planned = c->planned,
-		.added = c->added,
-		.changed = c->changed,
-		.unchanged = c->unchanged,
-		.removed = c->removed,
-		.retained = c->retained,
-		.bytes = c->bytes,
-	};
-	run->r->progress->files_total = c->added + c->changed;
-	run->r->progress->bytes_total = c->bytes;
-	if (install_run(plan, &where, &options, &run->install, &run->install_outcome, err) < 0)
-		return -1;
-	event->message = outcome_counts_text(&run->result->files);
-	return 0;
-}
-
-/* Hooks may have changed the bundle and the destinations: the plan is made anew. The world's answers count only while
- * it is made, and what changes behind the plan's back after that is noticed by each step. */
-static int plan_anew(struct run *run, struct err *err)
-{
-	struct world world;
-	struct world_disk *disk = world_disk_new(&world);
-	const struct planning planning = { run->d, run->manifest, run->r->umask };
-	int r;
-
-	plan_free(run->plan);
-	run->plan = NULL;
-	r = preflight_list(&run->files, run->d->settings.max_entries, err);
-	if (r == 0)
-		r = preflight_plan(&run->files, &planning, &world, &run->plan, err);
-	world_disk_free(disk);
-	return r;
-}
-
-static int run_install(struct run *run, struct event_result *event, struct err *err)
-{
-	int r = run->scripts.count || !run->plan ? plan_anew(run, err) : 0;
-
-	if (run->plan)
-		take_findings(run, run->plan, r < 0);
-	return r < 0 ? -1 : install_plan(run, run->plan, event, err);
 }
 
 /* Whose scripts: this revision's appspec, or that of an earlier one, which may be gone (Q15: then there is nothing to
@@ -384,6 +135,13 @@ static int run_hooks(struct run *run, size_t index, struct event_result *event, 
 			  err);
 }
 
+/* No hook can run any more, so nothing can be restored from here: whoever started us starts a worker that recovers. */
+static bool must_leave(const struct run *run)
+{
+	return run->r->zygote && zygote_is_gone(run->r->zygote) && run->fd >= 0 &&
+	       run->d->on_failure == ON_FAILURE_RESTORE;
+}
+
 static int run_event(struct run *run, size_t index, struct err *err)
 {
 	struct event_result *event = &run->result->events[index];
@@ -396,16 +154,16 @@ static int run_event(struct run *run, size_t index, struct err *err)
 	if (!strcmp(event->event, EVENT_INSTALL))
 		event_log_event(&run->events, event);
 	progress_event(run->r->progress, event->event, EVENT_IN_PROGRESS, "");
-	if (stopped(run))
+	if (run_stopped(run))
 		r = err_set(err, ERR_STOPPED, "stopped");
 	else if (built_in)
 		r = (strcmp(event->event, EVENT_INSTALL) ? run_download_bundle : run_install)(run, event, err);
 	else
 		r = run_hooks(run, index, event, err);
 	if (r < 0)
-		tell_deadline(run, err);
+		run_tell_deadline(run, err);
 	outcome_event_finished(event, r, err);
-	if (r < 0 || built_in || run->scripts.count > scripts_before)
+	if (!must_leave(run) && (r < 0 || built_in || run->scripts.count > scripts_before))
 		event_log_event(&run->events, event);
 	/* an event without scripts succeeded, as the reference says; there is nothing to show of it */
 	progress_event(run->r->progress, event->event, r == 0 && !event->message ? EVENT_SKIPPED : event->status,
@@ -427,13 +185,6 @@ static void restore(struct run *run)
 		(void)install_undo(run->install, &run->install_outcome, &err); /* its outcome tells */
 	restore_tell_files(s, run->install_outcome, &err);
 	restore_service(s);
-}
-
-/* No hook can run any more, so nothing can be restored from here: whoever started us starts a worker that recovers. */
-static bool must_leave(const struct run *run)
-{
-	return run->r->zygote && zygote_is_gone(run->r->zygote) && run->fd >= 0 &&
-	       run->d->on_failure == ON_FAILURE_RESTORE;
 }
 
 /* The end */
@@ -464,14 +215,24 @@ static void end(struct run *run)
 	if (group_prune(&run->group, run->d->id, run->d->settings.max_revisions, &e) < 0)
 		outcome_warn(run->result, "old revisions were not removed: %s", e.msg);
 	e = ERR_INIT;
+	if (run->result->unchanged) {
+		if (fs_remove_tree(run->group.fd, run->d->id, &e) < 0)
+			outcome_warn(run->result, "the folder of this deployment was not removed: %s", e.msg);
+		return;
+	}
 	if (group_write_result(run->fd, run->d, run->result, &e) < 0)
 		outcome_warn(run->result, "the result could not be recorded: %s", e.msg);
 }
 
 static int run_all(struct run *run, struct err *err)
 {
-	if (begin(run, err) < 0 || preflight(run, err) < 0)
+	if (begin(run, err) < 0)
 		return -1;
+
+	int r = run_preflight(run, err);
+
+	if (r)
+		return r < 0 ? -1 : 0;
 	for (size_t i = 0; i < run->result->event_count; i++)
 		if (run_event(run, i, err) < 0)
 			return -1;

@@ -75,7 +75,7 @@ static void take_outcome(struct script_run *s, const struct appspec_hook *hook, 
 		event->log_tail = xstrdup(tail);
 	if (r < 0 && outcome->script)
 		event->script = xstrdup(outcome->script);
-	if (r < 0 && outcome->action[0] && !s->result->error_action)
+	if (r < 0 && outcome->action[0] && !s->result->error_action && !s->restoring)
 		s->result->error_action = xstrdup(outcome->action);
 	if (r == 0 && hook->script_count)
 		event->message = outcome_scripts_text(hook);
@@ -97,7 +97,8 @@ int script_run(struct script_run *s, const struct appspec_hook *hook, const char
 
 	AUTO(variables_free) char **environment = variables(s);
 
-	event_log_event(s->events, event);
+	if (!s->restoring) /* what is restored are not this deployment's own events */
+		event_log_event(s->events, event);
 	s->count++;
 	hr.zygote = s->zygote;
 	hr.log = s->log;

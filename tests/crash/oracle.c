@@ -316,7 +316,7 @@ static void before_write(struct oracle *o, const struct fs_call *call)
 		check_commit(o);
 	if (pending.words & ORACLE_SETTLED)
 		inodes_each(&o->inodes, check_settled, o);
-	if (fstat(call->fd, &st) == 0)
+	if (!(fcntl(call->fd, F_GETFL) & O_APPEND) && fstat(call->fd, &st) == 0) /* a log only gets longer */
 		check_kept(o, call, &st, call->fd, NULL);
 	(void)touch(o, call->fd, NULL); /* in flight: already able to spoil a rename in another thread */
 }

@@ -14,7 +14,7 @@
  *   - a rename, exchange, unlink or rmdir outside private folders between a commit record and its fsync;
  *   - a record that settles a commit (everything is done, or undone) while anything at all is unflushed;
  *   - between a commit record and the fsync of one that settles it: the last name of anything older than the commit
- *     record taken away, wherever it lies, and such a file written to or truncated.
+ *     record taken away, wherever it lies, and such a file written to (but for appending) or truncated.
  * Thread-safe. What it found is text: oracle_report(). Where things lie is looked up on the disk when it matters.
  */
 #pragma once

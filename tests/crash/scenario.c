@@ -166,7 +166,8 @@ static void append_replaced(struct str *out, const char *text, const char *world
 	(void)str_add(out, text);
 }
 
-static void make_bundle(const char *base, const char *name, const struct item *items, const char *more)
+static void make_bundle(const char *base, const char *name, const struct item *items, const char *more,
+			const char *hooks)
 {
 	struct str text = STR_INIT(65536);
 	char tree[64], path[PATH_MAX], world[PATH_MAX];
@@ -178,6 +179,7 @@ static void make_bundle(const char *base, const char *name, const struct item *i
 	append_replaced(&text, "version: 0.0\nos: linux\nfiles:\n  - source: web\n    destination: @WORLD@/dest\n",
 			world);
 	append_replaced(&text, more, world);
+	append_replaced(&text, hooks, world);
 	write_text(path, str_text(&text), 0);
 	str_done(&text);
 }
@@ -190,8 +192,9 @@ void scenario_build(const struct scenario *s, const char *base)
 	make_parents(path);
 	make_tree(base, "world", s->seed);
 	if (s->old)
-		make_bundle(base, "old", s->old, s->old_appspec);
-	make_bundle(base, "new", s->new, s->new_appspec);
+		make_bundle(base, "old", s->old, s->old_appspec, "");
+	make_bundle(base, "new", s->new, s->new_appspec, "");
+	make_bundle(base, "bad", s->new, s->new_appspec, "hooks:\n  AfterInstall:\n    - location: appspec.yml\n");
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -270,7 +273,8 @@ static struct str *leftovers; /* nftw hands nothing on */
 
 static int look_for_leftovers(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	static const char *const temporary[] = { ".new", "-temp", "manifest.staged", "manifest.moved" };
+	static const char *const temporary[] = { ".new",	   "-temp",	"manifest.staged",
+						 "manifest.moved", ".replaced", "no-restore" };
 	const char *name = path + ftw->base;
 
 	(void)st;

@@ -26,7 +26,8 @@ struct scenario {
 extern const struct scenario scenarios[];
 extern const size_t scenario_count;
 
-/* Laid out so: BASE/world is the destination's parent, BASE/old and BASE/new are bundles, BASE/root the state. */
+/* Laid out so: BASE/world is the destination's parent, BASE/old, BASE/new and BASE/bad are bundles, BASE/root the
+ * state. "bad" is "new" with a hook after Install that cannot run here. */
 void scenario_build(const struct scenario *s, const char *base);
 void scenario_clear(const char *base);
 

@@ -89,6 +89,7 @@ static int deploy_here(const struct sweep *s, const char *bundle)
 	struct deployment d;
 
 	make_request(s, bundle, &d);
+	d.on_failure = !strcmp(bundle, "bad") ? ON_FAILURE_RESTORE : ON_FAILURE_NONE;
 
 	const struct runner r = { .deployment = &d, .progress = &progress, .stop_fd = -1, .umask = 022 };
 	int failed = runner_run(&r, &result, &err);
@@ -178,12 +179,50 @@ static int recover_in_child(const struct sweep *s, const char *arg)
 
 struct ending sweep_deploy(struct sweep *s, struct observer *o)
 {
+	s->asked = "/new";
 	return in_child(s, o, deploy_here, "new");
+}
+
+struct ending sweep_fail(struct sweep *s, struct observer *o)
+{
+	s->asked = "/bad";
+	return in_child(s, o, deploy_here, "bad");
 }
 
 struct ending sweep_recover(struct sweep *s, struct observer *o)
 {
 	return in_child(s, o, recover_in_child, NULL);
+}
+
+/* Names and contents of the group's files, but for the pointer that says what was downloaded last. */
+static char *list_records(const struct sweep *s)
+{
+	struct str out = STR_INIT(1024 * 1024);
+	char *pattern = xasprintf("%s/root/deployment-root/deployment-instructions/*", s->base);
+	struct err err = ERR_INIT;
+	glob_t g = { 0 };
+
+	for (size_t i = 0, n = glob(pattern, 0, NULL, &g) == 0 ? g.gl_pathc : 0; i < n; i++) {
+		struct str text = STR_INIT(1024 * 1024);
+
+		if (!strstr(g.gl_pathv[i], "most_recent") && fs_read_file(AT_FDCWD, g.gl_pathv[i], &text, &err) == 1)
+			(void)str_printf(&out, "%s: %s\n", g.gl_pathv[i], str_text(&text));
+		str_done(&text);
+	}
+	globfree(&g);
+	free(pattern);
+	return str_take(&out);
+}
+
+bool sweep_records_are_old(const struct sweep *s)
+{
+	char *now = list_records(s);
+	bool same = !strcmp(now, s->old_records);
+
+	if (!same && getenv("SLIPWAY_CRASH_TALK"))
+		(void)fprintf(stderr, "--- old records\n%s--- records now\n%s", s->old_records, now);
+	free(now);
+	return same;
 }
 
 void sweep_reset(struct sweep *s)
@@ -198,6 +237,9 @@ void sweep_reset(struct sweep *s)
 	}
 	free(s->old_tree);
 	free(s->old_tree_exact);
+	free(s->old_records);
+	s->asked = "/new";
+	s->old_records = list_records(s);
 	s->old_tree = scenario_listing(world, false);
 	s->old_tree_exact = scenario_listing(world, true);
 	free(world);
@@ -240,6 +282,7 @@ void sweep_end(struct sweep *s)
 	free(s->base);
 	free(s->old_tree);
 	free(s->old_tree_exact);
+	free(s->old_records);
 	free(s->new_tree);
 }
 
@@ -307,7 +350,7 @@ static enum tree_state told_by(json_t *result)
 
 	if (!now || json_is_true(json_object_get(result, "needs_recovery")))
 		return TREE_IS_MIXED;
-	if (strstr(now, "untouched") || strstr(now, "nothing") || strstr(now, "are back"))
+	if (strstr(now, "untouched") || strstr(now, "nothing") || strstr(now, "are back") || strstr(now, "is back"))
 		return TREE_IS_OLD;
 	return strstr(now, "in place") ? TREE_IS_NEW : TREE_IS_MIXED;
 }
@@ -324,7 +367,7 @@ enum tree_state sweep_result(const struct sweep *s)
 		json_t *revision = json_object_get(result, "revision");
 		const char *location = json_string_value(json_object_get(revision, "location"));
 
-		if (location && str_ends(location, "/new")) {
+		if (location && str_ends(location, s->asked)) {
 			told = told_by(result);
 			any_new = true;
 		}

@@ -12,6 +12,8 @@ struct sweep {
 	char *base;
 	char *old_tree, *old_tree_exact; /* listings; exact: with the times of folders and links */
 	char *new_tree;
+	char *old_records; /* the group's pointer and its records for the other agent */
+	const char *asked; /* bundle of the last deployment */
 };
 
 enum tree_state { TREE_IS_OLD, TREE_IS_OLD_EXACTLY, TREE_IS_NEW, TREE_IS_MIXED };
@@ -27,10 +29,13 @@ struct ending {
 void sweep_begin(struct sweep *s, const struct scenario *scenario);
 void sweep_end(struct sweep *s);
 
-void sweep_reset(struct sweep *s);				  /* the old tree, deployed, and nothing else */
-struct ending sweep_deploy(struct sweep *s, struct observer *o);  /* O NULL: undisturbed */
+void sweep_reset(struct sweep *s);				 /* the old tree, deployed, and nothing else */
+struct ending sweep_deploy(struct sweep *s, struct observer *o); /* O NULL: undisturbed */
+/* One that fails after its Install, and is restored. */
+struct ending sweep_fail(struct sweep *s, struct observer *o);
 struct ending sweep_recover(struct sweep *s, struct observer *o); /* what the next start does first */
 enum tree_state sweep_tree(const struct sweep *s);
+bool sweep_records_are_old(const struct sweep *s);
 const char *tree_state_name(enum tree_state state);
 
 /* What the newest result says: which tree it speaks of. TREE_IS_MIXED: it says that it needs recovery, or there is

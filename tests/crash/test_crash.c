@@ -1,5 +1,6 @@
 /* tests/crash/test_crash.c - a deployment is killed before and after every file call, then the next start comes.
  *
+ * The same with a deployment that fails after its Install and is restored, killed on the way back.
  * Afterwards the tree is the old or the new one exactly, nothing temporary is left, and the result says which.
  * SLIPWAY_CRASH_EVERY=n takes every n-th call only; SLIPWAY_CRASH_TALK=1 shows what differs.
  */
@@ -17,6 +18,7 @@
 
 #define RECOVERY_SAMPLE 23 /* recovery is killed at each of its calls after every such call of the deployment */
 #define DISK_SAMPLE	17 /* on a real file system every such call is enough: each flush costs a millisecond */
+#define UNDO_SAMPLE	2  /* of a deployment that is restored: its first half is the same as of any other */
 #define AGAIN_SAMPLE	7  /* after every such call the group is deployed to again */
 
 static struct tally *tally; /* of the scenario being swept */
@@ -79,8 +81,27 @@ static void deploy_again(struct sweep *s, const char *where)
 		complain(s, where, "the group cannot be deployed to any more");
 }
 
+typedef struct ending (*deploy_fn)(struct sweep *s, struct observer *o);
+
+/* Whatever happened to a deployment that fails and is restored: the old tree, and whoever asks is told of it. */
+static void inspect_restored(struct sweep *s, const char *where)
+{
+	inspect(s, where, true);
+	if (!sweep_records_are_old(s))
+		complain(s, where, "pointer and records are not those of the old revision");
+}
+
+static void inspect_after(struct sweep *s, deploy_fn deploy, const char *where)
+{
+	if (deploy == sweep_fail)
+		inspect_restored(s, where);
+	else
+		inspect(s, where, false);
+}
+
 /* Kill the recovery, too, at each of its own calls, then let another one finish. */
-static void kill_recovery(struct sweep *s, enum observer_action action, unsigned long at, const char *where)
+static void kill_recovery(struct sweep *s, deploy_fn begin, enum observer_action action, unsigned long at,
+			  const char *where)
 {
 	for (unsigned long k = 1;; k++) {
 		struct observer deploy = { .action = action, .at = at };
@@ -89,7 +110,7 @@ static void kill_recovery(struct sweep *s, enum observer_action action, unsigned
 		char text[128];
 
 		sweep_reset(s);
-		(void)sweep_deploy(s, &deploy);
+		(void)begin(s, &deploy);
 
 		struct ending e = sweep_recover(s, &rescue);
 
@@ -101,11 +122,11 @@ static void kill_recovery(struct sweep *s, enum observer_action action, unsigned
 			return;
 		atomic_fetch_add(&tally->more, 1);
 		recover(s, text);
-		inspect(s, text, false);
+		inspect_after(s, begin, text);
 	}
 }
 
-static void kill_at(struct sweep *s, enum observer_action action, unsigned long at)
+static void kill_at(struct sweep *s, deploy_fn begin, enum observer_action action, unsigned long at)
 {
 	struct observer o = { .action = action, .at = at };
 	char where[64];
@@ -113,17 +134,31 @@ static void kill_at(struct sweep *s, enum observer_action action, unsigned long 
 	(void)snprintf(where, sizeof(where), "%s call %lu", action == OBSERVER_KILL_BEFORE ? "before" : "after", at);
 	sweep_reset(s);
 
-	struct ending e = sweep_deploy(s, &o);
+	struct ending e = begin(s, &o);
 
 	atomic_fetch_add(&tally->points, 1);
 	if (!e.killed)
 		complain(s, where, e.disorder ? "flushed in the wrong order" : "did not die there");
 	recover(s, where);
-	inspect(s, where, false);
+	inspect_after(s, begin, where);
 	if (at % AGAIN_SAMPLE == 0)
 		deploy_again(s, where);
 	if (at % RECOVERY_SAMPLE == 0)
-		kill_recovery(s, action, at, where);
+		kill_recovery(s, begin, action, at, where);
+}
+
+/* The way there and back again, killed on the way back. */
+static void sweep_undo(struct sweep *s)
+{
+	sweep_reset(s);
+
+	struct ending whole = sweep_fail(s, NULL);
+
+	if (whole.succeeded || whole.crashed || whole.disorder)
+		complain(s, "nowhere", "a deployment that fails is not restored in order");
+	inspect_restored(s, "nowhere");
+	for (unsigned long k = whole.calls / 2, n = 0; k <= whole.calls; k += UNDO_SAMPLE * every(), n++)
+		kill_at(s, sweep_fail, n % 2 ? OBSERVER_KILL_BEFORE : OBSERVER_KILL_AFTER, k);
 }
 
 static void sweep_scenario(const struct scenario *scenario, struct tally *shared)
@@ -140,9 +175,10 @@ static void sweep_scenario(const struct scenario *scenario, struct tally *shared
 	if (!whole.succeeded)
 		complain(&s, "nowhere", "the deployment fails");
 	for (unsigned long k = 1; k <= whole.calls; k += every()) {
-		kill_at(&s, OBSERVER_KILL_BEFORE, k);
-		kill_at(&s, OBSERVER_KILL_AFTER, k);
+		kill_at(&s, sweep_deploy, OBSERVER_KILL_BEFORE, k);
+		kill_at(&s, sweep_deploy, OBSERVER_KILL_AFTER, k);
 	}
+	sweep_undo(&s);
 	print_message("  %-18s %4lu calls, %5lu points, %lu failures\n", scenario->name, whole.calls, own.points,
 		      own.failures);
 	atomic_fetch_add(&shared->points, own.points);

@@ -3,9 +3,12 @@
  *
  * Afterwards either the new tree is there and the deployment says Succeeded, or the old one, exactly, with a clear
  * error and nothing temporary; or the result says needs_recovery, and the next start with space heals it.
+ * The same with a deployment that fails after its Install and is restored: it ends at the old tree.
  * SLIPWAY_CRASH_EVERY=n takes every n-th call only.
  */
 #include "sweep.h"
+
+#include "util/auto.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -99,6 +102,29 @@ static void check_after(struct sweep *s, struct ending e, unsigned long at, cons
 		complain(s, at, fault, "the next start leaves temporary files or no result");
 }
 
+/* The second half, which is the way back, with one error and with a full disk. */
+static void sweep_undo(struct sweep *s)
+{
+	static const size_t samples[] = { 1, ARRAY_LEN(faults) - 1 };
+
+	sweep_reset(s);
+
+	struct ending whole = sweep_fail(s, NULL);
+
+	for (unsigned long k = whole.calls / 2, n = 0; k <= whole.calls; k += every(), n++) {
+		size_t f = samples[n % ARRAY_LEN(samples)];
+		struct observer o = { .action = faults[f].action, .at = k, .error = faults[f].error };
+
+		sweep_reset(s);
+		check_after(s, sweep_fail(s, &o), k, faults[f].name);
+		if (sweep_tree(s) != TREE_IS_OLD_EXACTLY)
+			complain(s, k, faults[f].name, "a deployment that fails has not ended at the old tree");
+		else if (!sweep_unfinished(s) && !sweep_records_are_old(s))
+			complain(s, k, faults[f].name, "pointer and records are not those of the old revision");
+		atomic_fetch_add(&tally->points, 1);
+	}
+}
+
 static void sweep_scenario(const struct scenario *scenario, struct tally *shared)
 {
 	struct tally own = { 0 };
@@ -118,6 +144,7 @@ static void sweep_scenario(const struct scenario *scenario, struct tally *shared
 			check_after(&s, sweep_deploy(&s, &o), k, faults[f].name);
 			atomic_fetch_add(&own.points, 1);
 		}
+	sweep_undo(&s);
 	print_message("  %-18s %4lu calls, %5lu points, %4lu healed by the next start, %lu failures\n", scenario->name,
 		      whole.calls, own.points, own.more, own.failures);
 	atomic_fetch_add(&shared->points, own.points);

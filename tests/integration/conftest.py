@@ -225,6 +225,8 @@ def wait_until(condition, seconds=20):
 class Scene:
     """A host where a good revision runs, and everything that must still be so after a bad one."""
     UNTOUCHED = "revision GOOD (previous) is in place, its files untouched"
+    RESTARTED = "revision GOOD (previous) is back: files untouched, started, validated"
+    RESTORED = "revision GOOD (previous) is back: files restored, started, validated"
 
     def __init__(self, agent, target, top):
         self.agent, self.target, self.top = agent, target, top
@@ -250,17 +252,20 @@ class Scene:
         text = re.sub(r"TOP/root/var/lib/slipway/deployment-root/[^/]*/BAD/", "FOLDER/", text)
         return re.sub(r"since 20[-0-9:T]*Z", "since TIME", re.sub(r"\b(pid|process) \d+", r"\1 N", text))
 
-    def refused(self, bundle, *words, code, said, event="Preflight", now=UNTOUCHED, background=None, **rest):
-        """Deploy BUNDLE: it must fail with CODE in EVENT and say exactly the lines SAID and what runs NOW. What it was
-        allowed to leave running writes its pid to the file BACKGROUND and is ended here."""
+    def refused(self, bundle, *words, code, said, event="Preflight", now=None, background=None, **rest):
+        """Deploy BUNDLE: it must fail with CODE in EVENT and say exactly the lines SAID and what runs NOW (by default: the
+        good revision, untouched). What it was allowed to leave running writes its pid to the file BACKGROUND and is ended
+        here."""
+        now = now or (self.UNTOUCHED if event == "Preflight" else self.RESTARTED)
         bad = self.agent.local(bundle, "--json", *words, **rest)
-        assert (bad.code, bad.json["error"]["error_code"]) == (1, code), bad.err
+        status = 6 if now in (self.RESTARTED, self.RESTORED) else 1
+        assert (bad.code, bad.json["error"]["error_code"]) == (status, code), bad.err
         assert self.screen(bad) == [f"error[{code}]: {event} failed on HOST", *said, f"  now:  {now}"], bad.err
         if background:
             assert processes_of(self.agent.root), "the agent ended what is not its own"
             os.kill(int(background.read_text()), signal.SIGKILL)
         self.clean()
-        if now == self.UNTOUCHED:
+        if now in (self.UNTOUCHED, self.RESTARTED):
             assert self.fingerprint() == self.before
         return bad
 

@@ -11,6 +11,8 @@ import time
 sock = socket.socket(fileno=3)
 lines = sock.makefile("r", encoding="utf-8")
 request = json.loads(lines.readline())
+if "recover" in request:
+    sys.exit(1)  # after a crash: nothing that was played can be recovered
 if os.environ.get("FAKE_WORKER_REQUEST"):
     with open(os.environ["FAKE_WORKER_REQUEST"], "w", encoding="utf-8") as out:
         json.dump(request, out)

@@ -96,8 +96,8 @@ def test_a_hook_that_fails_ends_the_deployment_with_its_last_words(old, bundle, 
     old.refused(bad, code="ScriptFailed", event="BeforeInstall", said=[f"  {AT} {how}", *BEGIN, "  | [stderr]to stderr"])
 
 
-def test_a_hook_that_fails_after_the_install_leaves_the_new_files_and_says_so(old, bundle):
-    old.refused(bundle(files={"a": "new"}, hooks={"ValidateService": "exit 3"}), code="ScriptFailed",
+def test_without_restore_a_hook_that_fails_after_the_install_leaves_the_new_files_and_says_so(old, bundle):
+    old.refused(bundle(files={"a": "new"}, hooks={"ValidateService": "exit 3"}), "--on-failure", "none", code="ScriptFailed",
                 event="ValidateService", now="the files of BAD are in place, but its later hooks did not all succeed",
                 said=["  Script at specified location: ValidateService.sh failed with exit code 3",
                       "  | LifecycleEvent - ValidateService", "  | Script - ValidateService.sh"])

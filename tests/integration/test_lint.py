@@ -142,12 +142,14 @@ def test_what_init_writes_lints_clean(agent, tmp_path):
 def test_init_with_all_its_comments_taken_away_is_valid(agent, tmp_path):
     agent("init", tmp_path)
     text = (tmp_path / "appspec.yml").read_text()
-    lines = [line[2:] if line[2:3] in (" ", "-") or line[2:].startswith(("hooks:", "permissions:", "file_exists_behavior:"))
-             else line for line in text.splitlines() if line.startswith("# ")]
+    keys = ("hooks:", "permissions:", "slipway:", "file_exists_behavior:")
+    lines = [line[2:] if line[2:3] in (" ", "-") or line[2:].startswith(keys) else line
+             for line in text.splitlines() if line.startswith("# ")]
     (tmp_path / "appspec.yml").write_text(GOOD + "\n".join(lines) + "\n")
     done = agent("lint", "--json", tmp_path / "appspec.yml")
     assert done.code == 0 and done.json["warnings"] == []
     assert len(done.json["appspec"]["hooks"]) == 5 and done.json["appspec"]["permissions"]
+    assert all(done.json["appspec"]["slipway"].values())
 
 
 @pytest.mark.parametrize("name", ["appspec.yml", "appspec.yaml"])

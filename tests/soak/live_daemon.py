@@ -1,4 +1,4 @@
-"""`slipway daemon` below a folder of its own, and a connection to it (agent/control/protocol.h)."""
+"""`slipway daemon` below a folder of its own, and a connection to it (agent/control/socket_protocol.h)."""
 import contextlib
 import json
 import pathlib
@@ -12,11 +12,16 @@ DEADLINE_S = 60
 class Daemon:
     """`slipway daemon` below ROOT, and one connection to it."""
 
-    def __init__(self, slipway, root):
-        self.root = root
+    def __init__(self, slipway, root, env=None):
+        self.root, self.lines = root, None
         self.process = subprocess.Popen([slipway, "--root", root, "daemon"], stderr=subprocess.DEVNULL,
-                                        stdin=subprocess.DEVNULL)
-        path = str(root / "run/slipway/slipway.sock")
+                                        stdin=subprocess.DEVNULL, env=env)
+        self.connect()
+
+    def connect(self):
+        """A new connection, in place of the one there may be."""
+        path = str(self.root / "run/slipway/slipway.sock")
+        self.drop()
         end = time.monotonic() + DEADLINE_S
         while True:
             self.socket = socket.socket(socket.AF_UNIX)
@@ -36,7 +41,7 @@ class Daemon:
         while True:
             line = self.lines.readline()
             if not line:
-                raise RuntimeError("the daemon has closed the connection")
+                raise ConnectionError("the daemon has closed the connection")
             answer = json.loads(line)
             if "done" in answer:
                 if not answer["done"]:
@@ -61,9 +66,15 @@ class Daemon:
             fields[name] = value.split()
         return fields
 
+    def drop(self):
+        """Leave the daemon alone."""
+        if self.lines:
+            self.lines.close()
+            self.socket.close()
+            self.lines = None
+
     def close(self):
-        self.lines.close()
-        self.socket.close()
+        self.drop()
         self.process.terminate()
         self.process.wait(DEADLINE_S)
 

@@ -11,11 +11,12 @@
 
 #include "format/json.h"
 #include "open_scratch.h"
+#include "state/db_internal.h"
 #include "util/fs.h"
 #include "util/str.h"
 
-#include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static struct db *must_open(const struct place *p, int want)
 {
@@ -478,6 +479,54 @@ static void a_row_damaged_while_we_run_is_an_error_with_a_cure(void **state)
 	assert_non_null(strstr(err.msg, "deployment 'd-1' is damaged; restart the daemon"));
 }
 
+static void a_full_disk_is_told_as_such_and_may_pass(void **state)
+{
+	AUTO(place_done) struct place p = place_new();
+	AUTO(db_freep) struct db *db = must_open(&p, 1);
+	AUTO(db_row_done) struct db_row row = a_row("d-1", "g", 1);
+	AUTO_FREE char *large = xmalloc(100000);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	memset(large, 'x', 99999);
+	large[99999] = '\0';
+	assert_int_equal(0, json_object_set_new(row.document, "now", json_string(large)));
+	assert_int_equal(SQLITE_OK, sqlite3_exec(db->sql, "PRAGMA max_page_count = 15", NULL, NULL, NULL));
+	assert_int_equal(0, db_begin(db, &err));
+	assert_int_equal(-1, db_insert(db, &row, &err));
+	assert_int_equal(ERR_NO_SPACE, err.kind);
+	db_undo(db);
+	assert_int_equal(SQLITE_OK, sqlite3_exec(db->sql, "PRAGMA max_page_count = 1000", NULL, NULL, NULL));
+	assert_int_equal(1, db_insert(db, &row, &err));
+	assert_list(db, NULL, 9, "d-1 ");
+}
+
+static void what_was_recorded_survives_the_end_of_the_process(void **state)
+{
+	AUTO(place_done) struct place p = place_new();
+	int status = 0;
+
+	(void)state;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct db *db = must_open(&p, 1);
+		struct err err = ERR_INIT;
+
+		insert(db, "d-1", "g", 1);
+		if (db_begin(db, &err) == 0)
+			insert(db, "d-2", "g", 2);
+		_exit(0); /* in the middle of something, and nothing closed */
+	}
+	assert_int_equal(pid, waitpid(pid, &status, 0));
+	assert_int_equal(0, status);
+
+	AUTO(db_freep) struct db *db = must_open(&p, 0);
+
+	assert_list(db, NULL, 9, "d-1 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -495,6 +544,8 @@ int main(void)
 		cmocka_unit_test(a_link_is_not_followed),
 		cmocka_unit_test(the_state_folder_is_made),
 		cmocka_unit_test(a_row_damaged_while_we_run_is_an_error_with_a_cure),
+		cmocka_unit_test(a_full_disk_is_told_as_such_and_may_pass),
+		cmocka_unit_test(what_was_recorded_survives_the_end_of_the_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "installer/drift.h"
 #include "installer/install.h"
 #include "scratch.h"
 #include "util/auto.h"
@@ -15,6 +16,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -28,7 +30,11 @@ struct scene {
 	struct world_disk *disk;
 	struct digest_index *digests;
 	unsigned deployments;
-	int deployment_fd; /* of the newest */
+	int deployment_fd;	  /* of the newest */
+	char *previous;		  /* where the pointer leads */
+	bool undo;		  /* the next one, instead of ending it */
+	const char *meanwhile[4]; /* files that somebody puts below world/ before that */
+	char *spared;		  /* a folder that stayed, if any */
 	struct plan_counts counts;
 	enum install_outcome outcome;
 };
@@ -71,7 +77,17 @@ static void scene_done(struct scene *s)
 	world_disk_free(s->disk);
 	for (int *const *fd = (int *const[]){ &s->fd, &s->bundle_fd, &s->state_fd, &s->deployment_fd, NULL }; *fd; fd++)
 		auto_closep(*fd);
+	free(s->previous);
+	free(s->spared);
 	scratch_removep(&s->path);
+}
+
+static void spared(void *context, const char *folder)
+{
+	struct scene *s = context;
+
+	free(s->spared);
+	s->spared = xstrdup(folder + strlen(s->path) + strlen("/world/"));
 }
 
 static void manifest_freep(struct manifest **m)
@@ -139,6 +155,9 @@ static int deploy(struct scene *s, const char *destination, const char *permissi
 		.deployment_id = id + strlen("state/"),
 		.instructions_fd = s->state_fd,
 		.group = GROUP,
+		.previous = s->previous,
+		.spared = spared,
+		.context = s,
 	};
 	const struct stage_options options = { .archive_fd = s->bundle_fd, .digests = s->digests };
 
@@ -147,6 +166,12 @@ static int deploy(struct scene *s, const char *destination, const char *permissi
 	s->counts = plan->counts;
 	if (install_run(plan, &where, &options, &install, &s->outcome, err) < 0)
 		return -1;
+	for (size_t i = 0; s->undo && i < ARRAY_LEN(s->meanwhile) && s->meanwhile[i]; i++)
+		put(s, s->meanwhile[i], "somebody's");
+	if (s->undo)
+		return install_undo(install, &s->outcome, err);
+	free(s->previous);
+	s->previous = xstrdup(path);
 	return install_end(install, err);
 }
 
@@ -377,6 +402,164 @@ static void a_refused_install_changes_nothing(void **state)
 	assert_memory_equal(&before.st_mtim, &after.st_mtim, sizeof(after.st_mtim));
 }
 
+static bool there(const struct scene *s, const char *name)
+{
+	struct stat st;
+
+	return fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static char *text_of(const struct scene *s, const char *name)
+{
+	struct str text = STR_INIT(1024 * 1024);
+	struct err err = ERR_INIT;
+
+	if (fs_read_file(s->fd, name, &text, &err) < 0)
+		fail_msg("%s", err.msg);
+	return str_take(&text);
+}
+
+static void undo_next(struct scene *s, const char *destination)
+{
+	struct err err;
+
+	s->undo = true;
+	if (deploy(s, destination, "", &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(INSTALL_UNDONE, s->outcome);
+	s->undo = false;
+}
+
+static void a_committed_install_can_be_undone_with_its_records(void **state)
+{
+	static const char *const names[] = { "state/" GROUP "_last_successful_install", "state/" GROUP "-install.json",
+					     "state/" GROUP "-cleanup", "world/app/a" };
+
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		AUTO(scene_done) struct scene s;
+		char *before[ARRAY_LEN(names)] = { NULL };
+
+		scene_init(&s);
+		if (!first)
+			deployed(&s, "app", "");
+		for (size_t i = 0; i < ARRAY_LEN(names); i++)
+			before[i] = text_of(&s, names[i]);
+		put(&s, "bundle/a", "a, second");
+		put(&s, "bundle/new", "new");
+		undo_next(&s, "app");
+		for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+			AUTO_FREE char *now = text_of(&s, names[i]);
+
+			assert_string_equal(before[i], now);
+			assert_int_equal(!first, there(&s, names[i]));
+			free(before[i]);
+		}
+		assert_false(there(&s, "world/app/new"));
+		assert_int_equal(!first, there(&s, "world/app"));
+		assert_null(s.spared);
+	}
+}
+
+static void undoing_leaves_what_others_put_into_a_new_folder(void **state)
+{
+	AUTO(scene_done) struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.meanwhile[0] = "world/app/d/theirs";
+	s.meanwhile[1] = "world/app/a"; /* ours, however it was written to */
+	undo_next(&s, "app");
+	assert_true(there(&s, "world/app/d/theirs"));
+	assert_false(there(&s, "world/app/a"));
+	assert_false(there(&s, "world/app/d/b"));
+	assert_false(there(&s, "world/app/l"));
+	assert_string_equal("app", s.spared);
+}
+
+/* A file of the old revision comes back where the new one has a folder that others put something into. */
+static void undoing_moves_others_aside_where_an_old_file_belongs(void **state)
+{
+	AUTO(scene_done) struct scene s;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	scene_init(&s);
+	assert_int_equal(0, fs_remove_tree(s.fd, "bundle/d", &err));
+	put(&s, "bundle/d", "a file");
+	deployed(&s, "app", "");
+	assert_int_equal(0, unlinkat(s.fd, "bundle/d", 0));
+	assert_int_equal(0, mkdirat(s.fd, "bundle/d", 0755));
+	put(&s, "bundle/d/b", "b");
+	s.meanwhile[0] = "world/app/d/theirs";
+	undo_next(&s, "app");
+
+	AUTO_FREE char *text = text_of(&s, "world/app/d");
+
+	assert_string_equal("a file", text);
+	assert_true(there(&s, "world/app/d.left-by-d-2/theirs"));
+	assert_false(there(&s, "world/app/d.left-by-d-2/b"));
+}
+
+struct found {
+	const char *path; /* its end */
+	unsigned flags;
+	unsigned matches, others;
+};
+
+static void note_drift(void *context, const struct drift *d)
+{
+	struct found *f = context;
+
+	if (str_ends(d->path, f->path) && d->flags == f->flags)
+		f->matches++;
+	else
+		f->others++;
+}
+
+static void drift_finds_what_has_become_of_each_entry(void **state)
+{
+	static const struct {
+		const char *why, *command, *path;
+		unsigned flags;
+	} cases[] = {
+		{ "nothing has happened", ":", NULL, 0 },
+		{ "touched, with the same content", "touch a", NULL, 0 },
+		{ "a copy in its place", "cp a x && mv x a", NULL, 0 },
+		{ "other content of the same size", "printf b >a", "/app/a", DRIFT_CONTENT },
+		{ "more content", "printf bb >>a", "/app/a", DRIFT_CONTENT },
+		{ "removed", "rm d/b", "/app/d/b", DRIFT_MISSING },
+		{ "another mode", "chmod 600 a", "/app/a", DRIFT_MODE },
+		{ "another mode of a folder", "chmod 700 d", "/app/d", DRIFT_MODE },
+		{ "leads elsewhere", "ln -sfn x l", "/app/l", DRIFT_LINK },
+		{ "leads there again", "ln -sfn a l", NULL, 0 },
+		{ "a folder in its place", "rm a && mkdir a", "/app/a", DRIFT_TYPE },
+		{ "somebody's file beside it", "touch theirs", NULL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(scene_done) struct scene s;
+		AUTO(manifest_freep) struct manifest *m = NULL;
+		AUTO_FREE char *command = NULL;
+		struct found found = { cases[i].path ? cases[i].path : "", cases[i].flags, 0, 0 };
+		uint64_t count, checked;
+		struct err err = ERR_INIT;
+
+		print_message("  %s\n", cases[i].why);
+		scene_init(&s);
+		deployed(&s, "app", "");
+		command = xasprintf("cd '%s/world/app' && %s", s.path, cases[i].command);
+		assert_int_equal(0, system(command));
+		assert_int_equal(1, manifest_open(s.deployment_fd, INSTALL_MANIFEST, &m, &err));
+		assert_int_equal(0, drift_check(m, note_drift, &found, &count, &checked, &err));
+		assert_int_equal(6, checked);
+		assert_int_equal(cases[i].path ? 1 : 0, count);
+		assert_int_equal(cases[i].path ? 1 : 0, found.matches);
+		assert_int_equal(0, found.others);
+	}
+}
+
 static void recovery_finds_nothing_to_do_after_the_end(void **state)
 {
 	AUTO(scene_done) struct scene s;
@@ -413,6 +596,10 @@ int main(void)
 		cmocka_unit_test(links_and_folders_take_the_group_of_a_setgid_folder),
 		cmocka_unit_test(an_acl_comes_with_one_revision_and_goes_with_the_next),
 		cmocka_unit_test(a_refused_install_changes_nothing),
+		cmocka_unit_test(a_committed_install_can_be_undone_with_its_records),
+		cmocka_unit_test(undoing_leaves_what_others_put_into_a_new_folder),
+		cmocka_unit_test(undoing_moves_others_aside_where_an_old_file_belongs),
+		cmocka_unit_test(drift_finds_what_has_become_of_each_entry),
 		cmocka_unit_test(recovery_finds_nothing_to_do_after_the_end),
 	};
 

@@ -74,14 +74,31 @@ MISTAKES = [
         "if (!target.there)\n\t\treturn 0;\n\tif (target.folder")),
     Mistake("UNDONE written before the undoing is durable", Edit(
         INSTALL,
-        "commit_undo(s, err) < 0 || flusher_barrier(f, err) < 0)",
-        "commit_undo(s, err) < 0)")),
+        "record_failure(w, err) < 0 || flusher_barrier(f, err) < 0)",
+        "record_failure(w, err) < 0)")),
+    Mistake("undo removes what it staged before UNDONE", Edit(
+        INSTALL,
+        "if (journal_mark(j, JOURNAL_UNDONE, err) < 0)",
+        "if (place_remove(s, true, threads, err) < 0 || journal_mark(j, JOURNAL_UNDONE, err) < 0)")),
+    Mistake("undo leaves the group's pointer", Edit(
+        INSTALL,
+        "if (!strcmp(str_text(&named), w->deployment_path)) {",
+        "if (!*str_text(&named)) {")),
+    Mistake("undo leaves the records of the other agent", Edit(
+        INSTALL,
+        "return records_bring_back(w->instructions_fd, w->group, w->deployment_fd, err);",
+        "return 0;")),
+    Mistake("recovery finishes what was to be undone", Edit(
+        INSTALL,
+        "if (failed && (state == STEPS_COMMITTED || state == STEPS_DONE)) {",
+        "if (failed && state == STEPS_COMMITTED) {")),
     Mistake("recovery discards after COMMIT", Edit(
         "agent/installer/steps.c",
         "*state = STEPS_COMMITTED;",
         "*state = STEPS_STAGED;")),
     Mistake("recovery leaves what was kept aside", Edit(
         INSTALL,
-        "if (record_success(w, err) < 0 || place_remove(s, false, false, err) < 0 ||",
-        "if (record_success(w, err) < 0 || !s ||")),
+        "if (record_success(w, err) < 0 || journal_mark(j, JOURNAL_ENDING, err) < 0 ||"
+        " place_remove(s, false, false, err) < 0 ||",
+        "if (record_success(w, err) < 0 || journal_mark(j, JOURNAL_ENDING, err) < 0 || !s ||")),
 ]

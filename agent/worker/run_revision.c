@@ -1,0 +1,270 @@
+/* worker/run_revision.c - what a deployment does with the new revision: looks at it, then installs it. */
+#include "worker/run.h"
+
+#include "installer/arrange.h"
+#include "installer/flusher.h"
+#include "lifecycle/event.h"
+#include "util/auto.h"
+#include "util/digest.h"
+#include "util/str.h"
+#include "worker/outcome.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool run_stopped(const struct run *run)
+{
+	return run->r->stop && atomic_load(run->r->stop);
+}
+
+void run_tell_deadline(const struct run *run, struct err *err)
+{
+	char what[sizeof(err->msg)];
+
+	if (err->kind != ERR_STOPPED || !run->r->deadline || !atomic_load(run->r->deadline))
+		return;
+	(void)snprintf(what, sizeof(what), "%s", err->msg);
+	(void)err_set(err, ERR_TIMED_OUT, "the deployment has taken longer than its deadline of %u s",
+		      run->d->deadline_s);
+	(void)err_add(err, "%s", what);
+}
+
+/* Preflight */
+
+static void take_warnings(struct run *run)
+{
+	const struct warnings *w = &run->files.report.warnings;
+
+	for (size_t i = 0; i < run->files.findings.count; i++) {
+		const struct finding *f = &run->files.findings.items[i];
+		const char *name = run->files.appspec_name ? run->files.appspec_name : "appspec";
+
+		if (f->level == FINDING_WARNING)
+			outcome_warn(run->result, "%s line %u: %s", name, f->place.line, f->message);
+		else if (f->place.line) /* the first of them is the error's message, word for word */
+			outcome_conflict(run->result, "%s: line %u column %u: %s", name, f->place.line, f->place.column,
+					 f->message);
+		else
+			outcome_conflict(run->result, "%s: %s", name, f->message);
+	}
+	for (size_t i = 0; i < w->count; i++)
+		outcome_warn(run->result, "%s", w->items[i]);
+}
+
+static void take_findings(struct run *run, const struct plan *plan, bool errors)
+{
+	for (size_t i = 0; i < plan->findings.count; i++) {
+		const struct finding *f = &plan->findings.items[i];
+
+		if (f->level == FINDING_ERROR && errors)
+			outcome_conflict(run->result, "%s", f->message);
+		else if (f->level == FINDING_WARNING && !errors)
+			outcome_warn(run->result, "%s line %u: %s", run->files.appspec_name, f->place.line, f->message);
+	}
+}
+
+static int fetch(struct run *run, struct err *err)
+{
+	const struct settings *s = &run->d->settings;
+	const struct unpack_options options = {
+		.max_entries = s->max_entries,
+		.max_bytes = s->max_unpacked_bytes,
+		.max_ratio = s->max_ratio,
+		.restore_owner = geteuid() == 0,
+		.refuse_outside_links = s->refuse_outside_links,
+		.threads = s->worker_threads,
+		.stop = run->r->stop,
+		.progress = progress_work,
+		.context = run->r->progress,
+	};
+	struct err ignored = ERR_INIT; /* a head start only: without it the barrier takes longer */
+	struct flusher *early = s->worker_threads ? flusher_new(NULL, run->fd, &ignored) : NULL;
+
+	if (early)
+		flusher_start(early);
+
+	int r = preflight_fetch(run->d, run->fd, run->path, &options, &run->files, err);
+
+	flusher_free(early);
+	take_warnings(run);
+	return r;
+}
+
+/* What a hook may still put right is only told; what nothing can put right refuses now. */
+static int trial_plan(struct run *run, struct err *err)
+{
+	struct world world;
+	struct world_disk *disk = world_disk_new(&world);
+	const struct planning planning = { run->d, run->manifest, run->r->umask };
+	struct arrangement arrangement;
+	struct plan *plan = NULL;
+	int r = preflight_plan(&run->files, &planning, &world, &plan, err);
+
+	if (r < 0 && plan->findings.errors && !plan->hard && preflight_is_provisional(&run->files)) {
+		AUTO_FREE char *text = xasprintf(
+			"%zu findings would stop Install now, unless BeforeInstall changes that; the first: %s",
+			plan->findings.errors, plan->findings.items[0].message);
+
+		outcome_warn(run->result, "%s", text);
+		progress_note(run->r->progress, RUN_PREFLIGHT, text);
+		r = 0;
+	} else if (r < 0) {
+		take_findings(run, plan, true);
+	} else if ((r = arrange(plan, run->d->id, &arrangement, err)) == 0) {
+		r = arrange_check_space(&arrangement, err);
+		arrangement_done(&arrangement);
+		if (r == 0)
+			run->plan = TAKE_PTR(plan);
+	}
+	plan_free(plan);
+	world_disk_free(disk);
+	return r;
+}
+
+/* 1: what was asked for is what runs already. */
+static int look_at_digest(struct run *run, struct err *err)
+{
+	AUTO_FREE char *last = run->d->force ? NULL : bundle_digest_of(run->last_path);
+
+	if (!run->d->digest && !last)
+		return 0;
+
+	int r = bundle_digest_check(run->d, run->r->stop, run->digest, err);
+
+	if (r <= 0 || !last || strcmp(last, run->digest))
+		return r < 0 ? -1 : 0;
+	run->result->unchanged = true;
+	run->result->revision_digest = xstrdup(run->digest);
+	return 1;
+}
+
+/* It was read twice: once to know its digest, once to unpack it. */
+static int check_same_bundle(const struct run *run, struct err *err)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	if (!run->digest[0] || !run->files.report.has_digest)
+		return 0;
+	digest_hex(run->files.report.digest, hex);
+	if (!strcmp(run->digest + strlen("sha256:"), hex))
+		return 0;
+	return err_set(err, ERR_DIGEST,
+		       "bundle '%s' changed while it was unpacked: its digest was %s, and now is sha256:%s",
+		       run->d->revision.location, run->digest, hex);
+}
+
+/* 1: there is nothing to do. */
+static int look_ahead(struct run *run, struct err *err)
+{
+	int same = look_at_digest(run, err);
+
+	if (same)
+		return same;
+	if (fetch(run, err) < 0 || check_same_bundle(run, err) < 0 ||
+	    preflight_list(&run->files, run->d->settings.max_entries, err) < 0)
+		return -1;
+	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
+	    preflight_check_hooks(&run->files, run->order, err) < 0 || trial_plan(run, err) < 0)
+		return -1;
+	return run_stopped(run) ? err_set(err, ERR_STOPPED, "stopped") : 0;
+}
+
+int run_preflight(struct run *run, struct err *err)
+{
+	progress_event(run->r->progress, RUN_PREFLIGHT, EVENT_IN_PROGRESS, "");
+
+	int r = look_ahead(run, err);
+
+	if (r < 0)
+		run_tell_deadline(run, err);
+	progress_event(run->r->progress, RUN_PREFLIGHT, r < 0 ? EVENT_FAILED : EVENT_SUCCEEDED,
+		       r > 0 ? "this digest is in place already" : "");
+	return r;
+}
+
+/* The bundle is there already: from here on it counts as the most recent one. */
+int run_download_bundle(struct run *run, struct event_result *event, struct err *err)
+{
+	const struct unpack_report *report = &run->files.report;
+	char hex[DIGEST_HEX_SIZE];
+
+	if (group_set_pointer(&run->group, GROUP_MOST_RECENT, run->path, err) < 0)
+		return -1;
+	if (report->has_digest) {
+		digest_hex(report->digest, hex);
+		run->result->revision_digest = xasprintf("sha256:%s", hex);
+	}
+	event->message = outcome_bundle_text(report->files, report->bytes);
+	return 0;
+}
+
+static void warn_spared(void *context, const char *folder)
+{
+	outcome_warn_spared(((struct run *)context)->result, folder);
+}
+
+static int install_plan(struct run *run, const struct plan *plan, struct event_result *event, struct err *err)
+{
+	const struct plan_counts *c = &plan->counts;
+	const struct install_place where = {
+		.deployment_fd = run->fd,
+		.deployment_path = run->path,
+		.deployment_id = run->d->id,
+		.instructions_fd = run->group.instructions_fd,
+		.group = run->d->group,
+		.previous = run->last_path,
+		.spared = warn_spared,
+		.context = run,
+	};
+	const struct stage_options options = {
+		.archive_fd = run->files.archive_fd,
+		.digests = run->files.digests,
+		.threads = run->d->settings.worker_threads,
+		.stop = run->r->stop,
+		.progress = progress_work,
+		.context = run->r->progress,
+	};
+
+	run->result->files = (struct file_counts){
+		.planned = c->planned,
+		.added = c->added,
+		.changed = c->changed,
+		.unchanged = c->unchanged,
+		.removed = c->removed,
+		.retained = c->retained,
+		.bytes = c->bytes,
+	};
+	run->r->progress->files_total = c->added + c->changed;
+	run->r->progress->bytes_total = c->bytes;
+	if (install_run(plan, &where, &options, &run->install, &run->install_outcome, err) < 0)
+		return -1;
+	event->message = outcome_counts_text(&run->result->files);
+	return 0;
+}
+
+/* Hooks may have changed the bundle and the destinations: the plan is made anew. The world's answers count only while
+ * it is made, and what changes behind the plan's back after that is noticed by each step. */
+static int plan_anew(struct run *run, struct err *err)
+{
+	struct world world;
+	struct world_disk *disk = world_disk_new(&world);
+	const struct planning planning = { run->d, run->manifest, run->r->umask };
+	int r;
+
+	plan_free(run->plan);
+	run->plan = NULL;
+	r = preflight_list(&run->files, run->d->settings.max_entries, err);
+	if (r == 0)
+		r = preflight_plan(&run->files, &planning, &world, &run->plan, err);
+	world_disk_free(disk);
+	return r;
+}
+
+int run_install(struct run *run, struct event_result *event, struct err *err)
+{
+	int r = run->scripts.count || !run->plan ? plan_anew(run, err) : 0;
+
+	if (run->plan)
+		take_findings(run, run->plan, r < 0);
+	return r < 0 ? -1 : install_plan(run, run->plan, event, err);
+}

@@ -46,7 +46,7 @@ TESTKIT := $(patsubst %.c,$(O)/%.o,$(filter-out tests/unit/test_% tests/crash/te
 DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-dev libssl-dev libacl1-dev \
 	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev libsystemd-dev
 DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light \
-	curl util-linux clang-format shellcheck procps lua-check zip git debhelper lintian fakeroot debootstrap
+	curl util-linux clang-format shellcheck procps lua-check openssl zip git debhelper lintian fakeroot debootstrap systemd
 DEPS_BENCH := rsync libarchive-tools e2fsprogs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -153,10 +153,11 @@ install: all ## into DESTDIR and PREFIX, as MODE says (MODE=release for use)
 	install -D -m 0755 $(O)/slipway $(DESTDIR)$(PREFIX)/bin/slipway
 	install -D -m 0755 $(O)/worker $(DESTDIR)$(LIBEXECDIR)/worker
 	install -D -m 0755 $(O)/slipway-http.so $(DESTDIR)$(LIBEXECDIR)/slipway-http.so
-	cd lua && find . -name '*.lua' -exec install -D -m 0644 '{}' '$(DESTDIR)$(LUADIR)/{}' ';'
+	cd lua && find slipway -name '*.lua' -exec install -D -m 0644 '{}' '$(DESTDIR)$(LUADIR)/{}' ';'
 	install -d -m 0755 $(DESTDIR)$(CONFDIR)/conf.d
 	test -e $(DESTDIR)$(CONFDIR)/slipway.yml || \
 		install -m 0644 packaging/slipway.yml $(DESTDIR)$(CONFDIR)/slipway.yml
+	install -D -m 0644 packaging/completions/slipway $(DESTDIR)$(PREFIX)/share/bash-completion/completions/slipway
 	for section in 1 5 7 8; do for page in packaging/man/*.$$section; do \
 		if [ -e "$$page" ]; then \
 			install -D -m 0644 "$$page" "$(DESTDIR)$(MANDIR)/man$$section/$${page##*/}"; fi; done; done

@@ -282,7 +282,7 @@ static int listen_on(struct conversation *c, struct err *err)
 			take_signal(c);
 		else if (fds[0].revents)
 			r = listen_once(c, err);
-		else if (!time_left_ms(c))
+		if (r == 0 && !c->over && !time_left_ms(c)) /* also of a daemon that never stops talking */
 			(void)end(c, DAEMON_TIMED_OUT);
 		if (!c->over &&
 		    ((fds[2].revents && talk->watched(talk->context)) || (talk->tick && talk->tick(talk->context))))

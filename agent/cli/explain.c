@@ -16,14 +16,14 @@ static const struct explanation table[] = {
 	  "on_failure 'restore' the previous revision has been brought back.",
 	  "slipway logs ID shows what it said. Correct the script or what it waits for, then\n"
 	  "deploy again.",
-	  { "exit code", "exited with", "Script at specified location" } },
+	  { "failed with exit code", "was killed by signal", "failed with error Errno" } },
 	{ "ScriptMissing",
 	  "the appspec names a script that is not in the bundle",
 	  "A 'location:' below 'hooks:' is looked for from the top of the bundle; capitals count.\n"
 	  "Nothing of this event has run.",
 	  "Put the script into the bundle or correct the name: slipway lint BUNDLE finds it before\n"
 	  "a deployment does.",
-	  { "does not exist in the bundle", "Script does not exist" } },
+	  { "Script does not exist" } },
 	{ "ScriptNotExecutable",
 	  "the script is there, but the system cannot run it",
 	  "Its first line names an interpreter that is missing, it is not executable by the user\n"
@@ -31,26 +31,26 @@ static const struct explanation table[] = {
 	  "looks like a missing interpreter, too.",
 	  "Begin the script with e.g. '#!/bin/sh', make it executable in the bundle (chmod +x) and\n"
 	  "look at its line endings (file SCRIPT).",
-	  { "not executable", "Exec format error", "bad interpreter" } },
+	  { "as executable", "Exec format error", "bad interpreter" } },
 	{ "ScriptTimedOut",
 	  "a script ran longer than its 'timeout:'",
 	  "It got TERM, five seconds later KILL, and so did what it had started.",
 	  "slipway logs ID shows how far it came. Give the hook a longer 'timeout:' in the appspec,\n"
 	  "or find out what it waits for. What shall go on running belongs into a service.",
-	  { "timeout", "timed out after" } },
+	  { "failed to complete in" } },
 	{ "OutputsLeftOpen",
 	  "a script has ended, but something it started still holds its output",
 	  "A background process that inherited the script's standard output or error keeps the\n"
 	  "agent waiting. The report names it.",
 	  "Start it detached: 'program >/dev/null 2>&1 </dev/null &', or as a systemd unit.\n"
 	  "'outputs_left_open: warn' in slipway.yml lets such deployments go on.",
-	  { "holds its output", "still hold" } },
+	  { "still holds its", "failed to close" } },
 	{ "FailedAfterRestart",
 	  "the agent or the machine went down while a script was running",
 	  "Nobody knows how far the script came, so it counts as failed. The files are at the old\n"
 	  "or the new revision, never in between.",
 	  "Deploy again. Scripts that may be run twice make this harmless.",
-	  { "was interrupted" } },
+	  { "was ended in the middle of this deployment" } },
 	{ "FileExists",
 	  "files that are not of this deployment group stand in the way",
 	  "The bundle would replace files that no earlier revision of this group installed. Nothing\n"
@@ -70,7 +70,7 @@ static const struct explanation table[] = {
 	  "has entries that lead out of its folder. Nothing was changed.",
 	  "Make and upload it again, and compare its digest (sha256sum). Limits are set below\n"
 	  "'limits:' in slipway.yml.",
-	  { "not an archive", "leads out of" } },
+	  { "not an archive" } },
 	{ "DigestMismatch",
 	  "the bundle is not the one that was asked for",
 	  "Its SHA-256 differs from that of --digest: another build, a damaged copy, or somebody\n"
@@ -102,7 +102,7 @@ static const struct explanation table[] = {
 	  "handled like a failed one. A queued deployment ends like this when a newer one of its\n"
 	  "group is asked for.",
 	  "slipway show ID says what runs now and, for a queued one, which deployment came instead.",
-	  { "superseded by", "asked to stop" } },
+	  { "superseded by", "asked to stop", "was stopped" } },
 	{ "NeedsRecovery",
 	  "a deployment could be neither finished nor undone",
 	  "Writing back failed: a full or broken disk, a file system that is read-only. The files of\n"
@@ -115,14 +115,14 @@ static const struct explanation table[] = {
 	  "another deployment of the same group is running, or the daemon is stopping",
 	  "One deployment runs at a time in a group, whoever started it. Exit status 5.",
 	  "slipway status shows it, slipway wait ID waits for it, slipway stop ID stops it.",
-	  { "is busy", "is stopping", "is running since" } },
+	  { "is busy", "is stopping and takes no new work", "uses the state folder" } },
 	{ "NotAllowed",
 	  "this user may not ask the daemon for that",
 	  "Who may see and who may deploy is said by 'access:' in slipway.yml. Deploying is as good\n"
 	  "as being root, since hooks run as root. Exit status 5.",
 	  "As root, add the user to the group that the message names (usermod -aG GROUP USER); it\n"
 	  "counts after the next login.",
-	  { "not allowed", "may deploy", "Permission denied" } },
+	  { "not allowed to" } },
 	{ "NoDaemon",
 	  "no daemon answers at the socket",
 	  "It is not running, or listens elsewhere ('socket:' in slipway.yml, --root, --config).\n"

@@ -25,7 +25,8 @@ struct following {
 	json_t *printed; /* the last document on stdout */
 	struct shown *shown;
 	size_t shown_count;
-	bool again; /* the daemon was away: it tells from the beginning */
+	bool closed; /* nobody reads stdout any more; the deployment counts, so it is seen to its end */
+	bool again;  /* the daemon was away: it tells from the beginning */
 };
 
 static void following_done(struct following *f)
@@ -40,7 +41,8 @@ static void following_done(struct following *f)
 /* Was this line shown before the daemon went away? */
 static bool shown_before(struct following *f, const struct worker_message *m)
 {
-	AUTO_FREE char *key = xasprintf("%d %d %s %s", (int)m->kind, (int)m->status, m->event, m->text ? m->text : "");
+	AUTO_FREE char *key = xasprintf("%d %d %s %s", (int)m->kind, (int)m->status, m->event ? m->event : "",
+					m->text ? m->text : "");
 
 	for (size_t i = 0; f->again && i < f->shown_count; i++)
 		if (!f->shown[i].told && !strcmp(f->shown[i].key, key)) {
@@ -83,11 +85,11 @@ static int take_progress(struct following *f, const json_t *json, struct err *er
 
 static void print_document(struct following *f, const json_t *document)
 {
-	if (!f->client->options.json || (f->printed && json_equal(f->printed, document)))
+	if (!f->client->options.json || f->closed || (f->printed && json_equal(f->printed, document)))
 		return;
 	json_decref(f->printed);
 	f->printed = json_incref((json_t *)document);
-	(void)client_print_json(f->client, json_incref((json_t *)document));
+	f->closed = client_print_json(f->client, json_incref((json_t *)document)) != 0;
 }
 
 static int take_document(struct following *f, const json_t *document, struct err *err)

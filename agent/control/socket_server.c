@@ -2,8 +2,8 @@
 #include "control/socket_server.h"
 
 #include "control/answer.h"
-#include "control/socket_protocol.h"
 #include "control/socket_listen.h"
+#include "control/socket_protocol.h"
 #include "util/auto.h"
 #include "util/log.h"
 #include "util/str.h"

@@ -103,7 +103,11 @@ static int load_access(const struct config *c, struct access *out, struct err *e
 	if (access_load(lists, geteuid(), &access_system_names, out, &unknown, err) < 0)
 		return -1;
 	for (size_t i = 0; unknown && unknown[i]; i++)
-		log_warning("access: this host does not know '%s', so it lets nobody in", unknown[i]);
+		/* the package makes these groups; a host without them needs no warning about the defaults */
+		log_line(!strcmp(unknown[i], "group:slipway") || !strcmp(unknown[i], "group:slipway-deploy")
+				 ? LOG_LEVEL_DEBUG
+				 : LOG_LEVEL_WARNING,
+			 "access: this host does not know '%s', so it lets nobody in", unknown[i]);
 	jstrings_free(unknown);
 	return 0;
 }

@@ -26,7 +26,7 @@ struct active {
 	char *how;	 /* then: how its worker went */
 };
 
-struct recovery;
+struct recover_job;
 struct chore;
 
 struct daemon {
@@ -44,7 +44,7 @@ struct daemon {
 	struct socket_handler handler;
 	sd_event_source *stop_timer;
 	struct active *actives;
-	struct recovery *recoveries;
+	struct recover_job *recoveries;
 	struct chore *chores;
 	int64_t started_at_ms;
 	char *reload_error;  /* the configuration on disk is wrong, and the old one counts; NULL: all is well */

@@ -283,6 +283,7 @@ void dispatch_start(struct daemon *d, const char *id)
 	log_info("the deployment starts event='started' deployment='%s' group='%s' worker=%d", id, deployment->group,
 		 (int)job_pid(a->job));
 	tell(d, a);
+	daemon_changed(d);
 }
 
 static int insert(struct daemon *d, const struct active *a, struct err *err)

@@ -58,7 +58,25 @@ static void apply_event(struct live *l, const struct worker_message *m, int64_t 
 		e->started_at_ms = now_ms;
 	e->duration_ms = m->status == EVENT_IN_PROGRESS || !e->started_at_ms ? 0 : now_ms - e->started_at_ms;
 	free(e->message);
-	e->message = m->text && *m->text && m->status == EVENT_FAILED ? xstrdup(m->text) : NULL;
+	e->message = m->text && *m->text && m->status == EVENT_FAILED ? xstrndup(m->text, LIVE_MAX_TEXT) : NULL;
+}
+
+static size_t text_bytes(const json_t *progress)
+{
+	return json_string_length(json_object_get(progress, "text")) +
+	       json_string_length(json_object_get(progress, "event"));
+}
+
+static void remember(struct live *l, json_t *progress)
+{
+	if (text_bytes(progress) > LIVE_MAX_TEXT)
+		return; /* told now, and not again */
+	l->past_bytes += text_bytes(progress);
+	(void)json_array_append(l->past, progress); /* memory only, as the next */
+	while (json_array_size(l->past) > LIVE_MAX_PAST || l->past_bytes > LIVE_MAX_PAST_BYTES) {
+		l->past_bytes -= text_bytes(json_array_get(l->past, 0));
+		(void)json_array_remove(l->past, 0);
+	}
 }
 
 json_t *live_progress(const struct worker_message *m)
@@ -87,11 +105,8 @@ json_t *live_apply(struct live *l, const struct worker_message *m, int64_t now_m
 
 	if (m->kind == WORKER_EVENT)
 		apply_event(l, m, now_ms);
-	if (progress && m->kind != WORKER_WORK) {
-		if (json_array_size(l->past) == LIVE_MAX_PAST)
-			(void)json_array_remove(l->past, 0);
-		(void)json_array_append(l->past, progress); /* memory only */
-	}
+	if (progress && m->kind != WORKER_WORK)
+		remember(l, progress);
 	return progress;
 }
 

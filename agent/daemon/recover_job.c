@@ -10,8 +10,8 @@
 
 static const unsigned pauses_s[] = { 1, 5, 15, 60 }; /* after the first, second, .. failed try */
 
-struct recovery {
-	struct recovery *next;
+struct recover_job {
+	struct recover_job *next;
 	struct daemon *daemon;
 	char *group;
 	struct job *job;
@@ -20,9 +20,9 @@ struct recovery {
 	char *how; /* the last try went */
 };
 
-static void recovery_free(struct recovery *r)
+static void recover_job_free(struct recover_job *r)
 {
-	struct recovery **at = &r->daemon->recoveries;
+	struct recover_job **at = &r->daemon->recoveries;
 
 	while (*at && *at != r)
 		at = &(*at)->next;
@@ -38,7 +38,7 @@ static void recovery_free(struct recovery *r)
 void recover_job_free_all(struct daemon *d)
 {
 	while (d->recoveries)
-		recovery_free(d->recoveries);
+		recover_job_free(d->recoveries);
 }
 
 bool recover_job_any(const struct daemon *d)
@@ -48,14 +48,14 @@ bool recover_job_any(const struct daemon *d)
 
 bool recover_job_runs(const struct daemon *d, const char *group)
 {
-	for (const struct recovery *r = d->recoveries; r; r = r->next)
+	for (const struct recover_job *r = d->recoveries; r; r = r->next)
 		if (!strcmp(r->group, group))
 			return true;
 	return false;
 }
 
 /* Deployments whose worker died in this group: what the folder says, or else what we know. */
-static void end_orphan(struct daemon *d, struct active *a, const struct recovery *r, bool recovered)
+static void end_orphan(struct daemon *d, struct active *a, const struct recover_job *r, bool recovered)
 {
 	struct err why = ERR_INIT;
 
@@ -84,7 +84,7 @@ static struct active *orphan_of(struct daemon *d, const char *group)
 	return NULL;
 }
 
-static void conclude(struct recovery *r, bool recovered)
+static void conclude(struct recover_job *r, bool recovered)
 {
 	struct daemon *d = r->daemon;
 	AUTO_FREE char *group = xstrdup(r->group);
@@ -100,23 +100,23 @@ static void conclude(struct recovery *r, bool recovered)
 		a->orphaned = false;
 		end_orphan(d, a, r, recovered);
 	}
-	recovery_free(r);
+	recover_job_free(r);
 	dispatch_start(d, queue_release(d->queue, group));
 	daemon_changed(d);
 }
 
-static void try(struct recovery *r);
+static void try(struct recover_job *r);
 
 static int on_pause_over(sd_event_source *source, uint64_t now, void *context)
 {
-	struct recovery *r = context;
+	struct recover_job *r = context;
 
 	(void)source, (void)now;
 	try(r);
 	return 0;
 }
 
-static void failed(struct recovery *r, const char *how)
+static void failed(struct recover_job *r, const char *how)
 {
 	uint64_t pause_us = r->tries < ARRAY_LEN(pauses_s) ? pauses_s[r->tries] * UINT64_C(1000000) : 0;
 
@@ -134,7 +134,7 @@ static void failed(struct recovery *r, const char *how)
 		conclude(r, false);
 }
 
-static void tell_orphan(struct recovery *r, const struct worker_message *m)
+static void tell_orphan(struct recover_job *r, const struct worker_message *m)
 {
 	struct active *a = orphan_of(r->daemon, r->group);
 	json_t *progress = a ? live_apply(&a->live, m, daemon_now_ms()) : NULL;
@@ -146,7 +146,7 @@ static void tell_orphan(struct recovery *r, const struct worker_message *m)
 
 static void on_message(void *context, struct worker_message *m)
 {
-	struct recovery *r = context;
+	struct recover_job *r = context;
 
 	if (m->kind == WORKER_RECOVERED) {
 		dispatch_record(r->daemon, m->deployment);
@@ -159,7 +159,7 @@ static void on_message(void *context, struct worker_message *m)
 
 static void on_gone(void *context, bool clean, const char *how)
 {
-	struct recovery *r = context;
+	struct recover_job *r = context;
 
 	job_free(r->job);
 	r->job = NULL;
@@ -169,7 +169,7 @@ static void on_gone(void *context, bool clean, const char *how)
 		failed(r, how);
 }
 
-static void try(struct recovery *r)
+static void try(struct recover_job *r)
 {
 	struct daemon *d = r->daemon;
 	const struct job_watch watch = { .message = on_message, .gone = on_gone, .context = r };
@@ -190,9 +190,9 @@ void recover_job_start(struct daemon *d, const char *group, const char *id)
 		log_error("%s group='%s'", err.msg, group); /* it is recovered unheld: the folder's lock still counts */
 	log_warning("recovering event='recovery' deployment='%s' group='%s'", id, group);
 
-	struct recovery *r = xcalloc(1, sizeof(*r));
+	struct recover_job *r = xcalloc(1, sizeof(*r));
 
-	*r = (struct recovery){ .next = d->recoveries, .daemon = d, .group = xstrdup(group) };
+	*r = (struct recover_job){ .next = d->recoveries, .daemon = d, .group = xstrdup(group) };
 	d->recoveries = r;
 	try(r);
 }

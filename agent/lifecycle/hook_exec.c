@@ -33,6 +33,7 @@ struct watch {
 	struct zygote_child child;
 	struct hook_output outputs[SCRIPT_STREAM_COUNT];
 	enum phase phase;
+	uint64_t started; /* proc_start_time() */
 	int64_t deadline; /* of the script, proc_clock_ms() */
 	int64_t until;	  /* of the phase */
 	bool ended, stop;
@@ -203,13 +204,14 @@ static int wait_ms(const struct watch *w, int64_t now)
 	return until - now > 60000 ? 60000 : (int)(until - now);
 }
 
-/* The zygote is gone, so nobody tells us how the hook ends: it must not go on unseen. Its number is right as long as
- * its pidfd says that it lives. */
+/* The zygote is gone, so nobody tells us how the hook ends: what is left of its group must not go on unseen. The hook
+ * itself has died with the zygote; its number stays its group's as long as that has members, unless another process has
+ * come by it meanwhile. */
 static int orphaned(const struct watch *w)
 {
-	struct pollfd p = { .fd = w->child.pidfd, .events = POLLIN };
+	uint64_t start = proc_start_time(w->child.pid);
 
-	if (w->child.pidfd >= 0 && poll(&p, 1, 0) == 0)
+	if (!start || start == w->started)
 		(void)kill(-w->child.pid, SIGKILL); /* nothing left to try when it fails */
 	return -1;
 }
@@ -299,11 +301,13 @@ int hook_exec(const struct hook_run *run, struct zygote_request request, struct 
 		return 0;
 	}
 
+	w.started = proc_start_time(w.child.pid);
 	tell_process(&w, false);
 
 	int r = supervise(&w, err);
 
-	tell_process(&w, true);
+	if (r == 0)
+		tell_process(&w, true);
 	zygote_release(run->zygote);
 	return r;
 }

@@ -13,6 +13,7 @@ initialisation in an image whose blocks were all written before. Times are wall 
 """
 import argparse
 import dataclasses
+import json
 import os
 import pathlib
 import random
@@ -24,6 +25,7 @@ import sys
 import time
 
 import bench_agent
+import bench_restore
 
 IMAGE_BYTES = 6 << 30
 GIB = 1 << 30
@@ -112,24 +114,29 @@ def appspec(destination, permissions):
     return "\n".join(lines) + "\n"
 
 
+FAILING = "hooks:\n  ValidateService:\n    - location: fail.sh\n"
+
+
 @dataclasses.dataclass(frozen=True)
 class Input:
     count: int
     size: int = 4096
     changed: float = 0
     permissions: int = 0
+    fails: bool = False  # at its end
 
     def path(self, folder, destination):
         """The tgz, made when it is not there yet."""
-        name = f"{self.count}x{self.size}-{int(self.changed * 100)}-{self.permissions}.tgz"
+        name = f"{self.count}x{self.size}-{int(self.changed * 100)}-{self.permissions}{'-fails' * self.fails}.tgz"
         made = folder / name
         if not made.exists():
             print(f"making {name}", file=sys.stderr)
             top = folder / "tree.new"
             shutil.rmtree(top, ignore_errors=True)
             write_tree(top / "tree", self.count, self.size, self.changed)
-            (top / "appspec.yml").write_text(appspec(destination, self.permissions))
-            run("bsdtar", "-czf", f"{made}.new", "-C", top, "appspec.yml", "tree")
+            (top / "appspec.yml").write_text(appspec(destination, self.permissions) + FAILING * self.fails)
+            (top / "fail.sh").write_text("exit 1\n")
+            run("bsdtar", "-czf", f"{made}.new", "-C", top, "appspec.yml", "fail.sh", "tree")
             os.rename(f"{made}.new", made)
             shutil.rmtree(top)
         return made
@@ -197,6 +204,38 @@ class Side:
         done = run(sys.executable, "-I", "-S", "-c", MEASURE, *self.local(given), stdout=subprocess.PIPE, text=True)
         self.check("ours", given)
         return int(done.stdout) / 1024
+
+
+# --- hooks: what one of them costs, by way of the zygote, in an event of many ---
+
+HOOKS = {"lua": ("h.lua", "return true\n"), "sh": ("h.sh", "#!/bin/sh\n:\n")}
+HOOK_COUNT = 200
+
+
+def hook_ms(slipway, folder, kind):
+    """Milliseconds for each of HOOK_COUNT hooks of one event."""
+    name, text = HOOKS[kind]
+    top = folder / f"hooks-{kind}"
+    shutil.rmtree(top, ignore_errors=True)
+    (top / "bundle").mkdir(parents=True)
+    (top / "bundle" / name).write_text(text)
+    (top / "bundle" / name).chmod(0o755)
+    lines = ["version: 0.0", "os: linux", "hooks:", "  AfterInstall:", *[f"    - location: {name}"] * HOOK_COUNT]
+    (top / "bundle/appspec.yml").write_text("\n".join(lines) + "\n")
+    done = run(slipway, "--root", top / "root", "local", top / "bundle", "--json", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    shutil.rmtree(top)
+    return next(e for e in json.loads(done.stdout)["events"] if e["event"] == "AfterInstall")["duration_ms"] / HOOK_COUNT
+
+
+def lua_hooks(side, runs):
+    ours, base = [], []
+    for _ in range(runs):
+        kinds = [("lua", ours), ("sh", base)]
+        random.shuffle(kinds)
+        for kind, times in kinds:
+            times.append(hook_ms(side.slipway, side.inputs, kind))
+    ratio = statistics.median(ours) / statistics.median(base)
+    return line("lua-hook", f"{spread(ours)} ms", f"{spread(base)} ms", f"{ratio:.2f}", "1.50", ratio <= 1.5)
 
 
 # --- the cases ---
@@ -269,6 +308,9 @@ def measure(side, runs, wanted):
         if wanted(name):
             peak = side.peak_mib(given)
             met.append(line(name, f"{peak:.1f} MiB", "", "", "32 MiB", peak <= 32))
+    met += bench_restore.measure(side, TEN_K, Input(10_000, changed=1, fails=True), runs, wanted, line)
+    if wanted("lua-hook"):
+        met.append(lua_hooks(side, runs))
     return met + bench_agent.measure(side.disk, side.slipway, runs, wanted, line)
 
 

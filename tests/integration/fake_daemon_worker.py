@@ -95,7 +95,7 @@ def deploy():
     folder.mkdir()
     (folder / "deployment-archive").mkdir()
     (folder / "request.json").write_text(json.dumps(
-        {"schema": 1, "pid": os.getpid(), "started_at": "2026-11-22T20:11:00Z", "request": request}))
+        {"schema": 1, "pid": os.getpid(), "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "request": request}))
     with open(HERE / "order", "a", encoding="utf-8") as order:
         order.write(f"{request['group']} {request['id']}\n")
     say("started", folder=str(folder))

@@ -397,7 +397,7 @@ def test_a_signal_leaves_the_deployment_going(agent, daemon, source, number, cod
     daemon.start(accepted_and_hanging)
     with start(agent, "deploy", source) as process:
         wait_until(lambda: daemon.requests)
-        time.sleep(0.3)  # a signal before the answer gives the other words
+        # a signal that comes before the answer gives the other words
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
     assert process.returncode == code

@@ -26,6 +26,12 @@ def test_every_code_of_a_result_is_explained(agent, code):
     (["error: no daemon answers at '/run/slipway/slipway.sock': start it"], "NoDaemon"),
     (["group 'web' is busy: pid 12 deploys d-1"], "Busy"),
     (["superseded by d-2"], "Stopped"),
+    (["Script at specified location: a.sh failed to complete in 5 seconds"], "ScriptTimedOut"),
+    (["Script at specified location: a.sh run as user x failed with exit code 3"], "ScriptFailed"),
+    (["Script at specified location: a.sh failed to close STDOUT: held by 12 (sleep)"], "OutputsLeftOpen"),
+    (["appspec.yml line 3: Script does not exist at specified location: /x/a.sh. Add it"], "ScriptMissing"),
+    (["deployment d-1 was interrupted and can be neither finished nor undone yet"], "NeedsRecovery"),
+    (["not allowed to talk to the daemon at '/run/slipway/slipway.sock'"], "NotAllowed"),
     (["UnknownError"], "UnknownError"),
     (["error: timed out waiting: deployment d-1 goes on"], "TimedOut"),
 ])

@@ -50,7 +50,10 @@ def test_the_service_manager_hears_of_start_reload_watchdog_and_stop(daemon, tmp
     request.addfinalizer(lambda: (end.set(), listener.join(), listening.close()))
 
     def hear(what):
-        wait_until(lambda: any(what in text for text in heard), PATIENCE)
+        try:
+            wait_until(lambda: any(what in text for text in heard), 10)
+        except AssertionError as late:
+            raise AssertionError(f"'{what}' is not in {heard}") from late
 
     daemon.start(env={"NOTIFY_SOCKET": "@" + name[1:], "WATCHDOG_USEC": "1000000"})
     hear("READY=1")

@@ -74,7 +74,6 @@ static const struct command {
 	{ "init", run_init, "write an appspec to start from" },
 	{ "hook", run_hook, "try one hook, a program or Lua, as the agent would run it" },
 	{ "daemon", cmd_daemon, "the service" },
-	{ "init", run_init, "write an appspec to start from" },
 	{ "explain", cmd_explain, "what an error code means and what to do" },
 	{ "doctor", cmd_doctor, "look for what is wrong on this machine" },
 	{ "check-config", cmd_check_config, "look for what is wrong in the configuration" },

@@ -118,7 +118,7 @@ def test_it_is_installed_used_removed_and_purged(root):
     assert root("dpkg -V slipway").strip() == ""
     assert root("stat -c '%a %U:%G %n' /var/lib/slipway /etc/slipway/slipway.yml").splitlines() == [
         "711 root:root /var/lib/slipway", "644 root:root /etc/slipway/slipway.yml"]
-    root("getent group slipway")
+    root("getent group slipway && getent group slipway-deploy")
     assert not root.exists("usr/bin/codedeploy-local")
     commands = set(re.findall(r"^  ([a-z-]+) ", root("slipway help"), re.M))
     root("""
@@ -148,7 +148,7 @@ def test_it_is_installed_used_removed_and_purged(root):
             slipway daemon & daemon=$!
             tries=0
             until slipway status >/dev/null 2>&1; do tries=$((tries + 1)); test $tries -lt 300; sleep 0.1; done
-            slipway deploy /bundle
+            slipway deploy /bundle --file-exists-behavior OVERWRITE
             grep -x again /srv/shop/index.html
             kill $daemon
             wait $daemon""")

@@ -12,11 +12,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 from live_daemon import daemon
 
 GROUPS, REVISIONS, HISTORY, BEFORE = 4, 2, 20, 100
-RSS_GROWTH_KIB = 1024
+RSS_GROWTH_KIB, SETTLE_S = 1024, 30
 APPSPEC = """version: 0.0
 os: linux
 files:
@@ -51,14 +52,24 @@ def bundles_of(folder, group):
 
 def deploy(agent, made, group, number):
     which = 2 if number % 10 == 9 else 0 if number % 7 == 6 else number // GROUPS % 2
-    wanted = {"revision": {"type": "Local File", "location": str(made[which]), "bundle_type": "tgz"}, "group": group,
+    wanted = {"schema": 1, "revision": {"type": "Local File", "location": str(made[which]), "bundle_type": "tgz"}, "group": group,
               "force": number % 7 != 6}
     document = agent.ask(request="deploy", deploy=wanted, wait=True)["deployment"]
     if document["status"] != ("Failed" if which == 2 else "Succeeded"):
         sys.exit(f"endurance: deployment {number} of group {group}: {document['status']}: {document['error']}")
 
 
+def children(agent):
+    path = pathlib.Path(f"/proc/{agent.process.pid}/task/{agent.process.pid}/children")
+    return len(path.read_text(encoding="ascii").split())
+
+
 def count(agent, root):
+    """When the last worker is gone, too."""
+    end = time.monotonic() + SETTLE_S
+    while children(agent) and time.monotonic() < end:
+        time.sleep(0.02)
+    agent.ask(request="status")
     state = root / "var/lib/slipway"
     database = sqlite3.connect(f"file:{state}/state.db?mode=ro", uri=True)
     rows = sum(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
@@ -69,7 +80,7 @@ def count(agent, root):
         "rows": rows,
         "files": sum(len(folders) + len(files) for _, folders, files in os.walk(state)),
         "KiB resident": int(agent.status()["VmRSS"][0]),
-        "children": len(pathlib.Path(f"/proc/{agent.process.pid}/task/{agent.process.pid}/children").read_text().split()),
+        "children": children(agent),
     }
 
 
@@ -91,7 +102,8 @@ def run(slipway, folder, wanted):
 
 def main():
     build, wanted = pathlib.Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 500
-    with tempfile.TemporaryDirectory(prefix="endurance.") as name:
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # what is counted needs no disk
+    with tempfile.TemporaryDirectory(prefix="endurance.", dir=memory) as name:
         before, after = run(build / "slipway", pathlib.Path(name), wanted)
     bad = []
     for what, was in before.items():

@@ -50,7 +50,7 @@ class Daemon:
 
     def deploy(self, bundle, group):
         """Seconds from the request to the end of the deployment, and when the request was sent."""
-        wanted = {"revision": {"type": "Local File", "location": str(bundle), "bundle_type": "tgz"}, "group": group,
+        wanted = {"schema": 1, "revision": {"type": "Local File", "location": str(bundle), "bundle_type": "tgz"}, "group": group,
                   "force": True}
         sent, began = time.time(), time.perf_counter()
         answer = self.ask(request="deploy", deploy=wanted, wait=True)
@@ -86,3 +86,5 @@ def daemon(slipway, root):
         yield it
     finally:
         it.close()
+    if it.process.returncode != 0:
+        raise RuntimeError(f"the daemon ended with {it.process.returncode}")

@@ -14,7 +14,7 @@ LIBS := yaml-0.1 jansson libarchive libzip libcrypto libacl zlib lua5.4
 # Unpacks gzip in half of zlib's time; without it zlib does.
 have_isal := $(shell pkg-config --exists libisal 2>/dev/null && echo yes)
 LIBS += $(if $(have_isal),libisal)
-CLI_LIBS := yaml-0.1 jansson libcrypto sqlite3
+CLI_LIBS := yaml-0.1 jansson libcrypto sqlite3 libsystemd
 have_libs := $(shell pkg-config --exists $(LIBS) $(CLI_LIBS) cmocka 2>/dev/null && echo yes)
 
 # Two jobs unless the caller says how many; steps that must follow one another are lines of one recipe.
@@ -44,9 +44,9 @@ CRASH := $(patsubst tests/crash/%.c,$(O)/crash/%,$(sort $(wildcard tests/crash/t
 TESTKIT := $(patsubst %.c,$(O)/%.o,$(filter-out tests/unit/test_% tests/crash/test_%, \
 	$(sort $(wildcard tests/unit/*.c tests/crash/*.c))))
 DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-dev libssl-dev libacl1-dev \
-	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev
+	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev libsystemd-dev
 DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light \
-	curl util-linux clang-format shellcheck procps lua-check zip git debhelper lintian fakeroot debootstrap
+	curl util-linux clang-format shellcheck procps lua-check openssl zip git debhelper lintian fakeroot debootstrap systemd
 DEPS_BENCH := rsync libarchive-tools e2fsprogs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -105,7 +105,7 @@ $(O)/%.o: %.c
 
 .SECONDARY:
 .PHONY: all deps need-deps tests unit crash seeded integration check asan demo bench coverage format check-format \
-	install clean help
+	install deb clean help
 
 tests: need-deps $(UNIT) $(CRASH) # built, not run
 
@@ -153,13 +153,22 @@ install: all ## into DESTDIR and PREFIX, as MODE says (MODE=release for use)
 	install -D -m 0755 $(O)/slipway $(DESTDIR)$(PREFIX)/bin/slipway
 	install -D -m 0755 $(O)/worker $(DESTDIR)$(LIBEXECDIR)/worker
 	install -D -m 0755 $(O)/slipway-http.so $(DESTDIR)$(LIBEXECDIR)/slipway-http.so
-	cd lua && find . -name '*.lua' -exec install -D -m 0644 '{}' '$(DESTDIR)$(LUADIR)/{}' ';'
+	cd lua && find slipway -name '*.lua' -exec install -D -m 0644 '{}' '$(DESTDIR)$(LUADIR)/{}' ';'
 	install -d -m 0755 $(DESTDIR)$(CONFDIR)/conf.d
 	test -e $(DESTDIR)$(CONFDIR)/slipway.yml || \
 		install -m 0644 packaging/slipway.yml $(DESTDIR)$(CONFDIR)/slipway.yml
+	install -D -m 0644 packaging/completions/slipway $(DESTDIR)$(PREFIX)/share/bash-completion/completions/slipway
 	for section in 1 5 7 8; do for page in packaging/man/*.$$section; do \
 		if [ -e "$$page" ]; then \
 			install -D -m 0644 "$$page" "$(DESTDIR)$(MANDIR)/man$$section/$${page##*/}"; fi; done; done
+
+# Built in a copy, since dpkg leaves its results beside the folder it builds in; what make was told here is not meant.
+deb: deps ## a Debian package, in build/deb (about a minute)
+	rm -rf build/deb
+	mkdir -p build/deb/slipway
+	tar -c --exclude=./build --exclude=./.git --exclude=__pycache__ . | tar -x -C build/deb/slipway
+	cd build/deb/slipway && env -u MAKEFLAGS -u MFLAGS -u MODE -u O dpkg-buildpackage -us -uc -b
+	rm -rf build/deb/slipway
 
 clean: ## remove build/
 	rm -rf build

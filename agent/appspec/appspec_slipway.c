@@ -91,14 +91,14 @@ static void read_overwrite(struct reading *r, const struct yml_node *n, struct a
 		if (yml_is_scalar(path) && path_glob_check(out->path, &bad) < 0)
 			reading_error(r, path, "the path %s", bad.msg);
 	}
-	if (policy)
-		reading_error(r, policy,
-			      "slipway " SLIPWAY_VERSION
-			      " does not know a 'policy' (a Lua function that decides): write "
-			      "'behavior: DISALLOW', OVERWRITE or RETAIN");
-	else if (!behavior)
+	if (policy) { /* whatever it would have said, nothing is lost by a refusal */
+		reading_warning(r, policy,
+				"slipway " SLIPWAY_VERSION " has no 'policy' yet (a Lua function that decides): until "
+				"then the entry counts as 'behavior: DISALLOW'");
+		out->behavior = FILE_EXISTS_DISALLOW;
+	} else if (!behavior)
 		reading_error(r, n, "an entry of 'overwrite' has no 'behavior': write DISALLOW, OVERWRITE or RETAIN");
-	if (behavior)
+	if (behavior && !policy)
 		read_behavior(r, behavior, out);
 }
 
@@ -218,5 +218,9 @@ void appspec_read_slipway(struct reading *r, const struct yml_node *n)
 		appspec_read_hooks(r, part, LEVEL_OWN_SCRIPT);
 	if (!reading_is_null(part = yml_get(n, "env")))
 		read_env(r, part);
+	if (!reading_is_null(part = yml_get(n, "restart_safe")))
+		reading_warning(r, part,
+				"slipway " SLIPWAY_VERSION " does not act on 'restart_safe' yet: a hook that was "
+				"interrupted counts as failed");
 	hand_out_environment(r->out);
 }

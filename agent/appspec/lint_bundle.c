@@ -83,6 +83,11 @@ static void check_links(const struct tree *tree, struct findings *f)
 			     found - MAX_OUTSIDE_LINKS);
 }
 
+static bool is_lua(const struct appspec_script *s, const char *head, size_t len)
+{
+	return str_ends(s->location, ".lua") && !(len >= 2 && !memcmp(head, "#!", 2));
+}
+
 static void check_head(const struct appspec_script *s, const char *head, size_t len, struct findings *f)
 {
 	size_t line = strcspn(head, "\n");
@@ -101,11 +106,8 @@ static void check_head(const struct appspec_script *s, const char *head, size_t 
 			     s->location);
 	else if (len >= 2 && !memcmp(head, "#!", 2))
 		return;
-	else if (str_ends(s->location, ".lua"))
-		findings_add(f, FINDING_WARNING, s->place,
-			     "the Lua script '%s' has no '#!' line, and this version runs such a file with /bin/sh: "
-			     "start it with '#!/usr/bin/lua5.4' or another interpreter",
-			     s->location);
+	else if (is_lua(s, head, len))
+		return; /* the agent runs it itself */
 	else
 		findings_add(f, FINDING_WARNING, s->place,
 			     "the script '%s' has no '#!' line and is run by /bin/sh: start it with '#!/bin/sh' or its "
@@ -135,16 +137,15 @@ static void check_script(const struct appspec_script *s, const struct tree *tree
 			     s->location);
 		return;
 	}
-	if (!(tree->entries[real].mode & 0111))
-		findings_add(f, FINDING_WARNING, s->place,
-			     "the script '%s' is not executable and will be made so when it runs: chmod +x it before "
-			     "bundling",
-			     s->location);
-
 	AUTO_FREE char *path = tree_path(tree, real);
 	AUTO_FD int fd = fs_open_beneath(dir_fd, path, O_RDONLY | O_NONBLOCK, 0);
 	ssize_t len = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
 
+	if (!(tree->entries[real].mode & 0111) && !(len >= 0 && is_lua(s, head, (size_t)len)))
+		findings_add(f, FINDING_WARNING, s->place,
+			     "the script '%s' is not executable and will be made so when it runs: chmod +x it before "
+			     "bundling",
+			     s->location);
 	if (len < 0)
 		findings_add(f, FINDING_WARNING, s->place, "the script '%s' cannot be read here: %s", s->location,
 			     strerror(errno));

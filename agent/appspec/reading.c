@@ -25,7 +25,7 @@ static const struct {
 			       { "object", "pattern", "except", "type", "owner", "group", "mode", "acls", "context" },
 			       9 },
 	[LEVEL_CONTEXT] = { "a 'context'", { "name", "type", "range" }, 3 },
-	[LEVEL_SLIPWAY] = { "'slipway'", { "requires", "overwrite", "hooks", "env" }, 4 },
+	[LEVEL_SLIPWAY] = { "'slipway'", { "requires", "overwrite", "hooks", "env", "restart_safe" }, 5 },
 	[LEVEL_OWN_SCRIPT] = { "a script of 'hooks' below 'slipway'",
 			       { "location", "timeout", "runas", "sudo", "use", "with" },
 			       6 },

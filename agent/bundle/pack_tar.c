@@ -20,14 +20,14 @@ struct tar_writer {
 	char *block;
 	locale_t utf8, before;
 	struct err write_err;
+	bool given_up; /* what libarchive still has to say is not wanted */
 };
 
 static void writer_done(struct tar_writer *w)
 {
-	if (w->archive) {
-		(void)archive_write_fail(w->archive); /* whatever is not written yet is not wanted */
-		(void)archive_write_free(w->archive);
-	}
+	w->given_up = true;
+	if (w->archive)
+		(void)archive_write_free(w->archive); /* completes the archive, or would */
 	archive_entry_free(w->entry);
 	free(w->block);
 	if (w->utf8) {
@@ -40,6 +40,10 @@ static la_ssize_t on_write(struct archive *a, void *context, const void *bytes, 
 {
 	struct tar_writer *w = context;
 
+	if (w->given_up) {
+		archive_set_error(a, ECANCELED, "given up");
+		return -1;
+	}
 	if (fs_write(w->fd, bytes, len) == 0)
 		return (la_ssize_t)len;
 	(void)err_sys(&w->write_err, "writing the bundle");

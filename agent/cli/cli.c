@@ -1,10 +1,12 @@
 /* cli/cli.c - which command, with which global options. */
 #include "cli/cli.h"
 #include "cli/cmd_bundle.h"
+#include "cli/cmd_daemon.h"
 #include "cli/cmd_hook.h"
 #include "cli/cmd_init.h"
 #include "cli/cmd_lint.h"
 #include "cli/cmd_local.h"
+#include "cli/commands.h"
 #include "format/plain.h"
 #include "util/auto.h"
 #include "util/nearest.h"
@@ -55,11 +57,26 @@ static const struct command {
 	int (*run)(const struct cli *cli, int argc, char **argv);
 	const char *summary;
 } commands[] = {
-	{ "local", run_local, "deploy a folder or an archive on this machine and wait to the end" },
+	{ "deploy", cmd_deploy, "ask the daemon to deploy a folder or an archive, and wait to the end" },
+	{ "status", cmd_status, "the daemon, and what runs in every deployment group" },
+	{ "watch", cmd_watch, "see a deployment to its end, or all of them" },
+	{ "wait", cmd_wait, "wait for the end of a deployment" },
+	{ "list", cmd_list, "what was deployed, newest first" },
+	{ "show", cmd_show, "all there is to know about one deployment" },
+	{ "logs", cmd_logs, "what the scripts of a deployment have said" },
+	{ "stop", cmd_stop, "stop a deployment" },
+	{ "rollback", cmd_rollback, "deploy an earlier good revision again" },
+	{ "forget", cmd_forget, "remove the records of a deployment group" },
+	{ "prune", cmd_prune, "remove old revisions and history" },
+	{ "local", run_local, "deploy on this machine without a daemon" },
 	{ "lint", run_lint, "check a bundle, a folder or an appspec" },
 	{ "bundle", run_bundle, "check a folder and pack it" },
 	{ "init", run_init, "write an appspec to start from" },
 	{ "hook", run_hook, "try one hook, a program or Lua, as the agent would run it" },
+	{ "daemon", cmd_daemon, "the service" },
+	{ "explain", cmd_explain, "what an error code means and what to do" },
+	{ "doctor", cmd_doctor, "look for what is wrong on this machine" },
+	{ "check-config", cmd_check_config, "look for what is wrong in the configuration" },
 	{ "help", run_help, "this text, or that of one command" },
 	{ "version", run_version, "which slipway this is" },
 };
@@ -76,7 +93,7 @@ static void print_help(FILE *to)
 {
 	(void)fputs("Usage: slipway [--config FILE] [--root DIR] COMMAND [OPTION]...\n\nCommands:\n", to);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		(void)fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
+		(void)fprintf(to, "  %-12s  %s\n", commands[i].name, commands[i].summary);
 	(void)fputs("\nOptions before the command:\n"
 		    "  --config FILE  another configuration (or SLIPWAY_CONFIG)\n"
 		    "  --root DIR     configuration and state below DIR (or SLIPWAY_ROOT): needs no root\n"

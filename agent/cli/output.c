@@ -95,10 +95,12 @@ static char *one_line(const char *text)
 }
 
 /* "Install          812 files    0.21 s"; SECONDS below 0: without them. */
-static void compose(struct str *line, const char *event, const char *text, double seconds)
+static void compose(const struct output *o, struct str *line, const char *event, const char *text, double seconds)
 {
 	size_t pad = columns(text) < TEXT_COLUMNS ? TEXT_COLUMNS - columns(text) : 0;
 
+	if (o->prefix)
+		(void)str_printf(line, "%s  ", o->prefix);
 	if (seconds < 0) {
 		(void)str_printf(line, "%-*s  %s", EVENT_COLUMNS, event, text);
 		return;
@@ -118,7 +120,7 @@ static void draw(struct output *o)
 	if (!o->live || !o->event[0])
 		return;
 	undraw(o);
-	compose(&line, o->event, o->live_text ? o->live_text : "", running_seconds(o));
+	compose(o, &line, o->event, o->live_text ? o->live_text : "", running_seconds(o));
 	(void)fwrite(str_text(&line), 1, bytes_in_columns(str_text(&line), o->width - 1), o->to);
 	(void)fflush(o->to);
 	o->drawn = true;
@@ -171,7 +173,7 @@ void output_event(struct output *o, const char *event, enum event_status status,
 		free(words);
 		words = failed;
 	}
-	compose(&line, name, words, seconds);
+	compose(o, &line, name, words, seconds);
 	o->event[0] = '\0';
 	print_line(o, &line);
 }
@@ -182,7 +184,7 @@ void output_note(struct output *o, const char *event, const char *text)
 	AUTO_FREE char *words = one_line(text);
 	AUTO(str_done) struct str line = STR_INIT(LINE_MAX_BYTES);
 
-	compose(&line, name, words, -1);
+	compose(o, &line, name, words, -1);
 	print_line(o, &line);
 }
 
@@ -238,20 +240,24 @@ void output_tick(struct output *o)
 	draw(o);
 }
 
-__attribute__((format(printf, 4, 0))) static void labelled(struct output *o, const char *label, const char *colour,
-							   const char *fmt, va_list ap)
+static void labelled_text(struct output *o, const char *label, const char *colour, const char *text)
 {
-	AUTO(str_done) struct str text = STR_INIT(LINE_MAX_BYTES);
 	AUTO(str_done) struct str line = STR_INIT(2 * LINE_MAX_BYTES);
-
-	if (str_vprintf(&text, fmt, ap) < 0)
-		(void)str_add(&text, "(a message that is too long)");
-
-	AUTO_FREE char *clean = plain_text(str_text(&text), LINE_MAX_BYTES / 4);
+	AUTO_FREE char *clean = plain_text(text, LINE_MAX_BYTES / 4);
 
 	(void)str_printf(&line, "%s%s%s%s", o->colour ? colour : "", label, o->colour && *colour ? "\033[0m" : "",
 			 clean);
 	print_line(o, &line);
+}
+
+__attribute__((format(printf, 4, 0))) static void labelled(struct output *o, const char *label, const char *colour,
+							   const char *fmt, va_list ap)
+{
+	AUTO(str_done) struct str text = STR_INIT(LINE_MAX_BYTES);
+
+	if (str_vprintf(&text, fmt, ap) < 0)
+		(void)str_add(&text, "(a message that is too long)");
+	labelled_text(o, label, colour, str_text(&text));
 }
 
 void output_error(struct output *o, const char *fmt, ...)
@@ -279,4 +285,16 @@ void output_line(struct output *o, const char *fmt, ...)
 	va_start(ap, fmt);
 	labelled(o, "", "", fmt, ap);
 	va_end(ap);
+}
+
+void output_refusal(struct output *o, const char *code, const char *message, const char *action)
+{
+	AUTO_FREE char *advice = action ? one_line(action) : NULL;
+	AUTO_FREE char *name = one_line(code);
+	bool known = strcmp(name, err_code(ERR_SYS)) != 0;
+	AUTO_FREE char *label = known ? xasprintf("error[%s]: ", name) : xstrdup("error: ");
+
+	labelled_text(o, label, "\033[1;31m", message);
+	if (advice && *advice)
+		output_line(o, "  next: %s", advice);
 }

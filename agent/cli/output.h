@@ -18,6 +18,8 @@ struct output {
 	bool colour;		      /* NO_COLOR is not set, and it is a terminal */
 	unsigned width;		      /* of the terminal, columns */
 	int64_t (*now_ms)(void);      /* monotonic */
+	const char *prefix;	      /* of progress lines: which deployment; NULL: none. Borrowed */
+	bool by_daemon;		      /* advise commands that ask the daemon */
 	char event[OUTPUT_EVENT_MAX]; /* running, printable; "": none */
 	int64_t event_since_ms;
 	char *live_text; /* what the redrawn line says of it; owned */
@@ -38,6 +40,9 @@ void output_tick(struct output *o); /* the seconds of the running event */
 void output_error(struct output *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void output_warning(struct output *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void output_line(struct output *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* What was not done, and what to do: "error[CODE]: message", then "  next: action". ACTION NULL: nothing to say. */
+void output_refusal(struct output *o, const char *code, const char *message, const char *action);
 
 /* How a deployment ended: its warnings, then one line for a good one, or what, where, evidence, what runs now and
  * what to type next. FOLDER is the deployment's folder (NULL: it has none), HOST this machine's name. */

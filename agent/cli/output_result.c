@@ -72,19 +72,29 @@ static void add_evidence(struct str *block, const struct deployment_result *r)
 		add_lines(block, "  | ", e->log_tail, TAIL_LINES);
 }
 
+/* What `slipway explain` has to say about it. */
+static const char *topic(const struct deployment_result *r)
+{
+	return r->needs_recovery ? "NeedsRecovery" : r->kind == ERR_BUSY ? "Busy" : err_code(r->kind);
+}
+
 /* What can be typed next with the commands of this version; the worker's own advice goes first. */
-static void add_next(struct str *block, const struct deployment *d, const struct deployment_result *r,
-		     const char *folder)
+static void add_next(struct str *block, const struct output *o, const struct deployment *d,
+		     const struct deployment_result *r, const char *folder)
 {
 	AUTO(str_done) struct str next = STR_INIT(BLOCK_MAX_BYTES / 2);
 	const struct event_result *e = failed_event(r);
 
-	if (r->error_action) {
+	if (r->error_action && !(o->by_daemon && r->kind == ERR_SCRIPT_FAILED)) { /* the log comes next anyway */
 		AUTO_FREE char *action = plain_path(r->error_action);
 
 		(void)str_add(&next, action);
 	}
-	if (folder && e && e->script) {
+	if (o->by_daemon && e && e->script) {
+		AUTO_FREE char *word = plain_shell_word(d->id);
+
+		(void)str_printf(&next, "%sslipway logs %s", next.len ? " | " : "", word);
+	} else if (folder && e && e->script) {
 		AUTO_FREE char *log = xasprintf("%s/logs/scripts.log", folder);
 		AUTO_FREE char *word = plain_shell_word(log);
 
@@ -97,6 +107,8 @@ static void add_next(struct str *block, const struct deployment *d, const struct
 	}
 	if (r->kind == ERR_EXISTS && !r->error_action)
 		(void)str_add(&next, "move them away, or deploy with --file-exists-behavior OVERWRITE or RETAIN");
+	if (o->by_daemon)
+		(void)str_printf(&next, "%sslipway explain %s", next.len ? " | " : "", topic(r));
 	if (next.len)
 		(void)str_printf(block, "  next: %s\n", str_text(&next));
 }
@@ -116,7 +128,7 @@ static void add_failure(struct str *block, struct output *o, const struct deploy
 				 "'%s' finishes or undoes this one first\n",
 				 d->group);
 	}
-	add_next(block, d, r, folder);
+	add_next(block, o, d, r, folder);
 }
 
 void output_result(struct output *o, const struct deployment *d, const struct deployment_result *r, const char *folder,
@@ -129,6 +141,11 @@ void output_result(struct output *o, const struct deployment *d, const struct de
 	if (r->status == DEPLOYMENT_SUCCEEDED) {
 		double seconds = (double)(r->finished_at_ms - r->started_at_ms) / 1000;
 
+		if (r->unchanged) {
+			output_line(o, "nothing to do in group '%s' on %s: %s (--force deploys it again)", d->group,
+				    host, r->now ? r->now : "this revision runs already");
+			return;
+		}
 		output_line(o, "deployed %s to group '%s' on %s in %.2f s", d->id, d->group, host,
 			    seconds > 0 ? seconds : 0);
 		return;

@@ -304,11 +304,11 @@ static void client_done(struct client *c)
 	str_done(&c->in);
 }
 
-static int client_start(struct client *c, const char *path, struct err *err)
+static int client_start(struct client *c, const char *path, const char *about, struct err *err)
 {
 	struct worker_process p;
 
-	if (worker_spawn(path, &p, err) < 0)
+	if (worker_spawn(path, about, &p, err) < 0)
 		return -1;
 	c->pid = p.pid;
 	c->sock = p.sock;
@@ -317,7 +317,7 @@ static int client_start(struct client *c, const char *path, struct err *err)
 }
 
 /* Takes the reference of REQUEST. */
-static int ask(const char *path, json_t *request, struct client *c, struct err *err)
+static int ask(const char *path, const char *about, json_t *request, struct client *c, struct err *err)
 {
 	sigset_t wanted, before;
 
@@ -328,7 +328,7 @@ static int ask(const char *path, json_t *request, struct client *c, struct err *
 	(void)sigprocmask(SIG_BLOCK, &wanted, &before); /* can only fail for a wrong first argument */
 	c->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 
-	int r = c->signals < 0 ? err_sys(err, "watching signals") : client_start(c, path, err);
+	int r = c->signals < 0 ? err_sys(err, "watching signals") : client_start(c, path, about, err);
 
 	if (r == 0) {
 		send_request(c, request);
@@ -360,7 +360,7 @@ int worker_run(const char *path, const struct deployment *d, const struct worker
 	AUTO(client_done) struct client c = client_of(ASKED_DEPLOYMENT, watch, out);
 
 	c.deployment = d;
-	return ask(path, deployment_to_json(d), &c, err);
+	return ask(path, d->id, deployment_to_json(d), &c, err);
 }
 
 int worker_unpack(const char *path, const struct unpack_request *r, struct worker_end *out, struct err *err)
@@ -368,7 +368,7 @@ int worker_unpack(const char *path, const struct unpack_request *r, struct worke
 	static const struct worker_watch nobody;
 	AUTO(client_done) struct client c = client_of(ASKED_UNPACKING, &nobody, out);
 
-	return ask(path, unpack_request_to_json(r), &c, err);
+	return ask(path, "unpack", unpack_request_to_json(r), &c, err);
 }
 
 int worker_pack(const char *path, const struct pack_request *r, struct worker_end *out, struct err *err)
@@ -376,7 +376,7 @@ int worker_pack(const char *path, const struct pack_request *r, struct worker_en
 	static const struct worker_watch nobody;
 	AUTO(client_done) struct client c = client_of(ASKED_PACKING, &nobody, out);
 
-	return ask(path, pack_request_to_json(r), &c, err);
+	return ask(path, "pack", pack_request_to_json(r), &c, err);
 }
 
 int worker_recover(const char *path, const char *root, const char *group, const struct worker_watch *watch,
@@ -384,5 +384,5 @@ int worker_recover(const char *path, const char *root, const char *group, const 
 {
 	AUTO(client_done) struct client c = client_of(ASKED_RECOVERY, watch, out);
 
-	return ask(path, worker_recover_request(root, group), &c, err);
+	return ask(path, group, worker_recover_request(root, group), &c, err);
 }

@@ -35,7 +35,8 @@ struct hook_run {
 	const struct appspec_script *script;
 	const char *archive_dir;	  /* absolute; of the revision whose script it is */
 	const char *previous_archive_dir; /* of the last successful revision; NULL: none */
-	const char *const *environment;	  /* "NAME=VALUE" on top of all others, NULL-terminated; NULL: none */
+	const char *const *environment; /* "NAME=VALUE" of this run (--env), NULL-terminated; NULL: none. What describes
+					 * the deployment wins over it, it over all else */
 	unsigned grace_ms, drain_ms;
 	const atomic_bool *stop; /* NULL: cannot be stopped */
 	int stop_fd;		 /* readable: stop, too, and the way to be heard at once; -1: none */

@@ -132,12 +132,9 @@ void hook_environment(const struct hook_run *run, const struct hook_user *user, 
 			environment_put(out, *inherited);
 	for (const char *const *e = run->script->environment; e && *e; e++)
 		environment_put(out, *e);
-	for (char *const *e = d->environment; e && *e; e++)
-		if (!str_starts(*e, "SLIPWAY_")) /* the agent's own, even where it says nothing */
-			environment_put(out, *e);
+	for (const char *const *e = run->environment; e && *e; e++)
+		environment_put(out, *e);
 	for (size_t i = 0; i < ARRAY_LEN(about); i++)
 		if (about[i].value)
 			environment_set(out, about[i].name, about[i].value);
-	for (const char *const *e = run->environment; e && *e; e++)
-		environment_put(out, *e);
 }

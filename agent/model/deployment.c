@@ -85,6 +85,14 @@ void settings_defaults(struct settings *s, const char *deployment_root)
 	};
 }
 
+void settings_copy(struct settings *out, const struct settings *s)
+{
+	*out = *s;
+	out->deployment_root = s->deployment_root ? xstrdup(s->deployment_root) : NULL;
+	out->install_prefix = s->install_prefix ? xstrdup(s->install_prefix) : NULL;
+	out->file_exists_behavior = s->file_exists_behavior ? xstrdup(s->file_exists_behavior) : NULL;
+}
+
 void settings_done(struct settings *s)
 {
 	free(s->deployment_root);

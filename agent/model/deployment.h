@@ -84,6 +84,7 @@ struct deployment {
 };
 
 void settings_defaults(struct settings *s, const char *deployment_root);
+void settings_copy(struct settings *out, const struct settings *s); /* OUT is the caller's: settings_done() */
 void settings_done(struct settings *s);
 void deployment_done(struct deployment *d);
 json_t *deployment_to_json(const struct deployment *d); /* new reference */

@@ -139,11 +139,18 @@ static int start(struct running *r, struct err *err)
 	(void)setpgid(r->guard, r->guard); /* whoever comes first; it may even be gone again */
 	close_all(r->theirs);
 	r->pidfd = pidfd_open(r->guard, 0);
+
+	int unwatched = errno; /* counts only when there is no pidfd */
+
 	do
 		n = read(r->ours[STARTED], &error, sizeof(error));
 	while (n < 0 && errno == EINTR);
-	if (n <= 0)
+	if (n <= 0 && r->pidfd >= 0)
 		return 0;
+	if (n <= 0) { /* nothing would tell of its end */
+		error = unwatched;
+		(void)kill(-r->guard, SIGKILL);
+	}
 	while (waitpid(r->guard, NULL, 0) < 0 && errno == EINTR)
 		;
 	errno = error;

@@ -25,7 +25,8 @@ struct run_command {
 	void *context;
 };
 
-/* STATUS: the exit status, or 128 and the number of the signal, as in a shell. OUT and ERROR are appended to. ERR_SYS:
+/* SIGPIPE must be ignored (a program need not read its input).
+ * STATUS: the exit status, or 128 and the number of the signal, as in a shell. OUT and ERROR are appended to. ERR_SYS:
  * it could not be started; ERR_TIMED_OUT: it, and its group, was ended; ERR_STOPPED: so it was because give_up() said
  * so. */
 int run_command(const struct run_command *c, int *status, struct str *out, struct str *error, struct err *err);

@@ -67,6 +67,77 @@ static int l_setmetatable(lua_State *L)
 	return 1;
 }
 
+/* Lua calls message handlers, and closes the variables of a coroutine, where the error was raised: when that was in our
+ * count hook, no hook is called any more and neither would ever be stopped. So when the time is over, neither is run.
+ */
+static int handler(lua_State *L)
+{
+	if (script_must_end(script_of(L)))
+		return 1;
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, 1, 1);
+	return 1;
+}
+
+static int l_xpcall(lua_State *L)
+{
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	lua_pushvalue(L, 2);
+	lua_pushcclosure(L, handler, 1);
+	lua_replace(L, 2);
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+	return lua_gettop(L);
+}
+
+static int l_close(lua_State *L) /* coroutine.close */
+{
+	script_check_end(L);
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+	return lua_gettop(L);
+}
+
+static int l_wrapped(lua_State *L)
+{
+	lua_State *co = lua_tothread(L, lua_upvalueindex(1));
+	int n = lua_gettop(L), results = 0;
+
+	if (!lua_checkstack(co, n + 1))
+		return luaL_error(L, "too many arguments to resume");
+	if (lua_status(co) == LUA_OK && lua_gettop(co) == 0)
+		return luaL_error(L, "cannot resume dead coroutine");
+	lua_xmove(L, co, n);
+
+	int status = lua_resume(co, L, n, &results);
+
+	if (status == LUA_OK || status == LUA_YIELD) {
+		luaL_checkstack(L, results + 1, "too many results to resume");
+		lua_xmove(co, L, results);
+		return results;
+	}
+	script_check_end(L);
+	if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD) /* it failed now, not before */
+		(void)lua_resetthread(co);
+	lua_xmove(co, L, 1);
+	return lua_error(L);
+}
+
+static int l_wrap(lua_State *L) /* coroutine.wrap */
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+
+	lua_State *co = lua_newthread(L);
+
+	lua_pushvalue(L, 1);
+	lua_xmove(L, co, 1);
+	lua_pushcclosure(L, l_wrapped, 1);
+	return 1;
+}
+
 /* "a.b-c" to "a/b-c"; false: not a name of a module. */
 static bool module_path(const char *name, char *out, size_t size)
 {
@@ -224,10 +295,17 @@ void script_sandbox_open(lua_State *L)
 	forget(L, "loadfile");
 	wrap(L, "load", l_load);
 	wrap(L, "setmetatable", l_setmetatable);
+	wrap(L, "xpcall", l_xpcall);
+	lua_getglobal(L, "coroutine");
+	lua_getfield(L, -1, "close");
+	lua_pushcclosure(L, l_close, 1);
+	lua_setfield(L, -2, "close");
+	lua_pushcfunction(L, l_wrap);
+	lua_setfield(L, -2, "wrap");
 	lua_getglobal(L, "string");
 	lua_pushnil(L);
 	lua_setfield(L, -2, "dump"); /* nothing could load it */
-	lua_pop(L, 1);
+	lua_pop(L, 2);
 	lua_pushcfunction(L, l_require);
 	lua_setglobal(L, "require");
 

@@ -61,8 +61,10 @@ static void surround(struct trial *t, const char *event, char *const *variables)
 					       .application = (char *)"try",
 					       .group = (char *)"try",
 					       .group_name = (char *)"try" };
+	const struct appspec_script script = { .location = name_of(t), .timeout_s = t->timeout_s };
 	struct hook_run run = HOOK_RUN_INIT;
 
+	run.script = &script;
 	run.deployment = &deployment;
 	run.event = event;
 	run.archive_dir = t->bundle;

@@ -40,9 +40,35 @@ int worker_find(char **out, struct err *err)
 	return 0;
 }
 
-static int spawn(const char *path, int sock, pid_t *pid, struct err *err)
+/* What the service manager tells a daemon is not for its children: a hook that inherits NOTIFY_SOCKET would speak in
+ * the daemon's name. The list is the caller's, its strings are not. */
+static char **environment(void)
 {
-	char *const argv[] = { "slipway-worker", NULL };
+	static const char *const ours[] = { "NOTIFY_SOCKET=", "WATCHDOG_PID=", "WATCHDOG_USEC=",
+					    "LISTEN_PID=",    "LISTEN_FDS=",   "LISTEN_FDNAMES=" };
+	size_t count = 0, kept = 0;
+
+	while (environ[count])
+		count++;
+
+	char **list = xcalloc(count + 1, sizeof(*list));
+
+	for (size_t i = 0; i < count; i++) {
+		bool drop = false;
+
+		for (size_t k = 0; k < ARRAY_LEN(ours); k++)
+			drop |= str_starts(environ[i], ours[k]);
+		if (!drop)
+			list[kept++] = environ[i];
+	}
+	return list;
+}
+
+static int spawn(const char *path, const char *about, int sock, pid_t *pid, struct err *err)
+{
+	AUTO_FREE char *words = xstrdup(about);
+	AUTO_FREE char **variables = environment();
+	char *const argv[] = { "slipway-worker", words, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none, all;
@@ -61,7 +87,7 @@ static int spawn(const char *path, int sock, pid_t *pid, struct err *err)
 	r = r ? r
 	      : posix_spawnattr_setflags(&attributes,
 					 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-	r = r ? r : posix_spawn(pid, path, &actions, &attributes, argv, environ);
+	r = r ? r : posix_spawn(pid, path, &actions, &attributes, argv, variables);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	errno = r;
@@ -84,7 +110,7 @@ static int watch(pid_t pid, int *out, struct err *err)
 	return 0;
 }
 
-int worker_spawn(const char *path, struct worker_process *out, struct err *err)
+int worker_spawn(const char *path, const char *about, struct worker_process *out, struct err *err)
 {
 	AUTO_FD int ours = -1;
 	AUTO_FD int theirs = -1;
@@ -101,7 +127,7 @@ int worker_spawn(const char *path, struct worker_process *out, struct err *err)
 		if (theirs < 0)
 			return err_sys(err, "making a socket for the worker");
 	}
-	if (spawn(path, theirs, &pid, err) < 0 || watch(pid, &out->pidfd, err) < 0)
+	if (spawn(path, about, theirs, &pid, err) < 0 || watch(pid, &out->pidfd, err) < 0)
 		return -1;
 	out->pid = pid;
 	out->sock = TAKE_FD(ours);

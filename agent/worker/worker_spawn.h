@@ -14,6 +14,8 @@ struct worker_process {
 	int sock;  /* ours, a stream of lines; the caller closes both */
 	int pidfd; /* readable when it is gone; then to be reaped with waitpid() */
 };
-/* Start the worker at PATH: descriptor 3 is its end of the socket, nothing on its standard input, its standard output
- * is our standard error, no signal blocked or ignored, a session of its own. -1: nothing was started. */
-int worker_spawn(const char *path, struct worker_process *out, struct err *err);
+/* Start the worker at PATH; ABOUT, the id of a deployment or the name of a group, is its only argument, which it does
+ * not read: `ps` shows it, and a daemon finds a worker by it that has no folder yet. Descriptor 3 is its end of the
+ * socket, nothing on its standard input, its standard output is our standard error, no signal blocked or ignored, a
+ * session of its own. -1: nothing was started. */
+int worker_spawn(const char *path, const char *about, struct worker_process *out, struct err *err);

@@ -1,6 +1,6 @@
 """What the daemon costs: from a request to the first hook, a small deployment through it, and doing nothing.
 
-Measured on a fresh loop-mounted ext4 through the socket, as a client would: agent/control/protocol.h. The figures are
+Measured on a fresh loop-mounted ext4 through the socket, as a client would: agent/control/socket_protocol.h. The figures are
 absolute (milliseconds, MiB), so they say something about this machine, too; the goals are for two cores and a disk.
 """
 import os

@@ -1,4 +1,4 @@
-"""`slipway daemon` below a folder of its own, and a connection to it (agent/control/protocol.h)."""
+"""`slipway daemon` below a folder of its own, and a connection to it (agent/control/socket_protocol.h)."""
 import contextlib
 import json
 import pathlib

@@ -134,8 +134,8 @@ static const struct {
 	{ "a version that ends in a dot", OWN "{requires: 0.}\n", "not 0." },
 	{ "no version", OWN "{requires: yes}\n", "'requires' must be the number of a version of slipway" },
 	{ "versions", OWN "{requires: [0.1]}\n", "'requires' must be the number of a version of slipway" },
-	{ "a key nobody knows", OWN "{restart_safe: true}\n",
-	  "line 3 column 11: unknown key 'restart_safe' in 'slipway'. This is slipway " SLIPWAY_VERSION
+	{ "a key nobody knows", OWN "{exchange: true}\n",
+	  "line 3 column 11: unknown key 'exchange' in 'slipway'. This is slipway " SLIPWAY_VERSION
 	  ", a newer one may know it" },
 	{ "a slip of the keyboard", OWN "{overwrites: []}\n", "in 'slipway', did you mean 'overwrite'? This is" },
 	{ "a key of the top level", OWN "{permissions: []}\n", "in 'slipway': it belongs to the top level. This is" },
@@ -148,8 +148,6 @@ static const struct {
 	{ "a rule without a path", OWN "{overwrite: [{behavior: RETAIN}]}\n", "has no 'path'" },
 	{ "a relative path", OWN "{overwrite: [{path: a, behavior: RETAIN}]}\n", "the path 'a' is no absolute path" },
 	{ "a path with ..", OWN "{overwrite: [{path: /a/../b, behavior: RETAIN}]}\n", "the path '/a/../b' holds '..'" },
-	{ "a policy", OWN "{overwrite: [{path: /a, policy: p.lua}]}\n",
-	  "slipway " SLIPWAY_VERSION " does not know a 'policy'" },
 	{ "a slip in a rule", OWN "{overwrite: [{path: /a, behaviour: RETAIN}]}\n", "did you mean 'behavior'?" },
 	{ "hooks of ours as a list", OWN "{hooks: []}\n", "'hooks' must be a mapping of lifecycle events" },
 	{ "a hook of ours without a script", OWN "{hooks: {A: [{timeout: 5}]}}\n", "a script with no location value" },

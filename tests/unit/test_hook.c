@@ -376,7 +376,7 @@ static void a_killed_zygote_fails_the_hook_and_ends_it(void **state)
 
 static void a_script_sees_what_describes_the_deployment(void **state)
 {
-	static const char *const more[] = { "SLIPWAY_RESTORE=1", "APPLICATION_NAME=other", NULL };
+	static const char *const more[] = { "SLIPWAY_RESTORE=1", "APPLICATION_NAME=not the agent's own", NULL };
 	struct fixture *f = *state;
 
 	assert_int_equal(0, setenv("AWS_SECRET_ACCESS_KEY", "secret", 1));
@@ -393,7 +393,7 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 	AUTO_FREE char *archive = xasprintf("\nSLIPWAY_ARCHIVE_DIR=%s\n", f->archive);
 	const char *const want[] = { "\nLIFECYCLE_EVENT=AfterInstall\n",
 				     "\nDEPLOYMENT_ID=d-1\n",
-				     "\nAPPLICATION_NAME=other\n",
+				     "\nAPPLICATION_NAME=shop\n",
 				     "\nDEPLOYMENT_GROUP_NAME=web\n",
 				     "\nDEPLOYMENT_GROUP_ID=g-1\n",
 				     archive,
@@ -411,21 +411,19 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 static void of_two_values_the_nearer_one_counts(void **state)
 {
 	static const char *const revision[] = { "TZ=revision", "COLOR=revision", "SHAPE=revision", "EMPTY=", NULL };
-	static char *deployment[] = { "COLOR=deployment", "DEPLOYMENT_ID=deployment", "SLIPWAY_PREVIOUS_ARCHIVE_DIR=x",
-				      NULL };
+	static const char *const run[] = { "COLOR=run", "DEPLOYMENT_ID=run", NULL };
 	struct fixture *f = *state;
 
 	assert_int_equal(0, setenv("TZ", "process", 1));
 	assert_int_equal(0, setenv("EMPTY", "process", 1));
 	f->script.environment = revision;
-	f->deployment.environment = deployment;
-	succeeds(f, "echo $TZ,$COLOR,$SHAPE,$DEPLOYMENT_ID,$EMPTY,$SLIPWAY_PREVIOUS_ARCHIVE_DIR, > env");
-	f->deployment.environment = NULL;
+	f->run.environment = run;
+	succeeds(f, "echo $TZ,$COLOR,$SHAPE,$DEPLOYMENT_ID,$EMPTY, > env");
 	assert_int_equal(0, unsetenv("TZ"));
 
 	AUTO_FREE char *text = file_get(f->folder, "env");
 
-	assert_string_equal("revision,deployment,revision,d-1,,,\n", text);
+	assert_string_equal("revision,run,revision,d-1,,\n", text);
 }
 
 static void a_script_runs_in_the_root_folder_with_its_own_group_and_no_input(void **state)

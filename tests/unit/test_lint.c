@@ -51,7 +51,8 @@ static int bundle(const char *path)
 	put(fd, "lazy.sh", "#!/bin/sh\n", 0644);
 	put(fd, "bare.sh", "echo hello\n", 0755);
 	put(fd, "dos.sh", "#!/bin/sh\r\nexit 0\r\n", 0755);
-	put(fd, "check.lua", "return true\n", 0755);
+	put(fd, "check.lua", "return true\n", 0644);
+	put(fd, "other.lua", "#!/usr/bin/lua\n", 0644);
 	put(fd, "empty.sh", "", 0755);
 	put(fd, "program",
 	    "\x7f"
@@ -95,8 +96,9 @@ static const struct {
 	{ "no #!", "hooks: {AfterInstall: [{location: bare.sh}]}\n", "start it with '#!/bin/sh'", FINDING_WARNING, 3 },
 	{ "CR LF", "hooks: {AfterInstall: [{location: dos.sh}]}\n", "its interpreter will not be found: convert it",
 	  FINDING_WARNING, 3 },
-	{ "Lua", "hooks: {AfterInstall: [{location: check.lua}]}\n", "the Lua script 'check.lua' has no '#!' line",
-	  FINDING_WARNING, 3 },
+	{ "Lua, which the agent runs itself", "hooks: {AfterInstall: [{location: check.lua}]}\n", NULL, 0, 0 },
+	{ "Lua for another interpreter", "hooks: {AfterInstall: [{location: other.lua}]}\n",
+	  "chmod +x it before bundling", FINDING_WARNING, 3 },
 	{ "an empty script", "hooks: {AfterInstall: [{location: empty.sh}]}\n", "is empty and does nothing",
 	  FINDING_WARNING, 3 },
 	{ "a pattern that reaches into folders only in dreams",

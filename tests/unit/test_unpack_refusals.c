@@ -403,7 +403,8 @@ static void other_formats_are_named(void **state)
 	} cases[] = {
 		{ "", 0, "the file is empty" },
 		{ "PK\x03\x04 and so on", 14,
-		  "the zip is damaged, cut short or more than one archive (Not a zip archive); fetch or pack it again" },
+		  "the zip is damaged, cut short or more than one archive (Not a zip archive); fetch or pack it "
+		  "again" },
 		{ "BZh91AY&SY", 10, "it is compressed by bzip2" AGAIN },
 		{ "\xfd"
 		  "7zXZ\0 and so on",

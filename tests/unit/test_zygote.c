@@ -438,6 +438,93 @@ static double seconds(void)
 }
 
 /* No bar here: the machine decides. The goal (DESIGN section 4) is about half of `sh -c :`. */
+/* What a called hook is and has, on its standard output. */
+static int called(char **argv, char **environment)
+{
+	int above = 0;
+
+	for (int fd = 3; fd < 64; fd++)
+		above += fcntl(fd, F_GETFD) >= 0;
+	printf("%s %s %d %d %04o %d\n", argv[1], environment[1], getpid() == getpgrp(), above, (unsigned)umask(0),
+	       fcntl(ZYGOTE_REPORT_FD, F_GETFD) == FD_CLOEXEC);
+	(void)fflush(stdout);
+	return atoi(argv[2]);
+}
+
+static void restart_with_call(struct fixture *f)
+{
+	struct err err = ERR_INIT;
+
+	zygote_free(f->z);
+	assert_int_equal(0, zygote_start(called, &f->z, &err));
+}
+
+static void a_function_is_called_as_a_hook_would_be(void **state)
+{
+	struct fixture *f = *state;
+	const char *const argv[] = { "/x", "given", "0", NULL };
+	struct zygote_request r = request_for(f, argv);
+	int report[2];
+
+	restart_with_call(f);
+	r.kind = ZYGOTE_CALL;
+	r.umask = 027;
+
+	AUTO_FREE char *without = output_of(f, r);
+
+	assert_string_equal("given GIVEN=yes 1 0 0027 0\n", without);
+	assert_int_equal(0, pipe2(report, O_CLOEXEC));
+	r.report = report[1];
+
+	AUTO_FREE char *with = output_of(f, r);
+
+	assert_string_equal("given GIVEN=yes 1 1 0027 1\n", with);
+	(void)close(report[0]);
+	(void)close(report[1]);
+}
+
+static void a_function_ends_with_its_status(void **state)
+{
+	struct fixture *f = *state;
+
+	restart_with_call(f);
+	for (int code = 0; code < 4; code++) {
+		AUTO_FREE char *text = xasprintf("%d", code);
+		const char *const argv[] = { "/x", "given", text, NULL };
+		struct zygote_request r = request_for(f, argv);
+		struct zygote_child child;
+
+		r.kind = ZYGOTE_CALL;
+		must_run(f, &r, &child);
+
+		int status = wait_end(f, &child);
+
+		assert_true(WIFEXITED(status));
+		assert_int_equal(code, WEXITSTATUS(status));
+	}
+}
+
+static void a_function_that_cannot_be_called_says_why(void **state)
+{
+	struct fixture *f = *state;
+	const char *const argv[] = { "/x", "given", "0", NULL };
+	struct zygote_request r = request_for(f, argv);
+	struct zygote_child child;
+	struct err err = ERR_INIT;
+
+	r.kind = ZYGOTE_CALL;
+	assert_int_equal(0, zygote_run(f->z, &r, &child, &err)); /* this zygote was given none */
+	assert_int_equal(ENOSYS, child.error);
+	restart_with_call(f);
+	r.cwd = "/nonexistent";
+	assert_int_equal(0, zygote_run(f->z, &r, &child, &err));
+	assert_int_equal(ENOENT, child.error);
+	assert_string_equal("changing to its folder", child.step);
+	r.cwd = "/";
+	assert_int_equal(1, zygote_run(f->z, &r, &child, &err)); /* and it goes on */
+	assert_int_equal(0, wait_end(f, &child));
+}
+
 static void starting_a_hook_is_cheap(void **state)
 {
 	struct fixture *f = *state;
@@ -488,6 +575,9 @@ int main(void)
 		TEST(a_running_hook_and_its_group_die_with_the_worker),
 		TEST(what_an_ended_hook_left_running_survives_the_worker),
 		TEST(the_zygote_goes_when_it_is_given_back),
+		TEST(a_function_is_called_as_a_hook_would_be),
+		TEST(a_function_ends_with_its_status),
+		TEST(a_function_that_cannot_be_called_says_why),
 		TEST(starting_a_hook_is_cheap),
 	};
 

@@ -1,4 +1,4 @@
-/* control/protocol.h - what clients and the daemon say to each other over the socket.
+/* control/socket_protocol.h - what clients and the daemon say to each other over the socket.
  *
  * A Unix stream socket; JSON objects, one a line. A line from a client has at most PROTOCOL_MAX_REQUEST bytes, one from
  * the daemon PROTOCOL_MAX_ANSWER. The daemon takes who calls from the socket (SO_PEERCRED, SO_PEERGROUPS), never from

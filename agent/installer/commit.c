@@ -323,11 +323,12 @@ static int undo_exchange(struct site *site, const struct step *st, struct err *e
 	int place = site->place_fd;
 	struct spot aside, old, target;
 
-	if (look(place, n.entry, &aside, err) < 0 || look(place, n.old, &old, err) < 0 ||
-	    look(site->folder_fd, st->name, &target, err) < 0)
+	if (look(place, n.entry, &aside, err) < 0 || look(site->folder_fd, st->name, &target, err) < 0)
 		return -1;
 	if (is_old(st, &target))
 		return 0;
+	if (!is_old(st, &aside) && look(place, n.old, &old, err) < 0)
+		return -1;
 
 	/* an exchange leaves the old one under the entry's name; so do the two renames of an undo for some time */
 	const char *kept = is_old(st, &aside) ? n.entry : is_old(st, &old) ? n.old : NULL;

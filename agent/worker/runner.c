@@ -226,8 +226,10 @@ static void end(struct run *run)
 
 static int run_all(struct run *run, struct err *err)
 {
-	if (begin(run, err) < 0)
+	if (begin(run, err) < 0) {
+		run_tell_deadline(run, err); /* it may have waited for its group all the time */
 		return -1;
+	}
 
 	int r = run_preflight(run, err);
 

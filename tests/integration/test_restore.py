@@ -2,11 +2,13 @@
 import hashlib
 import json
 import os
+import pathlib
 import signal
+import tempfile
 import time
 
 import pytest
-from conftest import leftovers, processes_of, wait_until
+from conftest import Agent, leftovers, processes_of, wait_until
 from worker_talk import GROUP, Worker, request
 
 OLD = {"a": "old", "sub/b": "old b", "gone": "only in the old one"}
@@ -163,15 +165,21 @@ def test_past_a_point_of_no_return_nothing_is_restored(good, revision, told, mar
     assert good.agent.local(revision("v3", NEW)).code == 0
 
 
-def test_a_hook_of_another_user_marks_it_as_well(as_root, good, revision, tmp_path):
-    for path in [tmp_path, *tmp_path.parents]:
-        if path.stat().st_mode & 0o001 == 0:
-            pytest.skip(f"{path} is closed to other users")
-    top = revision("v2", NEW, AfterInstall="id -un >>$SLIPWAY_NO_RESTORE", ValidateService="exit 3")
+@pytest.fixture
+def open_folder():
+    """A folder that every user may enter; pytest's own are closed."""
+    with tempfile.TemporaryDirectory(prefix="slipway-test.") as path:
+        os.chmod(path, 0o755)
+        yield pathlib.Path(path)
+
+
+def test_a_hook_of_another_user_marks_it_as_well(as_root, open_folder, bundle):
+    agent = Agent(open_folder / "root")
+    assert agent.local(bundle(files=OLD)).code == 0
+    top = bundle(files=NEW, hooks={"AfterInstall": "id -un >>$SLIPWAY_NO_RESTORE", "ValidateService": "exit 3"})
     text = (top / "appspec.yml").read_text().replace("AfterInstall.sh\n", "AfterInstall.sh\n      runas: nobody\n")
     (top / "appspec.yml").write_text(text)
-    (top / "AfterInstall.sh").write_text("#!/bin/sh\nid -un >>$SLIPWAY_NO_RESTORE\n")
-    bad = good.agent.local(top, "--json")
+    bad = agent.local(top, "--json")
     assert (bad.json["restore"]["tried"], bad.json["restore"]["message"]) == (False, "nobody"), bad.err
 
 

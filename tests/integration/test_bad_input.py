@@ -174,7 +174,7 @@ class Peak:
 
     def is_worker(self, cmdline):
         try:
-            return cmdline.read_bytes() == b"slipway-worker\0" and \
+            return cmdline.read_bytes().startswith(b"slipway-worker\0") and \
                 bytes(self.agent.root) in (cmdline.parent / "environ").read_bytes()
         except OSError:
             return False

@@ -85,7 +85,7 @@ static void add_next(struct str *block, const struct output *o, const struct dep
 	AUTO(str_done) struct str next = STR_INIT(BLOCK_MAX_BYTES / 2);
 	const struct event_result *e = failed_event(r);
 
-	if (r->error_action) {
+	if (r->error_action && !(o->by_daemon && r->kind == ERR_SCRIPT_FAILED)) { /* the log comes next anyway */
 		AUTO_FREE char *action = plain_path(r->error_action);
 
 		(void)str_add(&next, action);
@@ -142,10 +142,8 @@ void output_result(struct output *o, const struct deployment *d, const struct de
 		double seconds = (double)(r->finished_at_ms - r->started_at_ms) / 1000;
 
 		if (r->unchanged) {
-			output_line(o,
-				    "nothing to do: %s%sthis revision runs already in group '%s' on %s (--force "
-				    "deploys it again)",
-				    r->now ? r->now : "", r->now ? "; " : "", d->group, host);
+			output_line(o, "nothing to do in group '%s' on %s: %s (--force deploys it again)", d->group,
+				    host, r->now ? r->now : "this revision runs already");
 			return;
 		}
 		output_line(o, "deployed %s to group '%s' on %s in %.2f s", d->id, d->group, host,

@@ -10,6 +10,8 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
+#define VERDICT_FD 3 /* in the child */
+
 struct chore {
 	struct chore *next;
 	struct daemon *daemon;
@@ -73,16 +75,19 @@ static int on_verdict(sd_event_source *source, int fd, uint32_t events, void *co
 	return 0;
 }
 
-static void work_in_child(struct daemon *d, const struct chore_work *work, int fd)
+static void work_in_child(const struct chore_work *work, int fd)
 {
 	struct verdict v = { .err = ERR_INIT };
 	sigset_t none;
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)close(d->lock); /* another daemon may start while this goes on */
+	/* No client is to wait for the end of its connection because we have it, too, nor another daemon for the lock.
+	 */
+	if (dup2(fd, VERDICT_FD) < 0 || close_range(VERDICT_FD + 1, ~0U, 0) < 0)
+		_exit(1);
 	v.count = work->run(work->arg, &v.err);
-	_exit(write(fd, &v, sizeof(v)) != sizeof(v));
+	_exit(write(VERDICT_FD, &v, sizeof(v)) != sizeof(v));
 }
 
 int chore_start(struct daemon *d, struct socket_client *client, const struct chore_work *work, struct err *err)
@@ -95,7 +100,7 @@ int chore_start(struct daemon *d, struct socket_client *client, const struct cho
 	pid_t pid = fork();
 
 	if (pid == 0)
-		work_in_child(d, work, ends[1]);
+		work_in_child(work, ends[1]);
 	(void)close(ends[1]);
 	if (pid < 0) {
 		(void)close(ends[0]);

@@ -83,6 +83,17 @@ int request_find(struct request *r, const char *id, const char *group, struct db
 	return found;
 }
 
+int request_ended(const struct db_row *row, struct err *err)
+{
+	if (row->status != DEPLOYMENT_QUEUED && row->status != DEPLOYMENT_IN_PROGRESS)
+		return 0;
+	return err_set(
+		err, ERR_STATE,
+		"deployment %s is in the hands of `slipway local`, not of the daemon: `slipway show %s` tells when it "
+		"has ended",
+		row->id, row->id);
+}
+
 static int may(struct request *r, enum access_class class, struct err *err)
 {
 	const struct peer *peer = socket_client_peer(r->client);

@@ -28,6 +28,8 @@ int request_end(struct request *r, struct err *err);
 int request_needs_work(const struct request *r, struct err *err);
 /* The last line about a deployment that has ended, or that is not waited for. */
 void request_answer_deployment(struct request *r, json_t *document, const char *group, const char *id);
+/* -1: ROW, of which the daemon has no worker, has not ended: `slipway local` is at it, or was. */
+int request_ended(const struct db_row *row, struct err *err);
 /* 1: OUT is the caller's: db_row_done(). ID NULL: the latest (of GROUP, when given). Not there: -1. */
 int request_find(struct request *r, const char *id, const char *group, struct db_row *out, struct err *err);
 

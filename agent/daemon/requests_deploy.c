@@ -243,7 +243,7 @@ int request_stop(struct request *r, struct err *err)
 	if (!a && !id)
 		return err_set(err, ERR_STATE, "no deployment is running or waiting%s%s", group ? " in group " : "",
 			       group ? group : "");
-	if (!a && request_find(r, id, group, &row, err) < 0)
+	if (!a && (request_find(r, id, group, &row, err) < 0 || request_ended(&row, err) < 0))
 		return -1;
 	if (!a)
 		return err_set(err, ERR_STATE, "deployment %s has ended already (%s)", id,

@@ -76,7 +76,7 @@ int request_watch(struct request *r, struct err *err)
 		return 0;
 	}
 	daemon_scan(d);
-	if (request_find(r, id, NULL, &row, err) < 0)
+	if (request_find(r, id, NULL, &row, err) < 0 || request_ended(&row, err) < 0)
 		return -1;
 	replay_document(r, id, row.document);
 	request_answer_deployment(r, row.document, row.group, id);
@@ -216,7 +216,8 @@ static json_t *last_of(const struct daemon *d, const char *group, bool *needs_re
 
 static json_t *group_of(const struct daemon *d, const char *group)
 {
-	const char *running = queue_running(d->queue, group), *held = queue_held(d->queue, group);
+	const char *running = queue_running(d->queue, group);
+	const char *held = recover_job_runs(d, group) ? queue_held(d->queue, group) : NULL;
 	bool needs_recovery = false;
 	json_t *last = last_of(d, group, &needs_recovery);
 

@@ -165,6 +165,31 @@ static void drop_row(struct daemon *d, const struct db_row *row, const struct er
 		log_error("%s", err.msg);
 }
 
+/* Started, but neither folder nor worker are there. As a rule it died before it had a folder, and is started again. But
+ * when the group has moved on, its folder may have gone since, and an old revision must not come back. */
+static bool group_has_moved_on(struct daemon *d, const struct db_row *row)
+{
+	AUTO(db_row_done) struct db_row latest = { 0 };
+	struct err err = ERR_INIT;
+
+	return db_find_latest(d->db, row->group, &latest, &err) != 1 ||
+	       (strcmp(latest.id, row->id) && latest.origin == DB_LOCAL) || latest.started_at_ms > row->started_at_ms;
+}
+
+static void resume_lost(struct daemon *d, struct active *a, const struct db_row *row)
+{
+	struct err why = ERR_INIT;
+
+	if (!group_has_moved_on(d, row)) {
+		resume_waiting(d, a);
+		return;
+	}
+	(void)err_set(&why, ERR_INTERRUPTED,
+		      "the agent was ended in the middle of this deployment, and nothing of it is on disk any more");
+	live_end(&a->live, DEPLOYMENT_FAILED, &why, "later deployments of the group have run since", daemon_now_ms());
+	dispatch_finish(d, a);
+}
+
 static void resume_row(struct daemon *d, const struct db_row *row, struct findings *f)
 {
 	AUTO(deployment_done) struct deployment deployment = { 0 };
@@ -176,15 +201,14 @@ static void resume_row(struct daemon *d, const struct db_row *row, struct findin
 		return;
 	}
 
-	bool begun = found || row->status == DEPLOYMENT_IN_PROGRESS;
+	bool started = row->status == DEPLOYMENT_IN_PROGRESS;
 	pid_t pid = 0;
-	int alive = begun && !found ? worker_search(row->id, &pid) : -1;
+	AUTO_FD int alive = started && !found ? worker_search(row->id, &pid) : -1;
 
-	if (begun && !found && alive < 0)
-		begun = false; /* it was started and died before it had a folder: nothing of it was done */
-	auto_closep(&alive);
-	if (begun)
+	if (found || alive >= 0)
 		resume_running(d, remember_running(d, &deployment, row->created_at_ms, row->started_at_ms), found);
+	else if (started)
+		resume_lost(d, dispatch_remember(d, &deployment, row->created_at_ms), row);
 	else
 		resume_waiting(d, dispatch_remember(d, &deployment, row->created_at_ms));
 }

@@ -23,7 +23,7 @@ struct install {
 	struct journal *journal;
 	struct arrangement arrangement;
 	struct staged_identity *identities;
-	bool threads;
+	bool threads, undone;
 	struct flusher *flusher; /* one descriptor per file system, opened before the first write */
 };
 
@@ -139,8 +139,8 @@ static int take_back(const struct install_place *w, const struct steps *s, struc
 			 : commit_undo(s, &(struct undo_watch){ ours, w->deployment_id, w->spared, w->context }, err);
 }
 
-/* After COMMIT, FAILED being durable: back to the old tree. */
-static int undo(const struct install_place *w, const struct steps *s, struct journal *j, bool threads, struct err *err)
+/* After COMMIT, FAILED being durable: back to the old tree. What was staged is still to be discarded. */
+static int undo_steps(const struct install_place *w, const struct steps *s, struct journal *j, struct err *err)
 {
 	AUTO(flusher_freep) struct flusher *f = flusher_new(s, w->deployment_fd, err);
 
@@ -148,9 +148,12 @@ static int undo(const struct install_place *w, const struct steps *s, struct jou
 	if (!f || flusher_barrier(f, err) < 0 || take_back(w, s, err) < 0 || record_failure(w, err) < 0 ||
 	    flusher_barrier(f, err) < 0)
 		return -1;
-	if (journal_mark(j, JOURNAL_UNDONE, err) < 0)
-		return -1;
-	return discard(w, s, j, threads, err);
+	return journal_mark(j, JOURNAL_UNDONE, err);
+}
+
+static int undo(const struct install_place *w, const struct steps *s, struct journal *j, struct err *err)
+{
+	return undo_steps(w, s, j, err) < 0 ? -1 : discard(w, s, j, false, err);
 }
 
 /* The steps were cut short by CAUSE: undo them. ERR keeps the cause; when there is no way back either, it tells both.
@@ -160,7 +163,7 @@ static enum install_outcome fail_back(const struct install_place *w, const struc
 {
 	struct err e = ERR_INIT;
 
-	if (journal_mark(j, JOURNAL_FAILED, &e) == 0 && undo(w, s, j, false, &e) == 0)
+	if (journal_mark(j, JOURNAL_FAILED, &e) == 0 && undo(w, s, j, &e) == 0)
 		return INSTALL_UNDONE;
 	(void)err_add(err, "undoing failed, too (%s); it is tried again at the next start. The first cause was", e.msg);
 	return INSTALL_NEEDS_RECOVERY;
@@ -259,6 +262,8 @@ int install_run(const struct plan *plan, const struct install_place *where, cons
 
 int install_end(struct install *in, struct err *err)
 {
+	if (in->undone)
+		return discard(&in->where, &in->arrangement.steps, in->journal, in->threads, err);
 	if (journal_mark(in->journal, JOURNAL_ENDING, err) < 0 ||
 	    place_remove(&in->arrangement.steps, false, in->threads, err) < 0 ||
 	    records_drop_kept(in->where.deployment_fd, err) < 0)
@@ -270,8 +275,9 @@ int install_undo(struct install *in, enum install_outcome *outcome, struct err *
 {
 	*outcome = INSTALL_NEEDS_RECOVERY;
 	if (journal_mark(in->journal, JOURNAL_FAILED, err) < 0 ||
-	    undo(&in->where, &in->arrangement.steps, in->journal, in->threads, err) < 0)
+	    undo_steps(&in->where, &in->arrangement.steps, in->journal, err) < 0)
 		return err_add(err, "undoing failed; it is tried again at the next start");
+	in->undone = true;
 	*outcome = INSTALL_UNDONE;
 	return 0;
 }
@@ -329,7 +335,7 @@ static int recover(const struct install_place *w, const struct steps *s, struct 
 	case STEPS_ENDING:
 		return finish(w, s, j, outcome, err);
 	case STEPS_FAILED:
-		r = undo(w, s, j, false, err);
+		r = undo(w, s, j, err);
 		*outcome = r < 0 ? INSTALL_NEEDS_RECOVERY : INSTALL_UNDONE;
 		return r < 0 ? -1 : 1;
 	case STEPS_UNDONE:

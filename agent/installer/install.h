@@ -37,16 +37,15 @@ enum install_outcome {
 	INSTALL_NEEDS_RECOVERY, /* neither finished nor undone: install_recover() will try again */
 };
 
-/* Carry out PLAN. 0: *OUT is the caller's: install_end() or install_undo(), then
- * install_free(); PLAN and the strings of WHERE must live as long. -1: OUTCOME says how things stand; nothing temporary
- * is left unless INSTALL_NEEDS_RECOVERY. */
+/* Carry out PLAN. 0: *OUT is the caller's: install_end(), then install_free(); PLAN and the strings of WHERE must live
+ * as long. -1: OUTCOME says how things stand; nothing temporary is left unless INSTALL_NEEDS_RECOVERY. */
 int install_run(const struct plan *plan, const struct install_place *where, const struct stage_options *o,
 		struct install **out, enum install_outcome *outcome, struct err *err);
 
-/* The deployment has ended: what was kept aside goes. A failure leaves work for the next start and is no failure of
- * the deployment. */
+/* The deployment has ended: what was kept aside (or, once undone, what had been installed) goes. A failure leaves work
+ * for the next start and is no failure of the deployment. */
 int install_end(struct install *in, struct err *err);
-/* Instead: back to what was there before. 0: OUTCOME is INSTALL_UNDONE; -1: INSTALL_NEEDS_RECOVERY. */
+/* Before that: back to what was there before. 0: OUTCOME is INSTALL_UNDONE; -1: INSTALL_NEEDS_RECOVERY. */
 int install_undo(struct install *in, enum install_outcome *outcome, struct err *err);
 void install_free(struct install *in); /* NULL is fine */
 

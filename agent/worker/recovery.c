@@ -266,7 +266,7 @@ static int recover(struct interrupted *in, struct err *err)
 	if (recover_install(in, restoring, err) < 0 || drop_unpacked(in, err) < 0)
 		return -1;
 	/* not undone although that was asked for: it had ended well, and only its last word in the log was lost */
-	if (restoring && in->outcome != INSTALL_DONE && restore(in, err) < 0)
+	if (restoring && in->outcome != INSTALL_DONE && !in->result.restore.files && restore(in, err) < 0)
 		return -1;
 	end_result(in, restoring);
 	no_restore_tidy(in->fd);

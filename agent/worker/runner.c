@@ -193,7 +193,7 @@ static void end_install(struct run *run)
 {
 	struct err e = ERR_INIT;
 
-	if (run->install && run->install_outcome == INSTALL_DONE && install_end(run->install, &e) < 0) {
+	if (run->install && run->install_outcome != INSTALL_NEEDS_RECOVERY && install_end(run->install, &e) < 0) {
 		run->result->needs_recovery = true;
 		outcome_warn(run->result,
 			     "what the install had put aside could not be removed (%s); the next deployment does it",

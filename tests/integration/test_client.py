@@ -219,8 +219,8 @@ def test_the_exit_status_is_how_the_deployment_ended(agent, daemon, source, word
 def test_a_revision_that_runs_already_is_no_new_deployment(agent, daemon, source):
     daemon.start(ends_as(document(changed=False)))
     done = agent("deploy", source)
-    assert (done.code, done.err) == (0, f"nothing to do: this revision runs already in group 'web' on {HOST} (--force deploys it "
-                                        "again)\n")
+    assert (done.code, done.err) == (0, f"nothing to do in group 'web' on {HOST}: this revision runs already (--force deploys "
+                                        "it again)\n")
 
 
 def test_json_is_a_document_a_line_and_the_last_one_is_final(agent, daemon, source):

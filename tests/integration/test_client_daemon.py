@@ -64,10 +64,21 @@ def test_a_deployment_is_asked_for_seen_and_forgotten(agent, daemon, bundle, tar
 def test_a_failure_names_the_commands_that_say_more(agent, daemon, bundle):
     daemon.start()
     done = agent("deploy", bundle(hooks={"ValidateService": "echo no db; exit 3"}), "--group", "web")
-    assert done.code in (1, 6) and "error[ScriptFailed]: ValidateService failed on " in done.err
+    assert done.code == 1 and "error[ScriptFailed]: ValidateService failed on " in done.err
     name = agent("list", "--json").json["deployments"][0]["deployment_id"]
-    assert done.err.splitlines()[-1].endswith(f"slipway logs {name} | slipway explain ScriptFailed")
+    assert done.err.splitlines()[-1] == f"  next: slipway logs {name} | slipway explain ScriptFailed"
     assert "no db" in agent("logs", name).out
+
+
+def test_a_failure_that_was_restored_ends_with_6_and_what_runs_already_with_0(agent, daemon, bundle, target):
+    daemon.start()
+    good = bundle(files={"a": "1"}, pack=True)
+    assert agent("deploy", good, "--group", "web").code == 0
+    again = agent("deploy", good, "--group", "web", "--json")
+    assert again.code == 0 and again.last["changed"] is False and "nothing to do in group 'web' on " in again.err
+    done = agent("deploy", bundle(files={"a": "2"}, hooks={"ValidateService": "exit 3"}), "--group", "web")
+    assert done.code == 6 and "(previous) is back: files restored, started, validated\n" in done.err, done.err
+    assert target.read("a") == "1"
 
 
 @pytest.mark.parametrize("words, code", [

@@ -169,7 +169,7 @@ static int deploy(struct scene *s, const char *destination, const char *permissi
 	for (size_t i = 0; s->undo && i < ARRAY_LEN(s->meanwhile) && s->meanwhile[i]; i++)
 		put(s, s->meanwhile[i], "somebody's");
 	if (s->undo)
-		return install_undo(install, &s->outcome, err);
+		return install_undo(install, &s->outcome, err) < 0 ? -1 : install_end(install, err);
 	free(s->previous);
 	s->previous = xstrdup(path);
 	return install_end(install, err);

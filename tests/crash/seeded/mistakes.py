@@ -78,8 +78,8 @@ MISTAKES = [
         "record_failure(w, err) < 0)")),
     Mistake("undo removes what it staged before UNDONE", Edit(
         INSTALL,
-        "if (journal_mark(j, JOURNAL_UNDONE, err) < 0)",
-        "if (place_remove(s, true, threads, err) < 0 || journal_mark(j, JOURNAL_UNDONE, err) < 0)")),
+        "return journal_mark(j, JOURNAL_UNDONE, err);",
+        "return place_remove(s, true, false, err) < 0 ? -1 : journal_mark(j, JOURNAL_UNDONE, err);")),
     Mistake("undo leaves the group's pointer", Edit(
         INSTALL,
         "if (!strcmp(str_text(&named), w->deployment_path)) {",

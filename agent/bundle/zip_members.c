@@ -105,6 +105,8 @@ static int open_zip(struct bundle_stream *stream, const struct unpack_options *o
 		return -1;
 	}
 	z->count = (zip_uint64_t)zip_get_num_entries(z->archive, 0);
+	if (guard_entries(z->count, options->max_entries, err) < 0)
+		return -1;
 	*out = TAKE_PTR(z);
 	return 0;
 }

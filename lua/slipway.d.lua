@@ -25,6 +25,11 @@ slipway = {}
 ---@return number
 function slipway.clock() end
 
+---What the script does now, for whoever watches the deployment; nothing or "": no more of that. The text is shown
+---behind the place of the script's line, and goes into no log. wait_for and retry call it themselves.
+---@param text? string
+function slipway.doing(text) end
+
 ---End the hook as failed.
 ---@param message string what is wrong
 ---@param action? string what to do about it

@@ -113,6 +113,11 @@ static void on_event(void *context, const char *event, enum event_status status,
 	output_event(&((struct local *)context)->output, event, status, text);
 }
 
+static void on_doing(void *context, const char *event, const char *text)
+{
+	output_doing(&((struct local *)context)->output, event, text);
+}
+
 static void on_note(void *context, const char *event, const char *text)
 {
 	output_note(&((struct local *)context)->output, event, text);
@@ -260,6 +265,7 @@ static int deploy(struct local *l, struct err *err)
 		.started = on_started,
 		.event = on_event,
 		.note = on_note,
+		.doing = on_doing,
 		.work = on_work,
 		.recovered = on_recovered,
 		.interrupted = on_interrupted,

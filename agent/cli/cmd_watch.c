@@ -123,6 +123,8 @@ static int show_progress(struct watching *w, const char *id, const json_t *progr
 		output_event(output_of(w, id), m.event, m.status, m.text ? m.text : "");
 	else if (m.kind == WORKER_NOTE)
 		output_note(output_of(w, id), m.event ? m.event : "", m.text);
+	else if (m.kind == WORKER_DOING)
+		output_doing(output_of(w, id), m.event, m.text);
 	return 0;
 }
 

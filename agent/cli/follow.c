@@ -65,6 +65,8 @@ static void show_progress(struct following *f, const struct worker_message *m)
 		return;
 	if (m->kind == WORKER_WORK)
 		output_work(o, m->event, w->files, w->files_total, w->bytes, w->bytes_total);
+	else if (m->kind == WORKER_DOING)
+		output_doing(o, m->event, m->text);
 	else if ((m->kind != WORKER_EVENT && m->kind != WORKER_NOTE) || shown_before(f, m))
 		return;
 	else if (m->kind == WORKER_EVENT)

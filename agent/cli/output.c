@@ -13,6 +13,7 @@
 #define TEXT_COLUMNS   50 /* seconds stand below one another as long as texts are no longer than this */
 #define BAR_COLUMNS    20
 #define LINE_MAX_BYTES (64 * 1024)
+#define SAY_AGAIN_MS   10000
 
 static int64_t monotonic_ms(void)
 {
@@ -138,9 +139,16 @@ static void begin(struct output *o, const char *event, const char *text)
 {
 	(void)snprintf(o->event, sizeof(o->event), "%s", event);
 	o->event_since_ms = o->now_ms();
+	o->doing_said_ms = 0;
 	free(o->live_text);
 	o->live_text = xstrdup(text);
 	draw(o);
+}
+
+static void begin_unless_running(struct output *o, const char *event)
+{
+	if (strncmp(o->event, event, sizeof(o->event) - 1))
+		begin(o, event, "");
 }
 
 static const char *event_words(enum event_status status)
@@ -188,6 +196,23 @@ void output_note(struct output *o, const char *event, const char *text)
 	print_line(o, &line);
 }
 
+void output_doing(struct output *o, const char *event, const char *text)
+{
+	AUTO_FREE char *name = one_line(event);
+	AUTO_FREE char *words = one_line(text);
+	int64_t now = o->now_ms();
+
+	begin_unless_running(o, name);
+	if (o->live) {
+		free(o->live_text);
+		o->live_text = TAKE_PTR(words);
+		draw(o);
+	} else if (*words && (!o->doing_said_ms || now - o->doing_said_ms >= SAY_AGAIN_MS)) {
+		o->doing_said_ms = now;
+		output_note(o, event, text);
+	}
+}
+
 void output_format_bytes(uint64_t bytes, char out[32])
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
@@ -220,8 +245,7 @@ void output_work(struct output *o, const char *event, uint64_t files, uint64_t f
 
 	if (!o->live)
 		return; /* a pipe gets one line at the end of the event */
-	if (strncmp(o->event, name, sizeof(o->event) - 1))
-		begin(o, name, "");
+	begin_unless_running(o, name);
 	output_format_bytes(bytes, done);
 	output_format_bytes(bytes_total, all);
 	if (total) {

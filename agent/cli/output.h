@@ -22,8 +22,9 @@ struct output {
 	bool by_daemon;		      /* advise commands that ask the daemon */
 	char event[OUTPUT_EVENT_MAX]; /* running, printable; "": none */
 	int64_t event_since_ms;
-	char *live_text; /* what the redrawn line says of it; owned */
-	bool drawn;	 /* the redrawn line is on the screen */
+	int64_t doing_said_ms; /* when a pipe was last told what the event does; 0: not yet */
+	char *live_text;       /* what the redrawn line says of it; owned */
+	bool drawn;	       /* the redrawn line is on the screen */
 };
 
 /* For the terminal or pipe behind TO (borrowed), with what NO_COLOR and TERM say. */
@@ -32,6 +33,9 @@ void output_done(struct output *o); /* takes the redrawn line away */
 
 void output_event(struct output *o, const char *event, enum event_status status, const char *text);
 void output_note(struct output *o, const char *event, const char *text);
+/* What a hook of EVENT does now, "": nothing to tell any more: in the redrawn line; a pipe is told when it begins, and
+ * then every 10 s at most. */
+void output_doing(struct output *o, const char *event, const char *text);
 void output_work(struct output *o, const char *event, uint64_t files, uint64_t files_total, uint64_t bytes,
 		 uint64_t bytes_total);
 void output_tick(struct output *o); /* the seconds of the running event */

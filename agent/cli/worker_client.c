@@ -103,6 +103,14 @@ static int take_note(struct client *c, struct worker_message *m, struct err *err
 	return 0;
 }
 
+static int take_doing(struct client *c, struct worker_message *m, struct err *err)
+{
+	(void)err;
+	if (c->watch->doing)
+		c->watch->doing(c->watch->context, m->event, m->text);
+	return 0;
+}
+
 static int take_work(struct client *c, struct worker_message *m, struct err *err)
 {
 	(void)err;
@@ -164,7 +172,7 @@ static int take_packed(struct client *c, struct worker_message *m, struct err *e
 static int (*const takes[WORKER_MESSAGE_COUNT])(struct client *c, struct worker_message *m, struct err *err) = {
 	[WORKER_EVENT] = take_event,	   [WORKER_NOTE] = take_note,	  [WORKER_WORK] = take_work,
 	[WORKER_STARTED] = take_started,   [WORKER_RESULT] = take_result, [WORKER_RECOVERED] = take_recovered,
-	[WORKER_UNPACKED] = take_unpacked, [WORKER_PACKED] = take_packed,
+	[WORKER_UNPACKED] = take_unpacked, [WORKER_PACKED] = take_packed, [WORKER_DOING] = take_doing,
 };
 
 static int take_line(struct client *c, const char *line, size_t len, struct err *err)

@@ -15,6 +15,7 @@ struct worker_watch {
 	void (*started)(void *context, const char *folder);
 	void (*event)(void *context, const char *event, enum event_status status, const char *text);
 	void (*note)(void *context, const char *event, const char *text);
+	void (*doing)(void *context, const char *event, const char *text); /* TEXT "": no more of that */
 	void (*work)(void *context, const char *event, const struct worker_work *work);
 	/* Of worker_recover(): DOCUMENT, borrowed, is what an earlier deployment of the group has come to. */
 	void (*recovered)(void *context, const json_t *document);

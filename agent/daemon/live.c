@@ -23,6 +23,7 @@ void live_done(struct live *l)
 	deployment_result_done(&l->result);
 	json_decref(l->end);
 	json_decref(l->past);
+	json_decref(l->doing);
 	*l = (struct live){ 0 };
 }
 
@@ -79,6 +80,13 @@ static void remember(struct live *l, json_t *progress)
 	}
 }
 
+/* Only what is so now counts, and nothing once its event has ended. */
+static void remember_doing(struct live *l, const struct worker_message *m, json_t *progress)
+{
+	json_decref(l->doing);
+	l->doing = m->kind == WORKER_DOING && *m->text ? json_incref(progress) : NULL;
+}
+
 json_t *live_progress(const struct worker_message *m)
 {
 	const struct worker_work *w = &m->work;
@@ -90,6 +98,9 @@ json_t *live_progress(const struct worker_message *m)
 	case WORKER_NOTE:
 		return json_pack("{s:s, s:o, s:o}", "progress", "note", "event", jpath(m->event ? m->event : ""),
 				 "text", jtext(m->text));
+	case WORKER_DOING:
+		return json_pack("{s:s, s:o, s:o}", "progress", "doing", "event", jpath(m->event), "text",
+				 jtext(m->text));
 	case WORKER_WORK:
 		return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "progress", "work", "event", jpath(m->event),
 				 "files", (json_int_t)w->files, "files_total", (json_int_t)w->files_total, "bytes",
@@ -105,7 +116,9 @@ json_t *live_apply(struct live *l, const struct worker_message *m, int64_t now_m
 
 	if (m->kind == WORKER_EVENT)
 		apply_event(l, m, now_ms);
-	if (progress && m->kind != WORKER_WORK)
+	if (m->kind == WORKER_EVENT || m->kind == WORKER_DOING)
+		remember_doing(l, m, progress);
+	if (m->kind == WORKER_EVENT || m->kind == WORKER_NOTE)
 		remember(l, progress);
 	return progress;
 }

@@ -20,6 +20,7 @@ struct live {
 	json_t *end;			 /* the worker's result, or ours; NULL: not yet */
 	json_t *past;			 /* progress objects, in order */
 	size_t past_bytes;		 /* of their texts */
+	json_t *doing;			 /* what a hook does now, a progress object; NULL: nothing to tell */
 };
 
 /* Takes what *D holds. */
@@ -28,7 +29,7 @@ void live_done(struct live *l);
 void live_start(struct live *l, int64_t now_ms);
 /* The progress object to be told to those who watch (new reference); NULL: M is none of these. */
 json_t *live_apply(struct live *l, const struct worker_message *m, int64_t now_ms);
-/* M as the worker has sent it, for kinds event, note and work; NULL: another kind. New reference. */
+/* M as the worker has sent it, for kinds event, note, work and doing; NULL: another kind. New reference. */
 json_t *live_progress(const struct worker_message *m);
 json_t *live_document(const struct live *l); /* new reference */
 /* The end without a result of the worker. NOW and ACTION may be NULL. */

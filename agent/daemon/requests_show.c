@@ -31,6 +31,8 @@ static void replay(struct request *r, const struct active *a, bool documents)
 
 	json_array_foreach(a->live.past, i, progress)
 		socket_client_send(r->client, streams_progress_line(id, progress));
+	if (a->live.doing)
+		socket_client_send(r->client, streams_progress_line(id, a->live.doing));
 	if (document)
 		socket_client_send(r->client, streams_document_line(id, document));
 	json_decref(document);

@@ -4,6 +4,7 @@
 #include "lifecycle/hook_environment.h"
 #include "lifecycle/hook_exec.h"
 #include "lifecycle/hook_lua.h"
+#include "lifecycle/hook_report.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/proc.h"
@@ -292,10 +293,9 @@ static int run_script(const struct hook_run *run, struct hook_outcome *out, stru
 					  .umask = 022,
 					  .report = c.report_in };
 
-	if (hook_exec(run, request, &end, err) < 0)
+	report.fd = c.report;
+	if (hook_exec(run, request, c.is_lua ? &report : NULL, &end, err) < 0)
 		return err_add(err, AT_LOCATION, run->script->location);
-	if (c.is_lua)
-		hook_report_read(c.report, &report);
 	(void)snprintf(out->action, sizeof(out->action), "%.*s", (int)sizeof(out->action) - 1, report.action);
 	return judge(run, &c, &end, &report, out, err);
 }

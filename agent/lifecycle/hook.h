@@ -42,7 +42,9 @@ struct hook_run {
 	int stop_fd;		 /* readable: stop, too, and the way to be heard at once; -1: none */
 	/* TEXT is for whoever watches the deployment. NULL: nobody does. */
 	void (*note)(void *context, const char *event, const char *text);
-	void *note_context;
+	/* What the script is doing now, a stranger's one line; "": nothing to tell any more. NULL: nobody asks. */
+	void (*doing)(void *context, const char *event, const char *text);
+	void *note_context; /* of both */
 	/* PID leads the process group of SCRIPT, which has started or (ENDED) is over. NULL: nobody asks. */
 	void (*process)(void *context, const char *script, pid_t pid, bool ended);
 	void *process_context;

@@ -32,6 +32,7 @@ struct watch {
 	const struct hook_run *run;
 	struct zygote_child child;
 	struct hook_output outputs[SCRIPT_STREAM_COUNT];
+	struct hook_report *report; /* NULL: none comes */
 	enum phase phase;
 	uint64_t started; /* proc_start_time() */
 	int64_t deadline; /* of the script, proc_clock_ms() */
@@ -216,6 +217,22 @@ static int orphaned(const struct watch *w)
 	return -1;
 }
 
+static void take_report(struct watch *w)
+{
+	const struct hook_run *run = w->run;
+
+	if (w->report && hook_report_read(w->report) && run->doing)
+		run->doing(run->note_context, run->event, w->report->doing);
+}
+
+/* It is over, whatever it was. */
+static void end_report(struct watch *w)
+{
+	take_report(w);
+	if (w->report && w->report->doing[0] && w->run->doing)
+		w->run->doing(w->run->note_context, w->run->event, "");
+}
+
 /* Wait for news and take it in. When the pipes run dry, what was read so far is written. */
 static int take_news(struct watch *w, struct err *err)
 {
@@ -225,6 +242,7 @@ static int take_news(struct watch *w, struct err *err)
 		{ .fd = w->outputs[SCRIPT_STDERR].fd, .events = POLLIN },
 		{ .fd = w->ended ? -1 : zygote_fd(run->zygote), .events = POLLIN },
 		{ .fd = w->stop ? -1 : run->stop_fd, .events = POLLIN },
+		{ .fd = w->report ? w->report->fd : -1, .events = POLLIN },
 	};
 	int n = poll(p, ARRAY_LEN(p), 0);
 
@@ -236,6 +254,8 @@ static int take_news(struct watch *w, struct err *err)
 		for (int i = 0; i < SCRIPT_STREAM_COUNT; i++)
 			if (p[i].revents)
 				(void)hook_output_read(&w->outputs[i]); /* the end shows in its fd */
+		if (p[4].revents)
+			take_report(w);
 		if (p[2].revents && zygote_ended(run->zygote, &w->end->status, err) < 0)
 			return orphaned(w);
 		w->ended = w->ended || p[2].revents;
@@ -256,6 +276,7 @@ static int supervise(struct watch *w, struct err *err)
 	for (int i = 0; i < SCRIPT_STREAM_COUNT; i++)
 		for (int k = 0; k < LAST_READS && w->outputs[i].fd >= 0 && hook_output_read(&w->outputs[i]); k++)
 			;
+	end_report(w);
 	return 0;
 }
 
@@ -281,12 +302,15 @@ static void tell_process(const struct watch *w, bool ended)
 		w->run->process(w->run->process_context, w->run->script->location, w->child.pid, ended);
 }
 
-int hook_exec(const struct hook_run *run, struct zygote_request request, struct hook_end *end, struct err *err)
+int hook_exec(const struct hook_run *run, struct zygote_request request, struct hook_report *report,
+	      struct hook_end *end, struct err *err)
 {
 	AUTO(watch_done)
-	struct watch w = {
-		.run = run, .end = end, .child = { .pidfd = -1 }, .outputs = { { .fd = -1 }, { .fd = -1 } }
-	};
+	struct watch w = { .run = run,
+			   .report = report,
+			   .end = end,
+			   .child = { .pidfd = -1 },
+			   .outputs = { { .fd = -1 }, { .fd = -1 } } };
 
 	*end = (struct hook_end){ .kind = HOOK_NOT_STARTED };
 	w.deadline = proc_clock_ms() + (int64_t)run->script->timeout_s * 1000;

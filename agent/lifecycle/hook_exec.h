@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lifecycle/hook.h"
+#include "lifecycle/hook_report.h"
 
 enum hook_end_kind {
 	HOOK_NOT_STARTED, /* error, step */
@@ -22,7 +23,9 @@ struct hook_end {
 	char holders[512];	 /* "": could not be found out */
 };
 
-/* REQUEST without its descriptors. -1: it cannot be known how the process ends (the zygote is gone; it was killed). */
-int hook_exec(const struct hook_run *run, struct zygote_request request, struct hook_end *end, struct err *err);
+/* REQUEST without its first three descriptors. REPORT takes in what comes through request.report; NULL: there is none.
+ * -1: it cannot be known how the process ends (the zygote is gone; it was killed). */
+int hook_exec(const struct hook_run *run, struct zygote_request request, struct hook_report *report,
+	      struct hook_end *end, struct err *err);
 /* To the log and to whoever watches. */
 void hook_say(const struct hook_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,7 +1,7 @@
 /* lifecycle/hook_lua.c - the Lua script of a hook, from its file to an exit status. */
 #include "lifecycle/hook_lua.h"
 
-#include "lifecycle/zygote.h"
+#include "lifecycle/hook_report.h"
 #include "script/script.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -125,19 +125,6 @@ static void open_hook(lua_State *L, const void *context)
 	lua_setfield(L, -2, "env");
 }
 
-static void write_report(const struct script_outcome *o)
-{
-	AUTO(str_done) struct str text = STR_INIT(HOOK_REPORT_MAX);
-
-	if (fcntl(ZYGOTE_REPORT_FD, F_GETFD) < 0)
-		return;						     /* nobody asked */
-	(void)str_append(&text, o->message, strlen(o->message) + 1); /* both fit */
-	(void)str_append(&text, o->action, strlen(o->action) + 1);
-	if (write(ZYGOTE_REPORT_FD, str_text(&text), text.len) < 0) {
-		/* standard error has it, too */
-	}
-}
-
 /* To standard error, as scripts.log keeps it. */
 static void say(const struct script_outcome *o)
 {
@@ -149,11 +136,16 @@ static void say(const struct script_outcome *o)
 	(void)fflush(stderr);
 }
 
-static int run(const char *path, const char *name, const char *archive, struct script_outcome *out, struct err *err)
+static int run(const char *path, const char *name, const char *archive, struct hook_reporter *reporter,
+	       struct script_outcome *out, struct err *err)
 {
 	AUTO_FD int bundle = open(archive, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD int library = open(SLIPWAY_LUADIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct script_options options = { .stop = &told_to_end, .bundle_fd = bundle, .library_fd = library };
+	const struct script_options options = { .stop = &told_to_end,
+						.bundle_fd = bundle,
+						.library_fd = library,
+						.doing = reporter->asked ? hook_reporter_doing : NULL,
+						.doing_context = reporter };
 	struct script *s = NULL;
 
 	if (script_new(&options, &s, err) < 0)
@@ -172,47 +164,22 @@ int hook_lua_main(char **argv, char **environment)
 	const struct sigaction end = { .sa_handler = tell_to_end }, ignore = { .sa_handler = SIG_IGN };
 	AUTO(script_outcome_done) struct script_outcome outcome = { .exit_code = 1 };
 	AUTO_FREE char *bundle = NULL;
+	struct hook_reporter reporter;
 	struct err err = ERR_INIT;
 
+	hook_reporter_init(&reporter);
 	environ = environment;
 	told_to_end = 0;
 	(void)sigaction(SIGTERM, &end, NULL);	 /* these two cannot fail */
 	(void)sigaction(SIGPIPE, &ignore, NULL); /* a program that does not read its input */
 	if (!from_environment("SLIPWAY_ARCHIVE_DIR"))
 		bundle = hook_lua_bundle(argv[0]);
-	if (run(argv[0], argv[1] ? argv[1] : argv[0], bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR"), &outcome, &err) <
-	    0)
+	if (run(argv[0], argv[1] ? argv[1] : argv[0], bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR"), &reporter,
+		&outcome, &err) < 0)
 		(void)snprintf(outcome.message, sizeof(outcome.message), "%s", err.msg);
 	if (!outcome.ok) {
 		say(&outcome);
-		write_report(&outcome);
+		hook_reporter_failed(&reporter, outcome.message, outcome.action);
 	}
 	return outcome.ok ? 0 : outcome.exit_code;
-}
-
-/* Control characters would disturb a report of lines; only newlines are let through as blanks. */
-static void clean(char *text)
-{
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < ' ')
-			*p = ' ';
-}
-
-void hook_report_read(int fd, struct hook_report *out)
-{
-	char bytes[HOOK_REPORT_MAX];
-	ssize_t n = read(fd, bytes, sizeof(bytes) - 1); /* the other end is closed or empty by now; FD does not wait */
-
-	*out = (struct hook_report){ 0 };
-	if (n <= 0)
-		return;
-	bytes[n] = '\0';
-
-	size_t message = strlen(bytes);
-	const char *action = message < (size_t)n ? bytes + message + 1 : "";
-
-	(void)snprintf(out->message, sizeof(out->message), "%s", bytes);
-	(void)snprintf(out->action, sizeof(out->action), "%s", action);
-	clean(out->message);
-	clean(out->action);
 }

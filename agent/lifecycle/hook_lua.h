@@ -2,16 +2,11 @@
  *
  * All that the library `slipway` knows of the deployment comes from the hook's environment (hook_environment.h), so
  * that a script with `#!/usr/bin/slipway hook` works under any agent. The reason of a failure goes to standard error,
- * with a traceback, and in short through ZYGOTE_REPORT_FD to the worker: message, NUL, action, NUL.
+ * with a traceback, and in short to the worker, as does what the script is doing: hook_report.h.
  */
 #pragma once
 
-#include "util/err.h"
-
 #include <stdbool.h>
-#include <stddef.h>
-
-#define HOOK_REPORT_MAX 2048 /* less than PIPE_BUF: one write that never waits */
 
 /* A name that ends in .lua and no `#!` line. What cannot be read is none. */
 bool hook_is_lua(const char *path);
@@ -22,9 +17,3 @@ int hook_lua_main(char **argv, char **environment);
 /* Where `require` and slipway.archive_dir look for a script that no agent told about: the nearest folder above it that
  * holds an appspec, else its own. The caller frees it. */
 char *hook_lua_bundle(const char *path);
-
-struct hook_report {
-	char message[HOOK_REPORT_MAX], action[HOOK_REPORT_MAX]; /* "": nothing to say */
-};
-/* What came through the pipe whose read end is FD, as far as it is text. */
-void hook_report_read(int fd, struct hook_report *out);

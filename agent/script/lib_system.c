@@ -2,6 +2,7 @@
 #include "script/script_libs.h"
 
 #include "script/run_command.h"
+#include "script/script_internal.h"
 #include "util/auto.h"
 #include "util/proc.h"
 
@@ -40,6 +41,25 @@ static int l_log(lua_State *L) /* log(...): one line on standard output */
 		if (done < 0)
 			script_check_end(L);
 	}
+	return 0;
+}
+
+static int l_doing(lua_State *L) /* doing(text): for whoever watches; nothing or "": no more of that */
+{
+	const struct script_options *o = &script_of(L)->options;
+	const char *text = luaL_optstring(L, 1, "");
+	char shown[1024] = "";
+
+	if (!o->doing)
+		return 0;
+	if (*text) {
+		script_push_where(L); /* "scripts/check.lua:14: " */
+
+		size_t len = lua_rawlen(L, -1);
+
+		(void)snprintf(shown, sizeof(shown), "%.*s  %s", len > 2 ? (int)len - 2 : 0, lua_tostring(L, -1), text);
+	}
+	o->doing(o->doing_context, shown);
 	return 0;
 }
 
@@ -242,9 +262,9 @@ static int l_run(lua_State *L) /* run{argv... or shell=, timeout, cwd, env, inpu
 	return 3;
 }
 
-static const luaL_Reg functions[] = { { "clock", l_clock }, { "fail", l_fail }, { "log", l_log },
-				      { "raise", l_raise }, { "run", l_run },	{ "sleep", l_sleep },
-				      { NULL, NULL } };
+static const luaL_Reg functions[] = { { "clock", l_clock }, { "doing", l_doing }, { "fail", l_fail },
+				      { "log", l_log },	    { "raise", l_raise }, { "run", l_run },
+				      { "sleep", l_sleep }, { NULL, NULL } };
 
 static void open_system(lua_State *L)
 {

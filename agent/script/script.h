@@ -31,6 +31,10 @@ struct script_options {
 	int64_t deadline_ms;		   /* proc_clock_ms(); 0: none */
 	const volatile sig_atomic_t *stop; /* NULL: none */
 	int bundle_fd, library_fd;	   /* where `require` looks; borrowed; -1: nowhere */
+	/* TEXT is what the script does now, behind the place of its own line; "": nothing to tell any more. Must not
+	 * raise. NULL: nobody asks. */
+	void (*doing)(void *context, const char *text);
+	void *doing_context;
 };
 
 /* How a script ended. Zero-initialise; script_outcome_done(). */

@@ -155,6 +155,7 @@ static int as_is(int argc, char **argv, struct err *err)
 
 	if (argc != 2)
 		return err_set(err, ERR_USAGE, "started by `slipway hook`, not by hand");
+	(void)close(ZYGOTE_REPORT_FD); /* whatever the agent uses it for, it has not asked for our reports */
 	if (find(&t, argv[1], err) < 0)
 		return -1;
 

@@ -2,14 +2,14 @@
 #include "worker/progress.h"
 
 #include "util/auto.h"
+#include "util/proc.h"
 #include "util/str.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
-#define WORK_PAUSE_MS 100
+#define PAUSE_MS 100 /* between two that only the newest of counts */
 
 static void send_all(int fd, const char *text, size_t len)
 {
@@ -69,16 +69,25 @@ void progress_note(struct progress *p, const char *event, const char *text)
 		  json_pack("{s:s, s:o, s:o}", "progress", "note", "event", printable(event), "text", printable(text)));
 }
 
+void progress_doing(struct progress *p, const char *event, const char *text)
+{
+	int64_t ms = proc_clock_ms();
+
+	if (*text ? ms - p->last_doing_ms < PAUSE_MS : !p->does)
+		return;
+	p->does = *text != '\0';
+	if (p->does)
+		p->last_doing_ms = ms;
+	send_json(p, json_pack("{s:s, s:o, s:o}", "progress", "doing", "event", printable(event), "text",
+			       printable(text)));
+}
+
 void progress_work(void *progress, uint64_t files, uint64_t bytes)
 {
 	struct progress *p = progress;
-	struct timespec now;
+	int64_t ms = proc_clock_ms();
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-
-	int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-
-	if (!p->event || ms - p->last_work_ms < WORK_PAUSE_MS)
+	if (!p->event || ms - p->last_work_ms < PAUSE_MS)
 		return;
 	p->last_work_ms = ms;
 	send_json(p, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "progress", "work", "event", p->event, "files",

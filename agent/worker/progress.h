@@ -9,12 +9,15 @@ struct progress {
 	int fd;		   /* -1: nobody listens */
 	const char *event; /* of work messages */
 	uint64_t files_total, bytes_total;
-	int64_t last_work_ms;
+	int64_t last_work_ms, last_doing_ms;
+	bool does; /* the last doing was not "" */
 };
 
 void progress_started(struct progress *p, const char *folder);
 void progress_event(struct progress *p, const char *event, enum event_status status, const char *text);
 void progress_note(struct progress *p, const char *event, const char *text);
+/* At most ten a second; TEXT "": nothing to tell any more. */
+void progress_doing(struct progress *p, const char *event, const char *text);
 /* At most ten a second; shaped as the callback of unpacking and staging. */
 void progress_work(void *progress, uint64_t files, uint64_t bytes);
 void progress_result(struct progress *p, const struct deployment *d, const struct deployment_result *r);

@@ -9,6 +9,8 @@
  *     {"progress":"note", "event":E, "text":T}	       what somebody watching should know, not the end of anything
  *     {"progress":"work", "event":E, "files":N, "files_total":N, "bytes":N, "bytes_total":N}	   now and then, for a
  * live bar
+ *     {"progress":"doing", "event":E, "text":T}	       what a hook of E does now, at most ten a second and of
+ *							       WORKER_MAX_DOING bytes; "": nothing to tell any more
  *     {"progress":"started", "folder":F}		       the deployment's folder, before the first event; the
  *							       group's lock is held from here on
  *     {"progress":"recovered", "deployment":D}	       an earlier deployment of the group has got its result now
@@ -21,5 +23,6 @@
  */
 #pragma once
 
-#define WORKER_FD	3
-#define WORKER_MAX_LINE (16 * 1024 * 1024)
+#define WORKER_FD	 3
+#define WORKER_MAX_LINE	 (16 * 1024 * 1024)
+#define WORKER_MAX_DOING 4096

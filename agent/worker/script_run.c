@@ -21,6 +21,11 @@ static void note_hook(void *context, const char *event, const char *text)
 	progress_note(context, event, text);
 }
 
+static void note_doing(void *context, const char *event, const char *text)
+{
+	progress_doing(context, event, text);
+}
+
 static void note_process(void *context, const char *script, pid_t pid, bool ended)
 {
 	event_log_hook(context, script, pid, ended);
@@ -110,6 +115,7 @@ int script_run(struct script_run *s, const struct appspec_hook *hook, const char
 	hr.stop = s->stop;
 	hr.stop_fd = s->stop_fd;
 	hr.note = note_hook;
+	hr.doing = note_doing;
 	hr.note_context = s->progress;
 	hr.process = note_process;
 	hr.process_context = s->events;

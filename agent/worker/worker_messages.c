@@ -52,6 +52,14 @@ static int take_work(struct jobject *o, struct worker_message *m, struct err *er
 		       : 0;
 }
 
+static int take_doing(struct jobject *o, struct worker_message *m, struct err *err)
+{
+	return jobject_need_string(o, "event", MAX_EVENT, &m->event, err) < 0 ||
+			       jobject_need_string(o, "text", WORKER_MAX_DOING, &m->text, err) < 0
+		       ? -1
+		       : 0;
+}
+
 static int take_started(struct jobject *o, struct worker_message *m, struct err *err)
 {
 	return jobject_need_string(o, "folder", PATH_MAX, &m->folder, err) < 0 ? -1 : 0;
@@ -88,6 +96,7 @@ static const struct {
 	[WORKER_EVENT] = { "event", take_event },
 	[WORKER_NOTE] = { "note", take_note },
 	[WORKER_WORK] = { "work", take_work },
+	[WORKER_DOING] = { "doing", take_doing },
 	[WORKER_STARTED] = { "started", take_started },
 	[WORKER_RESULT] = { "result", take_deployment },
 	[WORKER_RECOVERED] = { "recovered", take_deployment },

@@ -14,6 +14,7 @@ enum worker_message_kind {
 	WORKER_EVENT,	  /* event, status, text */
 	WORKER_NOTE,	  /* event (may be ""), text */
 	WORKER_WORK,	  /* event, work */
+	WORKER_DOING,	  /* event, text (may be "") */
 	WORKER_STARTED,	  /* folder */
 	WORKER_RESULT,	  /* deployment: of the request; the last one */
 	WORKER_RECOVERED, /* deployment: an earlier one that was finished or undone */

@@ -43,11 +43,15 @@ return function(options)
 	for try = 1, math.huge do
 		local results, why = attempt(options.fn)
 		if results then
+			slipway.doing()
 			return table.unpack(results, 2, results.n)
 		elseif try >= tries then
+			slipway.doing()
 			slipway.raise("failed", ("%s: %s (%d of %d tries)"):format(what, why, try, tries))
 		end
-		slipway.log(("%s: %s (try %d of %d, the next in %g s)"):format(what, why, try, tries, delay))
+		local text = ("%s: %s (try %d of %d, the next in %g s)"):format(what, why, try, tries, delay)
+		slipway.doing(text)
+		slipway.log(text)
 		slipway.sleep(delay)
 		delay = delay * (options.backoff or 1)
 	end

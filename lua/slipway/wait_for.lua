@@ -47,6 +47,7 @@ return function(options)
 		local ok, why, results = attempt(fn)
 		tries = tries + 1
 		if ok then
+			slipway.doing()
 			if said_at then
 				slipway.log(("%s: yes, after %d attempts, %.1f s"):format(what, tries, slipway.clock() - start))
 			end
@@ -55,10 +56,13 @@ return function(options)
 		local now = slipway.clock()
 		local left = start + timeout - now
 		if left <= 0 then
+			slipway.doing()
 			slipway.raise("timeout", ("waited %g s for %s: %s (%d attempts)"):format(timeout, what, why or "not yet", tries))
 		end
+		local text = ("waiting for %s (%sattempt %d, %.0f s left)"):format(what, why and why .. ", " or "", tries, left)
+		slipway.doing(text)
 		if not said_at or why ~= said or now - said_at >= SAY_EVERY then
-			slipway.log(("waiting for %s (%sattempt %d, %.0f s left)"):format(what, why and why .. ", " or "", tries, left))
+			slipway.log(text)
 			said, said_at = why, now
 		end
 		slipway.sleep(math.min(interval, left))

@@ -88,6 +88,24 @@ static void events_have_times_status_and_the_reason_of_a_failure(void **state)
 	assert_int_equal(4, json_array_size(l.past));
 }
 
+static void only_what_a_hook_does_now_is_kept(void **state)
+{
+	(void)state;
+	AUTO(live_done) struct live l = a_live();
+
+	tell(&l, WORKER_EVENT, "ValidateService", EVENT_IN_PROGRESS, "", 1);
+	tell(&l, WORKER_DOING, "ValidateService", EVENT_PENDING, "attempt 1", 2);
+	tell(&l, WORKER_DOING, "ValidateService", EVENT_PENDING, "attempt 2", 3);
+	tell(&l, WORKER_NOTE, "ValidateService", EVENT_PENDING, "a word", 4);
+	assert_string_equal("attempt 2", json_string_value(json_object_get(l.doing, "text")));
+	assert_int_equal(2, json_array_size(l.past));
+	tell(&l, WORKER_DOING, "ValidateService", EVENT_PENDING, "", 5);
+	assert_null(l.doing);
+	tell(&l, WORKER_DOING, "ValidateService", EVENT_PENDING, "attempt 3", 6);
+	tell(&l, WORKER_EVENT, "ValidateService", EVENT_SUCCEEDED, "", 7);
+	assert_null(l.doing);
+}
+
 static void an_end_of_ours_is_a_result_and_the_first_one_counts(void **state)
 {
 	(void)state;
@@ -158,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_deployment_is_queued_then_in_progress),
 		cmocka_unit_test(events_have_times_status_and_the_reason_of_a_failure),
+		cmocka_unit_test(only_what_a_hook_does_now_is_kept),
 		cmocka_unit_test(an_end_of_ours_is_a_result_and_the_first_one_counts),
 		cmocka_unit_test(the_past_has_a_limit_in_lines_and_in_bytes),
 		cmocka_unit_test(no_worker_makes_more_events_than_a_document_may_have),

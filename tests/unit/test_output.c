@@ -91,6 +91,48 @@ static void a_terminal_has_the_running_event_redrawn(void **state)
 		  "Install             4 files                                              0.63 s\n");
 }
 
+static void a_terminal_shows_what_a_hook_does_now_in_the_line_of_its_event(void **state)
+{
+	AUTO(screen_done) struct screen s;
+
+	(void)state;
+	screen_init(&s, true, false);
+	output_event(&s.output, "ValidateService", EVENT_IN_PROGRESS, "");
+	output_doing(&s.output, "ValidateService", "c.lua:1  attempt 1\n\033[2J");
+	output_doing(&s.output, "ValidateService", "");
+	output_event(&s.output, "ValidateService", EVENT_SUCCEEDED, "c.lua");
+	shows(&s, "ValidateService                                            "
+		  "\r\033[K"
+		  "ValidateService     c.lua:1  attempt 1                     "
+		  "\r\033[K"
+		  "ValidateService                                            "
+		  "\r\033[K"
+		  "ValidateService     c.lua                                                1.26 s\n");
+}
+
+static void a_pipe_is_told_what_a_hook_does_when_it_begins_and_every_ten_seconds(void **state)
+{
+	AUTO(screen_done) struct screen s;
+
+	(void)state;
+	screen_init(&s, false, false);
+	output_event(&s.output, "ValidateService", EVENT_IN_PROGRESS, "");
+	output_doing(&s.output, "ValidateService", "attempt 1");
+	output_doing(&s.output, "ValidateService", "attempt 2");
+	output_doing(&s.output, "ValidateService", "");
+	output_doing(&s.output, "ValidateService", "attempt 3");
+	clock_now += 10000;
+	output_doing(&s.output, "ValidateService", "");
+	output_doing(&s.output, "ValidateService", "attempt 4\033[2J");
+	output_doing(&s.output, "ValidateService", "attempt 5");
+	output_event(&s.output, "ValidateService", EVENT_SUCCEEDED, "c.lua");
+	output_doing(&s.output, "AfterInstall", "attempt 1 of another event");
+	shows(&s, "ValidateService     attempt 1\n"
+		  "ValidateService     attempt 4\n"
+		  "ValidateService     c.lua                                               11.68 s\n"
+		  "AfterInstall        attempt 1 of another event\n");
+}
+
 static void a_failure_says_what_where_evidence_now_and_next(void **state)
 {
 	AUTO(screen_done) struct screen s;
@@ -236,6 +278,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pipe_gets_one_line_an_event),
 		cmocka_unit_test(a_terminal_has_the_running_event_redrawn),
+		cmocka_unit_test(a_terminal_shows_what_a_hook_does_now_in_the_line_of_its_event),
+		cmocka_unit_test(a_pipe_is_told_what_a_hook_does_when_it_begins_and_every_ten_seconds),
 		cmocka_unit_test(a_failure_says_what_where_evidence_now_and_next),
 		cmocka_unit_test(all_conflicts_are_listed_each_on_its_line),
 		cmocka_unit_test(every_failure_names_only_what_can_be_typed),

@@ -45,6 +45,8 @@ static void every_kind_gives_what_it_carries(void **state)
 		  "total\":"
 		  "4}",
 		  WORKER_WORK, "Install", NULL, NULL },
+		{ "{\"progress\":\"doing\",\"event\":\"E\",\"text\":\"hm\"}", WORKER_DOING, "E", "hm", NULL },
+		{ "{\"progress\":\"doing\",\"event\":\"E\",\"text\":\"\"}", WORKER_DOING, "E", "", NULL },
 		{ "{\"progress\":\"started\",\"folder\":\"/f\"}", WORKER_STARTED, NULL, NULL, "/f" },
 		{ "{\"progress\":\"unpacked\",\"error_code\":null,\"message\":null,\"warnings\":null}", WORKER_UNPACKED,
 		  NULL, NULL, NULL },
@@ -117,6 +119,8 @@ static const struct {
 	{ "an event without a status", "{\"progress\":\"event\",\"event\":\"Install\"}", "'status'" },
 	{ "an unknown status", "{\"progress\":\"event\",\"event\":\"Install\",\"status\":\"Fine\"}", "'status'" },
 	{ "a note without a text", "{\"progress\":\"note\",\"event\":\"Install\"}", "'text'" },
+	{ "doing without a text", "{\"progress\":\"doing\",\"event\":\"Install\"}", "'text'" },
+	{ "doing outside of events", "{\"progress\":\"doing\",\"text\":\"hm\"}", "'event'" },
 	{ "negative work",
 	  "{\"progress\":\"work\",\"event\":\"I\",\"files\":-1,\"files_total\":2,\"bytes\":3,\"bytes_total\":4}",
 	  "'files'" },

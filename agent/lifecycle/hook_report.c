@@ -1,0 +1,99 @@
+/* lifecycle/hook_report.c - both ends of the pipe between a Lua script and its worker. */
+#include "lifecycle/hook_report.h"
+
+#include "lifecycle/zygote.h"
+#include "util/proc.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READS 16 /* of 4 KiB: all that a pipe holds */
+
+void hook_reporter_init(struct hook_reporter *r)
+{
+	*r = (struct hook_reporter){ .asked = fcntl(ZYGOTE_REPORT_FD, F_GETFD) >= 0 };
+}
+
+static void say(const struct hook_reporter *r, char kind, const char *text, size_t max)
+{
+	char bytes[HOOK_REPORT_MAX];
+	int n = snprintf(bytes, max, "%c%s", kind, text);
+	size_t len = (size_t)n < max ? (size_t)n : max - 1; /* without the NUL */
+
+	if (r->asked && write(ZYGOTE_REPORT_FD, bytes, len + 1) < 0) {
+		/* the log has it, too */
+	}
+}
+
+void hook_reporter_doing(void *context, const char *text)
+{
+	struct hook_reporter *r = context;
+	int64_t now = proc_clock_ms();
+
+	if (*text ? r->shown_ms && now - r->shown_ms < HOOK_DOING_PAUSE_MS : !r->shown)
+		return;
+	r->shown = *text != '\0';
+	if (r->shown)
+		r->shown_ms = now;
+	say(r, 'd', text, HOOK_DOING_MAX);
+}
+
+void hook_reporter_failed(const struct hook_reporter *r, const char *message, const char *action)
+{
+	say(r, 'm', message, HOOK_REPORT_MAX);
+	say(r, 'a', action, HOOK_REPORT_MAX);
+}
+
+/* Control characters would disturb a report of lines; only newlines are let through as blanks. */
+static void clean(char *text)
+{
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = ' ';
+}
+
+/* One text is complete. */
+static bool take(struct hook_report *r)
+{
+	const char *text = r->text + 1;
+	bool news = false;
+
+	r->text[r->len] = '\0';
+	clean(r->text);
+	switch (r->len ? *r->text : '\0') {
+	case 'd':
+		news = strncmp(r->doing, text, sizeof(r->doing) - 1) != 0;
+		(void)snprintf(r->doing, sizeof(r->doing), "%.*s", (int)sizeof(r->doing) - 1, text);
+		break;
+	case 'm':
+		(void)snprintf(r->message, sizeof(r->message), "%s", text);
+		break;
+	case 'a':
+		(void)snprintf(r->action, sizeof(r->action), "%s", text);
+		break;
+	default:
+		break; /* no words of ours */
+	}
+	r->len = 0;
+	return news;
+}
+
+bool hook_report_read(struct hook_report *r)
+{
+	char bytes[4096];
+	bool news = false;
+	ssize_t n = 1;
+
+	for (int i = 0; i < READS && n > 0; i++) {
+		n = read(r->fd, bytes, sizeof(bytes));
+		for (ssize_t k = 0; k < n; k++) {
+			if (!bytes[k])
+				news = take(r) || news;
+			else if (r->len < sizeof(r->text) - 1) /* the rest of a longer one is left out */
+				r->text[r->len++] = bytes[k];
+		}
+	}
+	return news;
+}

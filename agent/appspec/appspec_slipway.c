@@ -4,6 +4,7 @@
  */
 #include "appspec/path_glob.h"
 #include "appspec/reading.h"
+#include "model/names.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -117,41 +118,17 @@ static void read_overwrites(struct reading *r, const struct yml_node *n)
 		read_overwrite(r, list->items[i], &r->out->overwrites[i]);
 }
 
-/* Names that tell a hook what it is run for: an appspec that could change them would make hooks lie to each other. */
-static bool is_reserved(const char *name)
-{
-	static const char *const names[] = { "LIFECYCLE_EVENT", "DEPLOYMENT_ID", "APPLICATION_NAME",
-					     "DEPLOYMENT_GROUP_NAME", "DEPLOYMENT_GROUP_ID" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (!strcmp(name, names[i]))
-			return true;
-	return str_starts(name, "SLIPWAY_");
-}
-
-static bool is_variable(const char *name)
-{
-	if (!isalpha((unsigned char)*name) && *name != '_')
-		return false;
-	while (isalnum((unsigned char)*name) || *name == '_')
-		name++;
-	return !*name;
-}
-
 /* NULL after an error. */
 static const char *read_variable(struct reading *r, const struct yml_pair *pair)
 {
 	const char *shown = reading_shown(r, pair->key);
 
-	if (!yml_is_scalar(pair->key) || !is_variable(pair->key->text))
+	if (!yml_is_scalar(pair->key) || !name_is_variable(pair->key->text, strlen(pair->key->text)))
 		reading_error(r, pair->key,
 			      "'%s' is no name for a variable in 'env': letters, digits and _ only, no digit in front",
 			      shown);
-	else if (is_reserved(pair->key->text))
-		reading_error(r, pair->key,
-			      "the variable '%s' in 'env' is the agent's own (LIFECYCLE_EVENT, DEPLOYMENT_*, "
-			      "APPLICATION_NAME, SLIPWAY_*): take another name",
-			      shown);
+	else if (name_is_reserved(pair->key->text, strlen(pair->key->text)))
+		reading_error(r, pair->key, "the variable '%s' in 'env' " NAME_RESERVED_RULE, shown);
 	else if (!yml_is_scalar(pair->value))
 		reading_error(r, pair->value, "the variable '%s' in 'env' must be text, not %s", shown,
 			      yml_type_name(pair->value->type));

@@ -1,6 +1,7 @@
 /* cli/client_options.c - one table of options, read for whichever command takes them. */
 #include "cli/client_options.h"
 #include "format/plain.h"
+#include "model/names.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -77,6 +78,9 @@ static int take_item(const char *name, const char *value, void *slot, struct err
 
 		return err_set(err, ERR_USAGE, "--%s '%s' is not of the form NAME=VALUE", name, shown);
 	}
+	if (name_is_reserved(value, strcspn(value, "=")))
+		return err_set(err, ERR_USAGE, "--%s: the variable '%.*s' " NAME_RESERVED_RULE, name,
+			       (int)strcspn(value, "="), value);
 	while (*list && (*list)[n])
 		n++;
 	*list = xrealloc(*list, (n + 2) * sizeof(**list));

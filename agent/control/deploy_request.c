@@ -121,6 +121,9 @@ static int check_environment(char *const *environment, struct err *err)
 				       ": 'environment' has '%.*s', which is not NAME=VALUE with a name of letters, "
 				       "digits and '_' that begins with no digit",
 				       (int)strnlen(text, 60), text);
+		if (name_is_reserved(text, strcspn(text, "=")))
+			return err_set(err, ERR_USAGE, WHAT ": the variable '%.*s' " NAME_RESERVED_RULE,
+				       (int)strcspn(text, "="), text);
 		total += strlen(text) + 1;
 	}
 	if (total > MAX_ENVIRONMENT)

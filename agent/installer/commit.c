@@ -19,13 +19,14 @@ struct site {
 	const struct steps *steps;
 	int folder_fd, place_fd;
 	uint32_t folder, place, number;
+	bool on_one_mount;		/* both, as they are open now */
 	const struct undo_watch *watch; /* when undoing; may be NULL */
 	struct spare *spare;		/* made when it is needed */
 };
 
 struct spot {
 	bool there, folder;
-	uint64_t dev, ino;
+	uint64_t ino;
 };
 
 static int open_folder(const struct step_folder *f, struct err *err)
@@ -35,8 +36,8 @@ static int open_folder(const struct step_folder *f, struct err *err)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, "opening folder '%s'", f->path);
-	if (st.st_dev != f->dev || st.st_ino != f->ino) {
-		errno = ENOENT; /* another folder of that name: ours is gone */
+	if (st.st_ino != f->ino) { /* the device may have another number after a restart */
+		errno = ENOENT;	   /* another folder of that name: ours is gone */
 		return err_sys(err, "folder '%s' was replaced by another one", f->path);
 	}
 	return TAKE_FD(fd);
@@ -54,12 +55,36 @@ static void site_done(struct site *site)
 	spare_free(site->spare);
 }
 
+/* What stands where that folder was. MAKE: a new one, if nothing does; its attributes are not known here, so whoever
+ * compares the files with their manifest sees that. -1 and errno. */
+static int open_successor(const char *folder, bool make)
+{
+	int fd = place_open_absolute(folder, O_RDONLY | O_DIRECTORY);
+
+	if (fd >= 0 || errno != ENOENT || !make)
+		return fd;
+
+	AUTO_FREE char *path = xstrdup(folder);
+	char *slash = strrchr(path, '/');
+
+	if (slash == path)
+		return -1;
+	*slash = '\0';
+
+	AUTO_FD int parent = open_successor(path, true);
+
+	if (parent < 0 || fs_mkdir(parent, slash + 1, 0755) < 0)
+		return -1;
+	return openat(parent, slash + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 /* 1: the folder is gone, or something else stands there. ERR says so, too. */
 static int enter_folder(struct site *site, const struct step *st, struct err *err)
 {
 	if (site->folder_fd >= 0 && site->folder == st->folder)
 		return 0;
 	auto_closep(&site->folder_fd);
+	site->on_one_mount = false;
 	site->folder = st->folder;
 	site->folder_fd = open_folder(&site->steps->folders[st->folder], err);
 	if (site->folder_fd >= 0)
@@ -72,10 +97,32 @@ static int enter_place(struct site *site, const struct step *st, struct err *err
 	if (site->place_fd >= 0 && site->place == st->place && place_shares_folder(site->number, st->number))
 		return 0;
 	auto_closep(&site->place_fd);
+	site->on_one_mount = false;
 	site->place = st->place;
 	site->number = st->number;
 	site->place_fd = place_open(site->steps, st->place, st->number, err);
 	return site->place_fd < 0 ? -1 : 0;
+}
+
+/* By now something else may be mounted on the folder, or the folder may not be mounted. */
+static int enter_place_of(struct site *site, const struct step *st, struct err *err)
+{
+	const char *path = site->steps->folders[st->folder].path;
+	struct stat folder, place;
+
+	if (st->kind == STEP_ATTRIBUTES)
+		return 0;
+	if (enter_place(site, st, err) < 0)
+		return -1;
+	if (site->on_one_mount)
+		return 0;
+	if (fstat(site->folder_fd, &folder) < 0 || fstat(site->place_fd, &place) < 0)
+		return err_sys(err, "looking at folder '%s'", path);
+	site->on_one_mount = folder.st_dev == place.st_dev;
+	return site->on_one_mount
+		       ? 0
+		       : err_set(err, ERR_STATE,
+				 "folder '%s' lies on another file system than what was put aside for it", path);
 }
 
 /* Returns like enter_folder. */
@@ -83,9 +130,23 @@ static int enter(struct site *site, const struct step *st, struct err *err)
 {
 	int r = enter_folder(site, st, err);
 
-	if (r)
-		return r;
-	return st->kind == STEP_ATTRIBUTES ? 0 : enter_place(site, st, err);
+	return r ? r : enter_place_of(site, st, err);
+}
+
+/* Undoing: a hook may have removed the folder, or put a copy of it there. It will never come back, so what is there
+ * instead gets its old files. MAKE: one is made when there is none. Returns like enter_folder. */
+static int enter_successor(struct site *site, const struct step *st, bool make, struct err *err)
+{
+	const char *path = site->steps->folders[st->folder].path;
+
+	auto_closep(&site->folder_fd);
+	site->on_one_mount = false;
+	site->folder = st->folder;
+	site->folder_fd = open_successor(path, make);
+	if (site->folder_fd >= 0)
+		return enter_place_of(site, st, err);
+	(void)err_sys(err, "opening folder '%s'", path);
+	return make ? -1 : 1;
 }
 
 static int look(int dir_fd, const char *name, struct spot *out, struct err *err)
@@ -95,16 +156,16 @@ static int look(int dir_fd, const char *name, struct spot *out, struct err *err)
 	*out = (struct spot){ .there = false };
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(err, "looking at it");
-	*out = (struct spot){ .there = true, .folder = S_ISDIR(st.st_mode), .dev = st.st_dev, .ino = st.st_ino };
+	*out = (struct spot){ .there = true, .folder = S_ISDIR(st.st_mode), .ino = st.st_ino };
 	return 0;
 }
 
+/* Old and new lie on one mount, so the device is the same; its number may be another one after a restart. */
 static bool is_new(const struct step *st, const struct spot *spot)
 {
-	return spot->there && spot->ino == st->new_ino && spot->dev == st->new_dev;
+	return spot->there && spot->ino == st->new_ino;
 }
 
-/* Old and new lie on one mount, so the device is the same. */
 static bool is_old(const struct step *st, const struct spot *spot)
 {
 	return spot->there && st->old_ino && spot->ino == st->old_ino;
@@ -412,8 +473,15 @@ static int undo_remove_folder(struct site *site, const struct step *st, struct e
 	return merge_from(site, st, n.entry, err) < 0 ? -1 : merge_from(site, st, n.old, err);
 }
 
+/* A folder that is gone, or another one, was not changed by us. */
 static int undo_attributes(struct site *site, const struct step *st, struct err *err)
 {
+	struct stat now;
+
+	if (fstatat(site->folder_fd, st->name, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "looking at it");
+	if (!S_ISDIR(now.st_mode) || now.st_ino != st->old_ino)
+		return 0;
 	return set_attributes(site, st, &st->before, st->acl_before, err);
 }
 
@@ -469,7 +537,9 @@ int commit_undo(const struct steps *s, const struct undo_watch *watch, struct er
 		struct err e = ERR_INIT;
 		int r = enter(&site, st, &e);
 
-		if (r > 0 && kinds[st->kind].needs_no_undo)
+		if (r > 0)
+			r = enter_successor(&site, st, !kinds[st->kind].needs_no_undo, &e);
+		if (r > 0)
 			continue;
 		if (r == 0 && kinds[st->kind].undo(&site, st, &e) == 0)
 			continue;

@@ -2,7 +2,8 @@
  *
  * Identity comes first: a file whose inode, size and time of change of its content are as recorded is not read (its
  * ctime says nothing: renames change it). Else its content counts, by its digest where the manifest has one. What a
- * manifest taken over from another agent does not know (no inode) is only looked at for being there.
+ * manifest taken over from another agent does not know (no inode) is only looked at for being there, as is what was
+ * edited by hand and retained.
  */
 #pragma once
 

@@ -24,6 +24,18 @@ bool name_is_variable(const char *name, size_t len)
 	return len && !strchr("0123456789", name[0]) && strspn(name, letters) >= len;
 }
 
+bool name_is_reserved(const char *name, size_t len)
+{
+	static const char *const names[] = { "LIFECYCLE_EVENT", "DEPLOYMENT_ID", "APPLICATION_NAME",
+					     "DEPLOYMENT_GROUP_NAME", "DEPLOYMENT_GROUP_ID" };
+	static const char own[] = "SLIPWAY_";
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strlen(names[i]) == len && !strncmp(name, names[i], len))
+			return true;
+	return len >= sizeof(own) - 1 && !strncmp(name, own, sizeof(own) - 1);
+}
+
 bool name_is_digest(const char *text)
 {
 	static const char prefix[] = "sha256:";

@@ -13,5 +13,10 @@ bool name_is_group(const char *name);
 	"cannot be a deployment group: a name has 1 to 200 bytes, no '/', and is none of the agent's own folders"
 /* [A-Za-z_][A-Za-z0-9_]* */
 bool name_is_variable(const char *name, size_t len);
+/* Names that tell a hook what it is run for. Whoever could set them would make hooks lie to each other, so neither an
+ * appspec nor a request may. */
+bool name_is_reserved(const char *name, size_t len);
+#define NAME_RESERVED_RULE                                                                                             \
+	"is the agent's own (LIFECYCLE_EVENT, DEPLOYMENT_*, APPLICATION_NAME, SLIPWAY_*): take another name"
 /* "sha256:" and 64 hexadecimal digits, small or capital. */
 bool name_is_digest(const char *text);

@@ -85,13 +85,16 @@ static const char *last_event(const struct interrupted *in)
 	return last;
 }
 
-/* Is the previous revision to come back? A result that was written has decided it already. */
+/* Is the previous revision to come back? A result that was written has decided it already, and so has a restore that
+ * has begun: a hook of the previous revision that marks a point of no return now speaks of something else. */
 static bool wants_restore(const struct interrupted *in)
 {
 	if (in->had_result)
 		return in->result.status != DEPLOYMENT_SUCCEEDED && in->result.restore.tried;
 	if (in->history.marks[EVENT_LOG_ENDED] || !restore_is_due(&in->deployment, in->order, last_event(in)))
 		return false;
+	if (in->history.marks[EVENT_LOG_RESTORE])
+		return true;
 
 	AUTO_FREE char *forbidden = no_restore_reason(in->fd);
 

@@ -8,6 +8,7 @@
 #include "util/digest.h"
 #include "util/str.h"
 #include "worker/outcome.h"
+#include "worker/still_runs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -124,7 +125,8 @@ static int trial_plan(struct run *run, struct err *err)
 /* 1: what was asked for is what runs already. */
 static int look_at_digest(struct run *run, struct err *err)
 {
-	AUTO_FREE char *last = run->d->force ? NULL : bundle_digest_of(run->last_path);
+	bool counts = !run->d->force && run->last_path && still_runs(&run->group, run->last_path);
+	AUTO_FREE char *last = counts ? bundle_digest_of(run->last_path) : NULL;
 
 	if (!run->d->digest && !last)
 		return 0;

@@ -212,14 +212,14 @@ static void end(struct run *run)
 		return;
 	end_install(run);
 	no_restore_tidy(run->fd);
-	if (group_prune(&run->group, run->d->id, run->d->settings.max_revisions, &e) < 0)
-		outcome_warn(run->result, "old revisions were not removed: %s", e.msg);
-	e = ERR_INIT;
 	if (run->result->unchanged) {
 		if (fs_remove_tree(run->group.fd, run->d->id, &e) < 0)
 			outcome_warn(run->result, "the folder of this deployment was not removed: %s", e.msg);
 		return;
 	}
+	if (group_prune(&run->group, run->d->id, run->d->settings.max_revisions, &e) < 0)
+		outcome_warn(run->result, "old revisions were not removed: %s", e.msg);
+	e = ERR_INIT;
 	if (group_write_result(run->fd, run->d, run->result, &e) < 0)
 		outcome_warn(run->result, "the result could not be recorded: %s", e.msg);
 }

@@ -123,6 +123,8 @@ def test_bytes_that_are_no_utf8_arrive_unchanged(agent, daemon, tmp_path):
      "archives. Download it first and give its path\n"),
     (["deploy", "/nowhere/at/all"], "error: location /nowhere/at/all is specified as a file or directory which does not exist\n"),
     (["deploy", "SOURCE", "--on-failure", "pray"], "error: --on-failure is not valid: write restore, redeploy or none\n"),
+    (["deploy", "SOURCE", "--env", "SLIPWAY_RESTORE=1"], "error: --env: the variable 'SLIPWAY_RESTORE' is the agent's own ("
+     "LIFECYCLE_EVENT, DEPLOYMENT_*, APPLICATION_NAME, SLIPWAY_*): take another name\n"),
     (["deploy", "SOURCE", "--env", "X"], "error: --env 'X' is not of the form NAME=VALUE\n"),
     (["deploy", "SOURCE", "--deadline", "soon"], "error: --deadline 'soon' is no time: write seconds, or e.g. '90s', '10m' or "
      "'1h'\n"),

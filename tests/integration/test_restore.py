@@ -425,3 +425,75 @@ def test_what_failed_is_deployed_again_even_with_the_same_digest(agent, bundle):
         with Worker(agent, request(agent, top, force=False, on_failure="none")) as worker:
             done = worker.result()
         assert (done["status"], done["changed"]) == ("Failed", True)
+
+
+@pytest.mark.parametrize("edit, same", [(lambda p: p.write_text("my own"), True), (lambda p: p.chmod(0o600), True),
+                                        (lambda p: (p.unlink(), p.symlink_to("elsewhere")), True),
+                                        (lambda p: p.unlink(), False)])
+def test_what_was_edited_and_retained_is_as_it_should_be(scene, revision, bundle, edit, same):
+    keep = f"slipway:\n  overwrite:\n    - path: {scene.target.path}/*.conf\n      behavior: RETAIN\n"
+    scene.install(bundle(files={"a": "1", "my.conf": "shipped"}))
+    (scene.target.path / "my.conf").write_text("edited")
+    assert scene.agent.local(bundle(files={"a": "2", "my.conf": "shipped"}, extra=keep)).code == 0
+    assert scene.target.read("my.conf") == "edited"
+    edit(scene.target.path / "my.conf")
+    bad = scene.agent.local(bundle(files={"a": "3", "my.conf": "shipped"}, extra=keep, hooks={"BeforeInstall": "exit 3"}), "--json")
+    assert restored(bad) == (True, True, True, same), bad.err
+    assert same or "my.conf'" in bad.json["restore"]["message"]
+
+
+def deploy_archive(agent, archive, **more):
+    """A request for an archive, which is no new deployment when its digest runs already."""
+    with Worker(agent, request(agent, archive, force=False, **more)) as worker:
+        return worker.result()
+
+
+@pytest.mark.parametrize("policy, hooks, restart, again", [
+    ("restore", {"BeforeInstall": "exit 3"}, "", False),  # it is back, started and validated
+    ("restore", {"BeforeInstall": "exit 3"}, "exit 4", True),  # it is back and does not run
+    ("none", {"BeforeInstall": "exit 3"}, "", True),  # it was stopped, nobody has started it again
+])
+def test_what_a_failure_stopped_is_deployed_again(agent, bundle, target, tmp_path, policy, hooks, restart, again):
+    fixed = tmp_path / "fixed"
+    start = f'[ -z "$SLIPWAY_RESTORE" ] || [ -e {fixed} ] || {{ {restart or "true"}; }}'
+    good = bundle(files=OLD, hooks={"ApplicationStart": start}, pack=True)
+    assert deploy_archive(agent, good)["changed"] is True
+    assert deploy_archive(agent, good)["changed"] is False
+    assert deploy_archive(agent, bundle(files=NEW, hooks=hooks, pack=True), on_failure=policy)["status"] == "Failed"
+    fixed.touch()
+    done = deploy_archive(agent, good)
+    assert (done["status"], done["changed"]) == ("Succeeded", again)
+    assert deploy_archive(agent, good)["changed"] is False
+
+
+def test_what_failed_before_it_touched_anything_counts_for_nothing(agent, bundle):
+    good = bundle(files=OLD, pack=True)
+    assert deploy_archive(agent, good)["changed"] is True
+    assert deploy_archive(agent, bundle(appspec="no: appspec\n", pack=True))["status"] == "Failed"
+    assert deploy_archive(agent, good)["changed"] is False
+
+
+def test_nothing_to_do_costs_no_old_revision(agent, bundle):
+    packed = [bundle(files={"a": text}, pack=True) for text in "123"]
+    settings = {**request(agent, packed[0])["settings"], "max_revisions": 2}
+    for archive in packed:
+        assert deploy_archive(agent, archive, settings=settings)["changed"] is True
+    folders = lambda: sorted(p.name for p in (agent.deployment_root / GROUP).iterdir())
+    before = folders()
+    assert len(before) == 2
+    assert deploy_archive(agent, packed[-1], settings=settings)["changed"] is False
+    assert folders() == before
+
+
+def test_a_point_of_no_return_in_a_restore_does_not_stop_it_being_done_again(scene, revision, tmp_path):
+    up = tmp_path / "up"
+    slow = f'echo no >$SLIPWAY_NO_RESTORE; [ -z "$SLIPWAY_RESTORE" ] || [ -e {up} ] || {{ touch {up}; sleep 60; }}'
+    with Worker(scene.agent, request(scene.agent, revision("v1", OLD, ApplicationStart=slow))) as worker:
+        assert worker.result()["status"] == "Succeeded"
+    before = scene.target.tree()
+    with Worker(scene.agent, request(scene.agent, revision("v2", NEW, ValidateService="exit 3"))) as worker:
+        wait_until(up.exists)
+        worker.process.kill()
+        worker.process.wait()
+    done, = recover(scene.agent)
+    assert done["restore"]["validated"] and scene.target.tree() == before

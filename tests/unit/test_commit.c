@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -477,6 +478,74 @@ static void a_folder_that_is_gone_does_not_stop_undoing(void **state)
 	assert_tree(&s, false, "a=old a ");
 }
 
+/* Hooks that copy a folder, or clear it away: what stands under its name then can never be the one it was. */
+static void a_folder_that_was_replaced_or_removed_gets_its_old_files_back(void **state)
+{
+	static const struct {
+		const char *why, *command, *after;
+	} cases[] = {
+		{ "a copy of it", "cp -a k x && rm -r k && mv x k", "f:0755 k:0755 k/a=old a k/c=old c " },
+		{ "a copy with something of its own",
+		  "mv k x && mkdir -m 755 k && echo -n 1 >k/own && echo -n 2 >k/b && rm -r x",
+		  "f:0755 k:0755 k/a=old a k/c=old c k/own=1 " },
+		{ "gone", "rm -r k", "f:0755 k:0755 k/a=old a k/c=old c " },
+		{ "the one whose attributes were changed is another", "mv f x && mkdir -m 711 f && rmdir x",
+		  "f:0711 k:0755 k/a=old a k/c=old c " },
+		{ "or gone", "rmdir f", "k:0755 k/a=old a k/c=old c " },
+		{ "or a file now", "rmdir f && echo -n 3 >f", "f=3 k:0755 k/a=old a k/c=old c " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(scene_done) struct scene s;
+		AUTO_FREE char *command = NULL;
+
+		print_message("  %s\n", cases[i].why);
+		scene_empty(&s);
+		folder(&s, "k");
+		folder(&s, "f");
+		put(&s, "k/a", "old a");
+		put(&s, "k/c", "old c");
+
+		uint32_t k = add_folder(&s, "k"), top = add_folder(&s, "");
+
+		add_step(&s, STEP_EXCHANGE, k, "k", "a", "new a", false);
+		add_step(&s, STEP_PLACE, k, "k", "b", "new b", false);
+		add_step(&s, STEP_ATTRIBUTES, top, "", "f", NULL, false);
+		s.steps.items[2].before = (struct step_attributes){ 0755, geteuid(), getegid() };
+		s.steps.items[2].after = (struct step_attributes){ 0700, geteuid(), getegid() };
+		add_step(&s, STEP_REMOVE, k, "k", "c", NULL, false);
+		run(commit_redo, &s, false, 0, 0);
+		command = xasprintf("cd '%s' && %s", s.path, cases[i].command);
+		assert_int_equal(0, system(command));
+		run(undo, &s, false, 0, 0);
+		assert_tree(&s, false, cases[i].after);
+	}
+}
+
+/* After a restart a disk may be found under another number than before. */
+static void the_number_of_a_device_may_change(void **state)
+{
+	(void)state;
+	for (int back = 0; back < 2; back++) {
+		AUTO(scene_done) struct scene s;
+
+		scene_init(&s);
+
+		AUTO_FREE char *old = tree(&s, true);
+
+		run(commit_redo, &s, false, 4, -1);
+		for (size_t i = 0; i < s.steps.count; i++)
+			s.steps.items[i].new_dev += 7;
+		for (size_t i = 0; i < s.steps.folder_count; i++)
+			s.steps.folders[i].dev += 7;
+		if (!back)
+			run(commit_redo, &s, false, 0, 0);
+		run(undo, &s, false, 0, 0);
+		assert_tree(&s, true, old);
+	}
+}
+
 static void without_its_private_folder_nothing_counts_as_done(void **state)
 {
 	AUTO(scene_done) struct scene s;
@@ -525,6 +594,8 @@ int main(void)
 		cmocka_unit_test(what_others_put_there_after_the_plan_is_not_replaced),
 		cmocka_unit_test(what_was_staged_must_be_there),
 		cmocka_unit_test(a_folder_that_is_gone_does_not_stop_undoing),
+		cmocka_unit_test(a_folder_that_was_replaced_or_removed_gets_its_old_files_back),
+		cmocka_unit_test(the_number_of_a_device_may_change),
 		cmocka_unit_test(without_its_private_folder_nothing_counts_as_done),
 		cmocka_unit_test(undo_gives_the_folders_their_times_back),
 	};

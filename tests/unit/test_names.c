@@ -68,11 +68,40 @@ static void a_variable_ends_where_it_is_said_to(void **state)
 	assert_false(name_is_variable("=1", 0));
 }
 
+static void what_tells_hooks_whose_they_are_is_reserved(void **state)
+{
+	static const struct {
+		const char *name;
+		bool reserved;
+	} names[] = {
+		{ "LIFECYCLE_EVENT", true },
+		{ "DEPLOYMENT_ID", true },
+		{ "APPLICATION_NAME", true },
+		{ "DEPLOYMENT_GROUP_NAME", true },
+		{ "SLIPWAY_RESTORE", true },
+		{ "SLIPWAY_", true },
+		{ "DEPLOYMENT_IDS", false },
+		{ "DEPLOYMENT", false },
+		{ "SLIPWAY", false },
+		{ "slipway_restore", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		print_message("  '%s'\n", names[i].name);
+		assert_int_equal(names[i].reserved, name_is_reserved(names[i].name, strlen(names[i].name)));
+	}
+	assert_true(name_is_reserved("DEPLOYMENT_ID=d-1", strlen("DEPLOYMENT_ID")));
+	assert_false(name_is_reserved("PORT=SLIPWAY_", strlen("PORT")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_told_apart),
 		cmocka_unit_test(a_group_has_a_limit),
+		cmocka_unit_test(what_tells_hooks_whose_they_are_is_reserved),
 		cmocka_unit_test(a_variable_ends_where_it_is_said_to),
 	};
 

@@ -7,6 +7,7 @@ LIBEXECDIR ?= $(PREFIX)/libexec/slipway
 LUADIR ?= $(PREFIX)/share/slipway/lua
 MANDIR ?= $(PREFIX)/share/man
 CONFDIR ?= /etc/slipway
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 PYTHON ?= /usr/bin/python3
 VERSION := 0.1.0
 
@@ -157,6 +158,8 @@ install: all ## into DESTDIR and PREFIX, as MODE says (MODE=release for use)
 	install -d -m 0755 $(DESTDIR)$(CONFDIR)/conf.d
 	test -e $(DESTDIR)$(CONFDIR)/slipway.yml || \
 		install -m 0644 packaging/slipway.yml $(DESTDIR)$(CONFDIR)/slipway.yml
+	test -z '$(UNITDIR)' || { install -d -m 0755 $(DESTDIR)$(UNITDIR) && sed 's|/usr/bin/slipway|$(PREFIX)/bin/slipway|' \
+		packaging/slipway.service >$(DESTDIR)$(UNITDIR)/slipway.service; }
 	install -D -m 0644 packaging/completions/slipway $(DESTDIR)$(PREFIX)/share/bash-completion/completions/slipway
 	for section in 1 5 7 8; do for page in packaging/man/*.$$section; do \
 		if [ -e "$$page" ]; then \

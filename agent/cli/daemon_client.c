@@ -167,6 +167,11 @@ static int take_refusal(struct conversation *c, const json_t *json, struct err *
 	    jobject_number(&o, "exit", 1, 6, &status, err) < 0)
 		return -1;
 	a->exit_status = (int)status;
+	if (a->exit_status == err_exit_status(ERR_UNREACHABLE) &&
+	    c->talk->repeats) { /* it stops: the next one is asked */
+		daemon_answer_done(a);
+		return end(c, DAEMON_LOST);
+	}
 	return end(c, DAEMON_REFUSED);
 }
 

@@ -127,15 +127,31 @@ static void flush(struct socket_client *c)
 	listen_to(c);
 }
 
+/* Room for LEN more bytes: whoever has the most to read and does not read it goes. */
+static void make_room(struct socket_server *s, size_t len)
+{
+	while (s->buffered + len > SOCKET_MAX_BUFFERED) {
+		struct socket_client *most = NULL;
+
+		for (struct socket_client *c = s->clients; c; c = c->next)
+			if (!most || c->out.len - c->sent > most->out.len - most->sent)
+				most = c;
+		if (!most || !has_output(most))
+			return;
+		give_up(most);
+	}
+}
+
 static void say(struct socket_client *c, json_t *line)
 {
 	AUTO_FREE char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
 	size_t len = text ? strlen(text) : 0;
 
 	json_decref(line);
+	make_room(c->server, len + 1);
 	if (c->broken)
 		return;
-	if (!text || c->server->buffered + len + 1 > SOCKET_MAX_BUFFERED || str_append(&c->out, text, len) < 0) {
+	if (!text || str_append(&c->out, text, len) < 0) {
 		give_up(c);
 		return;
 	}

@@ -3,6 +3,7 @@
 
 #include "daemon/chore.h"
 #include "daemon/dispatch.h"
+#include "daemon/ends.h"
 #include "daemon/instance_lock.h"
 #include "daemon/recover_job.h"
 #include "daemon/requests.h"
@@ -255,6 +256,7 @@ static void end(struct daemon *d)
 	chore_free_all(d);
 	recover_job_free_all(d);
 	dispatch_free_all(d);
+	ends_free(d);
 	queue_free(d->queue);
 	history_free(d->history);
 	db_free(d->db);

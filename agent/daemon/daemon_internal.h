@@ -28,6 +28,7 @@ struct active {
 
 struct recover_job;
 struct chore;
+struct unrecorded;
 
 struct daemon {
 	sd_event *loop;
@@ -46,6 +47,8 @@ struct daemon {
 	struct active *actives;
 	struct recover_job *recoveries;
 	struct chore *chores;
+	struct unrecorded *unrecorded; /* ends.h */
+	sd_event_source *ends_timer;
 	int64_t started_at_ms;
 	char *reload_error;  /* the configuration on disk is wrong, and the old one counts; NULL: all is well */
 	char *database_told; /* the database was made anew; NULL: it was not */

@@ -1,12 +1,15 @@
 /* daemon/dispatch.c - see dispatch.h: from a request to its end. */
 #include "daemon/dispatch.h"
 
+#include "daemon/ends.h"
+#include "daemon/history_folder.h"
 #include "daemon/recover_job.h"
 #include "daemon/revisions.h"
 #include "util/auto.h"
 #include "util/log.h"
 #include "util/str.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 void dispatched_done(struct dispatched *p)
@@ -90,17 +93,6 @@ static enum deployment_status status_of(const json_t *document)
 	return s < DEPLOYMENT_STATUS_COUNT ? (enum deployment_status)s : DEPLOYMENT_FAILED;
 }
 
-/* The daemon goes on without its memory: the folders are the truth, and the next scan reads them. */
-static void record_end(struct daemon *d, const char *id, json_t *document)
-{
-	struct err err = ERR_INIT;
-	unsigned rows;
-
-	if (db_finish(d->db, id, status_of(document), daemon_now_ms(), document, &err) < 0 ||
-	    db_prune(d->db, d->config.history, &rows, &err) < 0)
-		log_error("recording the end: %s deployment='%s'", err.msg, id);
-}
-
 void dispatch_record(struct daemon *d, json_t *document)
 {
 	const char *id = json_string_value(json_object_get(document, "deployment_id"));
@@ -111,7 +103,7 @@ void dispatch_record(struct daemon *d, json_t *document)
 	if (a && a->orphaned && !a->live.end)
 		a->live.end = json_incref(document); /* told when its group is free again */
 	else if (!a)
-		record_end(d, id, document);
+		ends_record(d, id, status_of(document), document);
 }
 
 /* A failed deployment that had begun to change things, whose author wants the good revision deployed again. Never for
@@ -158,7 +150,7 @@ void dispatch_finish(struct daemon *d, struct active *a)
 	AUTO_FREE char *group = xstrdup(a->live.deployment.group);
 	const char *folder = access(a->folder, F_OK) == 0 ? a->folder : NULL;
 
-	record_end(d, id, a->live.end);
+	ends_record(d, id, status_of(a->live.end), a->live.end);
 	log_info("the deployment has ended event='ended' deployment='%s' group='%s' status='%s'", id, group,
 		 deployment_status_name(status_of(a->live.end)));
 	if (wants_redeploy(d, a))
@@ -171,14 +163,16 @@ void dispatch_finish(struct daemon *d, struct active *a)
 
 bool dispatch_finish_from_folder(struct daemon *d, struct active *a)
 {
-	AUTO(db_row_done) struct db_row row = { 0 };
-	struct err err = ERR_INIT;
+	const char *group = a->live.deployment.group;
+	AUTO_FREE char *path = xasprintf("%s/%s", a->live.deployment.settings.deployment_root, group);
+	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO(folder_word_done) struct folder_word w = { 0 };
+	struct err ignored = ERR_INIT; /* then the folder does not say */
 
-	daemon_scan(d);
-	if (db_find(d->db, a->live.deployment.id, &row, &err) != 1 || row.status == DEPLOYMENT_QUEUED ||
-	    row.status == DEPLOYMENT_IN_PROGRESS)
+	/* not by a scan, which needs a database that can be written */
+	if (fd < 0 || history_folder_read(fd, group, a->live.deployment.id, &w, &ignored) != FOLDER_ENDED)
 		return false;
-	a->live.end = TAKE_PTR(row.document);
+	a->live.end = TAKE_PTR(w.row.document);
 	dispatch_finish(d, a);
 	return true;
 }
@@ -230,12 +224,37 @@ static void on_message(void *context, struct worker_message *m)
 	}
 }
 
+/* An adopted worker told nobody of its end, and a revision that is in place already leaves no folder either. Nothing
+ * was changed then, so a worker of ours looks again. */
+static bool starts_again(struct daemon *d, struct active *a, bool adopted, bool stopped)
+{
+	AUTO_FREE char *id = NULL;
+	struct err why = ERR_INIT;
+
+	if (!adopted || access(a->folder, F_OK) == 0)
+		return false;
+	if (stopped) {
+		(void)err_set(&why, ERR_STOPPED, "stopped before it had begun");
+		end_with(d, a, DEPLOYMENT_STOPPED, &why);
+		return true;
+	}
+	id = xstrdup(a->live.deployment.id);
+	log_info("the worker is gone and nothing of it is on disk: another one is started event='again' "
+		 "deployment='%s' group='%s'",
+		 id, a->live.deployment.group);
+	dispatch_start(d, id); /* by the next daemon when this one is stopping */
+	daemon_changed(d);
+	return true;
+}
+
 /* Its folder may know its result; else another worker has to clear up, and the group waits for that. */
 static void on_gone(void *context, bool clean, const char *how)
 {
 	struct active *a = context;
 	struct daemon *d = a->daemon;
-	const struct deployment *deployment = &a->live.deployment;
+	AUTO_FREE char *id = xstrdup(a->live.deployment.id);
+	AUTO_FREE char *group = xstrdup(a->live.deployment.group);
+	bool adopted = job_is_adopted(a->job), stopped = job_was_stopped(a->job);
 
 	(void)clean;
 	job_free(a->job);
@@ -244,15 +263,15 @@ static void on_gone(void *context, bool clean, const char *how)
 		dispatch_finish(d, a);
 		return;
 	}
-	if (dispatch_finish_from_folder(d, a))
+	if (dispatch_finish_from_folder(d, a) || starts_again(d, a, adopted, stopped))
 		return;
-	log_warning("the worker is gone without a result: %s event='worker_died' deployment='%s' group='%s'", how,
-		    deployment->id, deployment->group);
+	log_warning("the worker is gone without a result: %s event='worker_died' deployment='%s' group='%s'", how, id,
+		    group);
 	a->orphaned = true;
 	a->how = xstrdup(how);
-	/* held first, so that the end of this one does not start the next */
-	recover_job_start(d, deployment->group, deployment->id);
-	(void)queue_end(d->queue, deployment->group, deployment->id);
+	/* held first, so that the end of this one does not start the next; A may be gone when this comes back */
+	recover_job_start(d, group, id);
+	(void)queue_end(d->queue, group, id);
 }
 
 struct job_watch dispatch_watch(struct active *a)
@@ -265,8 +284,8 @@ void dispatch_start(struct daemon *d, const char *id)
 	struct active *a = id && !d->stopping ? dispatch_find(d, id) : NULL;
 	struct err err = ERR_INIT;
 
-	if (!a)
-		return; /* nobody's turn; or it waits in the database for the next daemon */
+	if (!a || a->job || a->orphaned)
+		return; /* nobody's turn; or it waits in the database for the next daemon; or it runs already */
 
 	const struct deployment *deployment = &a->live.deployment;
 	const struct job_watch watch = dispatch_watch(a);

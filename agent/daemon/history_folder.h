@@ -1,6 +1,6 @@
 /* daemon/history_folder.h - what the folder of one deployment says about it, as a row of the database.
  *
- * Used by history.c alone. Only reads; links are not followed; files are limited and checked like a stranger's. Layout:
+ * Only reads; links are not followed; files are limited and checked like a stranger's. Layout:
  * worker/group.h.
  */
 #pragma once

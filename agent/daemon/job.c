@@ -30,7 +30,7 @@ struct job {
 	sd_event *loop;
 	struct job_watch watch;
 	pid_t pid;
-	bool child;
+	bool child, stopped;
 	int sock, pidfd; /* sock: -1 when adopted, or at its end */
 	sd_event_source *lines, *end, *timer;
 	struct str in, out;
@@ -42,6 +42,16 @@ struct job {
 pid_t job_pid(const struct job *j)
 {
 	return j->pid;
+}
+
+bool job_was_stopped(const struct job *j)
+{
+	return j->stopped;
+}
+
+bool job_is_adopted(const struct job *j)
+{
+	return !j->child;
 }
 
 void job_free(struct job *j)
@@ -119,6 +129,7 @@ static void ask_to_stop(struct job *j, const char *line)
 
 void job_stop(struct job *j)
 {
+	j->stopped = true;
 	ask_to_stop(j, "{\"stop\":true}");
 }
 
@@ -135,8 +146,9 @@ static int on_timer(sd_event_source *source, uint64_t now, void *context)
 	(void)source, (void)now;
 	if (j->phase == PHASE_RUNS) {
 		j->phase = PHASE_OVERDUE;
+		j->stopped = true;
 		ask_to_stop(j, "{\"stop\":true,\"deadline\":true}");
-		wake_after(j, JOB_GRACE_S);
+		wake_after(j, j->child ? JOB_GRACE_S : JOB_RESTORE_S);
 		return 0;
 	}
 	if (!j->wrong[0])
@@ -161,7 +173,7 @@ static void take_line(struct job *j, const char *line, size_t len)
 		j->phase = PHASE_LEAVES;
 		wake_after(j, JOB_EXIT_S);
 	} else if (j->phase == PHASE_OVERDUE) {
-		wake_after(j, JOB_GRACE_S); /* it is busy stopping: restoring has hooks of its own */
+		wake_after(j, JOB_RESTORE_S); /* it is busy stopping */
 	}
 	j->watch.message(j->watch.context, &m);
 }

@@ -15,6 +15,9 @@
 
 /* How long a worker may be silent after its deadline before it is killed: a hook's TERM and KILL, and some air. */
 #define JOB_GRACE_S 35
+/* How long once it has said that it is stopping, or cannot be heard: the hooks that bring back the revision before may
+ * take their time in silence, and have limits of their own (an hour, unless the appspec says otherwise). */
+#define JOB_RESTORE_S 3700
 /* How long it may take to go after its result. */
 #define JOB_EXIT_S 60
 
@@ -43,3 +46,5 @@ void job_set_deadline(struct job *j, unsigned seconds);
 void job_stop(struct job *j);
 void job_kill(struct job *j);
 pid_t job_pid(const struct job *j);
+bool job_is_adopted(const struct job *j);
+bool job_was_stopped(const struct job *j); /* asked to, by job_stop() or its deadline */

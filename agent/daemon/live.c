@@ -105,6 +105,8 @@ json_t *live_progress(const struct worker_message *m)
 		return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "progress", "work", "event", jpath(m->event),
 				 "files", (json_int_t)w->files, "files_total", (json_int_t)w->files_total, "bytes",
 				 (json_int_t)w->bytes, "bytes_total", (json_int_t)w->bytes_total);
+	case WORKER_STARTED:
+		return json_pack("{s:s, s:o}", "progress", "started", "folder", jbytes(m->folder));
 	default:
 		return NULL;
 	}

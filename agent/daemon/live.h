@@ -29,7 +29,7 @@ void live_done(struct live *l);
 void live_start(struct live *l, int64_t now_ms);
 /* The progress object to be told to those who watch (new reference); NULL: M is none of these. */
 json_t *live_apply(struct live *l, const struct worker_message *m, int64_t now_ms);
-/* M as the worker has sent it, for kinds event, note, work and doing; NULL: another kind. New reference. */
+/* M as the worker has sent it, for kinds started, event, note, work and doing; NULL: another kind. New reference. */
 json_t *live_progress(const struct worker_message *m);
 json_t *live_document(const struct live *l); /* new reference */
 /* The end without a result of the worker. NOW and ACTION may be NULL. */

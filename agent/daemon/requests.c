@@ -4,6 +4,7 @@
 #include "control/answer.h"
 #include "control/socket_protocol.h"
 #include "daemon/chore.h"
+#include "daemon/ends.h"
 #include "util/auto.h"
 #include "util/log.h"
 #include "util/str.h"
@@ -74,6 +75,8 @@ int request_find(struct request *r, const char *id, const char *group, struct db
 		db_row_done(out);
 		found = 0;
 	}
+	if (found > 0)
+		ends_apply(r->daemon, out);
 	if (found == 0 && id)
 		return err_set(err, ERR_STATE, "there is no deployment '%s'%s%s: `slipway list` shows those known", id,
 			       group ? " in group " : "", group ? group : "");

@@ -4,6 +4,7 @@
 #include "daemon/dispatch.h"
 #include "daemon/requests.h"
 #include "daemon/revisions.h"
+#include "model/names.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -148,6 +149,8 @@ static int rollback_fields(struct request *r, struct rollback *b, struct err *er
 	    request_flag(r, "dry_run", &b->dry_run, err) < 0 || request_flag(r, "wait", &b->wait, err) < 0 ||
 	    request_flag(r, "documents", &b->documents, err) < 0 || request_end(r, err) < 0)
 		return -1;
+	if (b->group && !name_is_group(b->group))
+		return err_set(err, ERR_USAGE, "request: '%s' " NAME_GROUP_RULE, b->group);
 	if (!b->id && !b->group)
 		b->group = xstrdup(DEFAULT_GROUP);
 	return 0;

@@ -17,6 +17,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#define RESULT_MAX (16 * 1024 * 1024)
+
 static const char *const instruction_suffixes[] = { "_last_successful_install", "_most_recent_install", "-install.json",
 						    "-cleanup" };
 
@@ -74,7 +76,8 @@ static void forgotten(struct daemon *d, struct socket_client *client, void *arg,
 	unsigned rows = 0;
 
 	if (count >= 0)
-		count = db_forget(d->db, f->group, &rows, &err);
+		/* what came meanwhile waits, and stays */
+		count = db_forget(d->db, f->group, queue_waiting(d->queue, f->group), &rows, &err);
 	(void)queue_end(d->queue, f->group, ""); /* known or not */
 	dispatch_start(d, queue_release(d->queue, f->group));
 	if (client && count < 0) {
@@ -121,7 +124,7 @@ int request_forget(struct request *r, struct err *err)
 }
 
 /* Prune: the oldest folders of every group beyond max_revisions, sparing the one in place and those that have not
- * ended, or that another agent made. */
+ * ended or need recovery, or that another agent made. */
 
 struct pruning {
 	char *root;
@@ -172,6 +175,23 @@ static size_t list_folders(int fd, struct old_folder **out)
 	return n;
 }
 
+/* It has a result, and its journal is not needed to finish or undo it. */
+static bool may_go(int group_fd, const char *id)
+{
+	AUTO_FREE char *path = xasprintf("%s/result.json", id);
+	AUTO(str_done) struct str text = STR_INIT(RESULT_MAX);
+	struct err ignored = ERR_INIT; /* what cannot be read now is for a later time */
+
+	if (fs_read_file(group_fd, path, &text, &ignored) != 1)
+		return false;
+
+	json_t *result = json_loadb(str_text(&text), text.len, 0, NULL);
+	bool needed = json_is_true(json_object_get(result, "needs_recovery"));
+
+	json_decref(result);
+	return !needed;
+}
+
 /* How many were removed; -1. A group that is busy keeps its folders: its own deployment prunes it. */
 static int prune_group(int root_fd, const char *group, const char *in_place, unsigned keep, struct err *err)
 {
@@ -189,9 +209,7 @@ static int prune_group(int root_fd, const char *group, const char *in_place, uns
 		return 0;
 	qsort(folders, count, sizeof(*folders), by_age);
 	for (size_t i = 0; i < count && count - (size_t)removed > keep; i++) {
-		AUTO_FREE char *result = xasprintf("%s/result.json", folders[i].name);
-
-		if ((in_place && !strcmp(folders[i].name, in_place)) || faccessat(fd, result, F_OK, 0) < 0)
+		if ((in_place && !strcmp(folders[i].name, in_place)) || !may_go(fd, folders[i].name))
 			continue;
 		if (fs_remove_tree(fd, folders[i].name, err) < 0)
 			return err_add(err, "removing old deployment %s", folders[i].name);

@@ -2,6 +2,7 @@
 #include "control/answer.h"
 #include "control/socket_protocol.h"
 #include "daemon/dispatch.h"
+#include "daemon/ends.h"
 #include "daemon/recover_job.h"
 #include "daemon/requests.h"
 #include "daemon/revisions.h"
@@ -136,6 +137,8 @@ int request_list(struct request *r, struct err *err)
 	json_t *line = answer_done();
 
 	for (size_t i = 0; i < rows.count; i++) {
+		ends_apply(r->daemon, &rows.items[i]);
+
 		json_t *document = document_of(r->daemon, &rows.items[i]);
 
 		size += json_dumpb(document, NULL, 0, JSON_COMPACT) + 1;
@@ -168,6 +171,10 @@ static void unhappy_about(const struct daemon *d, json_t *list)
 					    json_sprintf("the configuration was not reloaded: %s", d->reload_error));
 	if (d->database_told)
 		(void)json_array_append_new(list, jtext(d->database_told));
+	if (ends_count(d))
+		(void)json_array_append_new(
+			list,
+			json_sprintf("the end of %zu deployments cannot be written to the database", ends_count(d)));
 	if (recover_job_any(d))
 		(void)json_array_append_new(list, json_string("a deployment whose worker died is being recovered"));
 }
@@ -207,6 +214,7 @@ static json_t *last_of(const struct daemon *d, const char *group, bool *needs_re
 
 	if (db_find_latest(d->db, group, &row, &ignored) <= 0)
 		return json_null();
+	ends_apply(d, &row);
 	*needs_recovery = row.needs_recovery;
 
 	const struct active *a = dispatch_find(d, row.id);

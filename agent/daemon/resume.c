@@ -89,6 +89,9 @@ static void adopt(struct daemon *d, struct active *a, pid_t pid, int pidfd)
 	struct err err = ERR_INIT;
 	int64_t left_s = (int64_t)deployment->deadline_s - (daemon_now_ms() - a->live.result.started_at_ms) / 1000;
 
+	if (left_s > deployment->deadline_s)
+		left_s = deployment->deadline_s; /* the clock was set back */
+
 	take_place(d, a);
 	if (job_adopt(d->loop, pid, pidfd, &watch, &a->job, &err) < 0) {
 		log_error("%s deployment='%s'", err.msg, deployment->id); /* its folder tells its end to a later scan */
@@ -172,8 +175,23 @@ static bool group_has_moved_on(struct daemon *d, const struct db_row *row)
 	AUTO(db_row_done) struct db_row latest = { 0 };
 	struct err err = ERR_INIT;
 
-	return db_find_latest(d->db, row->group, &latest, &err) != 1 ||
+	return row->origin == DB_LOCAL || /* nobody has asked us for it */
+	       db_find_latest(d->db, row->group, &latest, &err) != 1 ||
 	       (strcmp(latest.id, row->id) && latest.origin == DB_LOCAL) || latest.started_at_ms > row->started_at_ms;
+}
+
+/* A newer request replaces one that waits; the daemon before did not come to recording that. */
+static bool was_superseded(struct daemon *d, struct active *a, const struct db_row *row)
+{
+	AUTO(db_row_done) struct db_row later = { 0 };
+	struct err err = ERR_INIT;
+
+	if (db_find_later(d->db, row, &later, &err) != 1)
+		return false;
+	(void)err_set(&err, ERR_STOPPED, "superseded by %s", later.id);
+	live_end(&a->live, DEPLOYMENT_STOPPED, &err, "nothing was changed", daemon_now_ms());
+	dispatch_finish(d, a);
+	return true;
 }
 
 static void resume_lost(struct daemon *d, struct active *a, const struct db_row *row)
@@ -186,7 +204,8 @@ static void resume_lost(struct daemon *d, struct active *a, const struct db_row 
 	}
 	(void)err_set(&why, ERR_INTERRUPTED,
 		      "the agent was ended in the middle of this deployment, and nothing of it is on disk any more");
-	live_end(&a->live, DEPLOYMENT_FAILED, &why, "later deployments of the group have run since", daemon_now_ms());
+	live_end(&a->live, DEPLOYMENT_FAILED, &why,
+		 row->origin == DB_LOCAL ? NULL : "later deployments of the group have run since", daemon_now_ms());
 	dispatch_finish(d, a);
 }
 
@@ -209,8 +228,12 @@ static void resume_row(struct daemon *d, const struct db_row *row, struct findin
 		resume_running(d, remember_running(d, &deployment, row->created_at_ms, row->started_at_ms), found);
 	else if (started)
 		resume_lost(d, dispatch_remember(d, &deployment, row->created_at_ms), row);
-	else
-		resume_waiting(d, dispatch_remember(d, &deployment, row->created_at_ms));
+	else {
+		struct active *a = dispatch_remember(d, &deployment, row->created_at_ms);
+
+		if (!was_superseded(d, a, row))
+			resume_waiting(d, a);
+	}
 }
 
 /* A folder that the database knows nothing of, or whose deployment had ended with work left. What `slipway local` runs

@@ -27,11 +27,12 @@ static const char *const texts[DB_STATEMENT_COUNT] = {
 	[DB_FIND] = SELECT "WHERE id = ?1",
 	[DB_FIND_TOKEN] = SELECT "WHERE uid = ?1 AND token = ?2",
 	[DB_FIND_STATUS] = "SELECT status, needs_recovery FROM deployments WHERE id = ?1",
+	[DB_FIND_LATER] = SELECT "WHERE grp = ?1 AND sequence > ?2 AND origin = ?3 ORDER BY sequence LIMIT 1",
 	[DB_LIST] = SELECT NEWEST "LIMIT ?1",
 	[DB_LIST_GROUP] = SELECT "WHERE grp = ?2 " NEWEST "LIMIT ?1",
 	[DB_LIST_UNENDED] = SELECT "WHERE " UNENDED " ORDER BY sequence",
 	[DB_LIST_GROUPS] = "SELECT DISTINCT grp FROM deployments ORDER BY grp",
-	[DB_FORGET] = "DELETE FROM deployments WHERE grp = ?1",
+	[DB_FORGET] = "DELETE FROM deployments WHERE grp = ?1 AND id IS NOT ?2",
 	[DB_PRUNE] = "DELETE FROM deployments WHERE NOT needs_recovery AND NOT " UNENDED " AND sequence IN (SELECT "
 		     "sequence FROM (SELECT sequence, row_number() OVER (PARTITION BY grp " NEWEST
 		     ") AS place FROM deployments) WHERE place > ?1)",
@@ -305,6 +306,16 @@ int db_find_latest(struct db *db, const char *group, struct db_row *out, struct 
 	return one(db, s, out, err);
 }
 
+int db_find_later(struct db *db, const struct db_row *row, struct db_row *out, struct err *err)
+{
+	AUTO(give_backp) sqlite3_stmt *s = db->statements[DB_FIND_LATER];
+
+	bind_text(s, 1, row->group);
+	bind_number(s, 2, row->sequence);
+	bind_text(s, 3, db_origin_name(row->origin));
+	return one(db, s, out, err);
+}
+
 int db_find_status(struct db *db, const char *id, enum deployment_status *out, bool *needs_recovery, struct err *err)
 {
 	AUTO(give_backp) sqlite3_stmt *s = db->statements[DB_FIND_STATUS];
@@ -368,11 +379,12 @@ static int removed(struct db *db, sqlite3_stmt *s, unsigned *rows, struct err *e
 	return 0;
 }
 
-int db_forget(struct db *db, const char *group, unsigned *rows, struct err *err)
+int db_forget(struct db *db, const char *group, const char *spared, unsigned *rows, struct err *err)
 {
 	AUTO(give_backp) sqlite3_stmt *s = db->statements[DB_FORGET];
 
 	bind_text(s, 1, group);
+	bind_text(s, 2, spared); /* NULL binds NULL, which no id is */
 	return removed(db, s, rows, err);
 }
 

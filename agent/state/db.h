@@ -73,6 +73,9 @@ int db_find_latest(struct db *db, const char *group, struct db_row *out, struct 
 /* What db_find() says of the status alone. */
 int db_find_status(struct db *db, const char *id, enum deployment_status *out, bool *needs_recovery, struct err *err);
 
+/* The next that arrived after ROW in its group and from the same origin. As db_find(). */
+int db_find_later(struct db *db, const struct db_row *row, struct db_row *out, struct err *err);
+
 /* OUT is the caller's: db_rows_done(). GROUP NULL: of all. Newest creation first, at most LIMIT of them. */
 int db_list(struct db *db, const char *group, unsigned limit, struct db_rows *out, struct err *err);
 /* All that have not ended, in the order of their arrival. */
@@ -80,7 +83,8 @@ int db_list_unended(struct db *db, struct db_rows *out, struct err *err);
 /* Names of all groups that have rows, sorted by bytes; NULL-terminated, the caller's: jstrings_free(). */
 int db_list_groups(struct db *db, char ***out, struct err *err);
 
-/* Remove all rows of GROUP; *ROWS: how many. What has not ended goes, too: the caller has looked. */
-int db_forget(struct db *db, const char *group, unsigned *rows, struct err *err);
+/* Remove all rows of GROUP but that of deployment SPARED (NULL: none); *ROWS: how many. What has not ended goes, too:
+ * the caller has looked. */
+int db_forget(struct db *db, const char *group, const char *spared, unsigned *rows, struct err *err);
 /* Keep the KEEP newest rows of every group and whatever has not ended or needs recovery; *ROWS: how many went. */
 int db_prune(struct db *db, unsigned keep, unsigned *rows, struct err *err);

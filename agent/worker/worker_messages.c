@@ -72,7 +72,12 @@ static int take_deployment(struct jobject *o, struct worker_message *m, struct e
 
 	if (deployment_result_from_json(document, &checked, err) < 0)
 		return -1;
+
+	bool ended = checked.status != DEPLOYMENT_QUEUED && checked.status != DEPLOYMENT_IN_PROGRESS;
+
 	deployment_result_done(&checked);
+	if (!ended)
+		return err_set(err, ERR_STATE, "progress: the result says that the deployment has not ended");
 	if (!json_is_string(json_object_get(document, "deployment_id")))
 		return err_set(err, ERR_STATE, "progress: the deployment has no id");
 	m->deployment = json_incref((json_t *)document); /* counting is no change of it */

@@ -108,6 +108,17 @@ def deploy():
     if play == "lie":
         say("result", deployment=document({**request, "id": "d-OTHER"}, "Succeeded"))
         time.sleep(3600)
+    if play.startswith("unended-"):
+        say("result", deployment=document(request, play.removeprefix("unended-")))
+        sys.exit(0)
+    if play == "restore-slowly":
+        while not stopped():
+            time.sleep(0.02)
+        say("event", event="ApplicationStart", status="InProgress", text="")
+        time.sleep(38)
+        say("result", deployment=document(request, "Failed", {"event": "Install", "error_code": "UnknownError",
+                                                              "message": "slow, and done", "action": None, "refused": False}))
+        sys.exit(0)
     if play == "flood":
         while True:
             sock.sendall(b"x" * 65536)

@@ -295,8 +295,8 @@ def test_the_socket_of_a_dead_daemon_is_replaced_and_a_living_ones_is_not(daemon
     daemon.start()
     assert daemon.ask("status")["done"]
     other = tmp_path / "other.yml"
-    other.write_text(f"socket: {daemon.socket}\nstate_dir: {tmp_path}/other\ndeployment_root: {tmp_path}/other/root\n")
-    done = subprocess.run([daemon.program, "--config", other, "daemon"], capture_output=True, text=True, check=False,
+    other.write_text(f"state_dir: {tmp_path}/other\n")  # and the same socket
+    done = subprocess.run([daemon.program, "--root", agent.root, "--config", other, "daemon"], capture_output=True, text=True, check=False,
                           env=agent.env, timeout=PATIENCE)
     assert (done.returncode, f"another process listens at '{daemon.socket}'" in done.stderr) == (5, True), done.stderr
 

@@ -242,7 +242,7 @@ static void pruning_keeps_the_newest_and_what_is_not_done_with(void **state)
 	assert_int_equal(0, db_prune(db, 2, &rows, &err));
 	assert_int_equal(2, rows);
 	assert_list(db, NULL, 100, "d-6 d-5 d-2 d-other d-1 ");
-	assert_int_equal(0, db_forget(db, "web", &rows, &err));
+	assert_int_equal(0, db_forget(db, "web", NULL, &rows, &err));
 	assert_int_equal(4, rows);
 	assert_list(db, NULL, 100, "d-other ");
 }

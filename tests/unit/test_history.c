@@ -280,7 +280,7 @@ static void nothing_is_read_where_nothing_has_changed(void **state)
 	put_result(&h, "web", "d-1", DEPLOYMENT_SUCCEEDED, false);
 	age(&h, "web");
 	assert_string_equal("", scan(&h));
-	assert_int_equal(0, db_forget(h.db, "web", &rows, &err)); /* a scan that looked would bring it back */
+	assert_int_equal(0, db_forget(h.db, "web", NULL, &rows, &err)); /* a scan that looked would bring it back */
 	assert_string_equal("", scan(&h));
 	assert_false(has_row(&h, "d-1"));
 }

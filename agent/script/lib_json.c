@@ -125,6 +125,8 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 
 static bool is_array(lua_State *L, int index)
 {
+	int top = lua_gettop(L);
+
 	if (lua_rawlen(L, index))
 		return true;
 	if (!lua_getmetatable(L, index))
@@ -134,11 +136,9 @@ static bool is_array(lua_State *L, int index)
 	bool same = lua_rawequal(L, -1, -2);
 
 	lua_pushnil(L);
-	if (same && lua_next(L, index)) {
-		lua_pop(L, 2);
+	if (same && lua_next(L, index))
 		same = false; /* it was one, and was given keys since */
-	}
-	lua_pop(L, 2);
+	lua_settop(L, top);
 	return same;
 }
 

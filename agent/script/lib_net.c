@@ -31,7 +31,7 @@ static const char *const *take_headers(lua_State *L)
 {
 	size_t n = 0;
 
-	if (!lua_istable(L, 2) || lua_getfield(L, 2, "headers") == LUA_TNIL)
+	if (script_push_option(L, 2, "headers") == LUA_TNIL)
 		return NULL;
 	if (!lua_istable(L, -1))
 		(void)script_misuse(L, FN ": headers: table expected, got %s", luaL_typename(L, -1));

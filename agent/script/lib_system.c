@@ -158,7 +158,7 @@ static const char *const *take_environment(lua_State *L)
 {
 	size_t n = 0, had = 0, changed = 0;
 
-	if (lua_getfield(L, 1, "env") == LUA_TNIL)
+	if (script_push_option(L, 1, "env") == LUA_TNIL)
 		return NULL;
 	if (!lua_istable(L, -1))
 		(void)script_misuse(L, "slipway.run: env: table expected, got %s", luaL_typename(L, -1));

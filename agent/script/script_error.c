@@ -243,12 +243,21 @@ void script_check_options(lua_State *L, int index, const char *fn, const char *c
 			(void)script_misuse(L, "%s: there is no option '%s'", fn, lua_tostring(L, -2));
 }
 
+int script_push_option(lua_State *L, int index, const char *name)
+{
+	if (!lua_istable(L, index)) {
+		lua_pushnil(L);
+		return LUA_TNIL;
+	}
+	lua_pushstring(L, name);
+	return lua_rawget(L, index);
+}
+
 /* Push the field. false: absent, and nothing is pushed. */
 static bool get_option(lua_State *L, int index, const char *fn, const char *name, int type)
 {
-	if (!lua_istable(L, index) || lua_getfield(L, index, name) == LUA_TNIL) {
-		if (lua_istable(L, index))
-			lua_pop(L, 1);
+	if (script_push_option(L, index, name) == LUA_TNIL) {
+		lua_pop(L, 1);
 		return false;
 	}
 	if (lua_type(L, -1) != type)

@@ -7,7 +7,10 @@
 #include <lualib.h>
 #include <string.h>
 
-#define REQUIRED "slipway.required" /* in the registry: what `require` has loaded */
+#define REQUIRED      "slipway.required" /* in the registry: what `require` has loaded */
+#define LOADING_CLASS "slipway.loading"
+
+static const char being_loaded; /* its address, among what is required */
 
 /* Names of libraries that stay; of the others nothing does. NULL keep: all. */
 static const char *const os_keep[] = { "clock", "date", "difftime", "getenv", "time", NULL };
@@ -213,6 +216,25 @@ static void find_module(lua_State *L, const char *name)
 		path);
 }
 
+static bool is_being_loaded(lua_State *L, int index)
+{
+	return lua_islightuserdata(L, index) && lua_touserdata(L, index) == &being_loaded;
+}
+
+/* However the loading of the module at 1 ended: one that failed may be tried again. */
+static int l_loaded(lua_State *L)
+{
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, REQUIRED);
+	lua_rawgeti(L, 1, 1);
+	lua_pushvalue(L, -1);
+	if (lua_rawget(L, -3) != LUA_TNIL && is_being_loaded(L, -1)) {
+		lua_pop(L, 1);
+		lua_pushnil(L);
+		lua_rawset(L, -3);
+	}
+	return 0;
+}
+
 static int l_require(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
@@ -220,12 +242,17 @@ static int l_require(lua_State *L)
 	lua_settop(L, 1);
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, REQUIRED);
 	if (lua_getfield(L, 2, name) != LUA_TNIL) {
-		if (lua_islightuserdata(L, -1))
+		if (is_being_loaded(L, -1))
 			return script_misuse(L, "require: '%s' needs itself while it is being loaded", name);
 		return 1;
 	}
-	lua_pushlightuserdata(L, L); /* being loaded */
+	lua_pushlightuserdata(L, (void *)&being_loaded);
 	lua_setfield(L, 2, name);
+	lua_createtable(L, 1, 0);
+	lua_pushstring(L, name);
+	lua_rawseti(L, -2, 1);
+	luaL_setmetatable(L, LOADING_CLASS);
+	lua_toclose(L, -1);
 	find_module(L, name);
 	lua_pushvalue(L, 1);
 	lua_call(L, 1, 1);
@@ -242,6 +269,8 @@ static int l_lazy(lua_State *L)
 	const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 	size_t len;
 
+	luaL_checktype(L, 1, LUA_TTABLE); /* a script can find this function and call it itself */
+	lua_settop(L, 2);
 	lua_pushfstring(L, "%s%s", lua_tostring(L, lua_upvalueindex(1)), key);
 
 	const char *name = lua_tostring(L, -1);
@@ -282,6 +311,10 @@ static void forget(lua_State *L, const char *name)
 
 void script_sandbox_open(lua_State *L)
 {
+	luaL_newmetatable(L, LOADING_CLASS);
+	lua_pushcfunction(L, l_loaded);
+	lua_setfield(L, -2, "__close");
+	lua_pop(L, 1);
 	for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
 		luaL_requiref(L, libraries[i].name, libraries[i].open, 1);
 		if (libraries[i].keep) {

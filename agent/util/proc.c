@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#define ENVIRONMENT_MAX (8 * 1024 * 1024) /* the kernel takes no larger one with the usual limits */
+
 int64_t proc_clock_ms(void)
 {
 	struct timespec t;
@@ -69,6 +71,35 @@ bool proc_boot_id(char out[40])
 	return n > 0;
 }
 
+pid_t proc_group_of(int dir_fd)
+{
+	char text[512], state;
+	int group;
+
+	if (!read_some(dir_fd, "stat", text, sizeof(text)))
+		return 0;
+
+	const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
+
+	return rest && sscanf(rest, ") %c %*d %d", &state, &group) == 2 && state != 'Z' && state != 'X' ? group : 0;
+}
+
+bool proc_has_variable(int dir_fd, const char *item)
+{
+	AUTO_FD int fd = openat(dir_fd, "environ", O_RDONLY | O_CLOEXEC);
+	AUTO(str_done) struct str text = STR_INIT(ENVIRONMENT_MAX);
+	char piece[4096];
+	ssize_t n;
+
+	while (fd >= 0 && (n = read(fd, piece, sizeof(piece))) > 0)
+		if (str_append(&text, piece, (size_t)n) < 0)
+			return false;
+	for (const char *at = str_text(&text), *end = at + text.len; at < end; at += strlen(at) + 1)
+		if (!strcmp(at, item))
+			return true;
+	return false;
+}
+
 struct group_search {
 	pid_t group;
 	bool found;
@@ -77,18 +108,9 @@ struct group_search {
 static bool is_member(void *context, pid_t pid, int dir_fd)
 {
 	struct group_search *s = context;
-	char text[512], state;
-	int group;
 
 	(void)pid;
-	if (!read_some(dir_fd, "stat", text, sizeof(text)))
-		return true;
-
-	const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
-
-	if (rest && sscanf(rest, ") %c %*d %d", &state, &group) == 2 && group == s->group && state != 'Z' &&
-	    state != 'X')
-		s->found = true;
+	s->found = proc_group_of(dir_fd) == s->group;
 	return !s->found;
 }
 

@@ -18,5 +18,9 @@ uint64_t proc_start_time(pid_t pid);
 bool proc_boot_id(char out[40]); /* of this boot; false: it cannot be read */
 /* Does the process group have a member that is no zombie? */
 bool proc_group_lives(pid_t group);
+/* Of the process in DIR_FD (proc_each()): its group; 0: it is gone, or a zombie. */
+pid_t proc_group_of(int dir_fd);
+/* Was it executed with ITEM ("NAME=VALUE") in its environment? false, too, when we may not look. */
+bool proc_has_variable(int dir_fd, const char *item);
 /* The command line for people: printable, cut to what OUT takes; the short name when there is none. */
 void proc_command(int dir_fd, struct str *out);

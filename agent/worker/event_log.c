@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <time.h>
 
 #define LOG_NAME   "events.jsonl"
@@ -160,10 +161,60 @@ int event_log_read(int dir_fd, struct event_history *out, struct err *err)
 	return 0;
 }
 
-bool event_history_kill_hook(const struct event_history *h)
+/* The leader is there, and so is its number: the group is its own. */
+static bool kill_group(pid_t group)
 {
 	const struct timespec tick = { .tv_nsec = TICK_NS };
 	int64_t until = proc_clock_ms() + KILL_MS;
+
+	if (kill(-group, SIGKILL) < 0)
+		return false;
+	while (proc_group_lives(group) && proc_clock_ms() < until)
+		(void)nanosleep(&tick, NULL); /* a signal only makes it shorter */
+	return true;
+}
+
+struct orphans {
+	pid_t group;
+	char *item; /* what their environment has */
+	bool found;
+};
+
+static bool kill_orphan(void *context, pid_t pid, int dir_fd)
+{
+	struct orphans *o = context;
+
+	if (proc_group_of(dir_fd) != o->group || !proc_has_variable(dir_fd, o->item))
+		return true;
+
+	AUTO_FD int pidfd = pidfd_open(pid, 0);
+
+	/* that it is still there now says that the number is still its own */
+	if (pidfd >= 0 && proc_group_of(dir_fd) == o->group && pidfd_send_signal(pidfd, SIGKILL, NULL, 0) == 0)
+		o->found = true;
+	return true;
+}
+
+static bool kill_orphans(pid_t group, const char *deployment)
+{
+	AUTO_FREE char *item = xasprintf("DEPLOYMENT_ID=%s", deployment);
+	const struct timespec tick = { .tv_nsec = TICK_NS };
+	int64_t until = proc_clock_ms() + KILL_MS;
+	struct orphans o = { .group = group, .item = item, .found = true };
+	bool any = false;
+
+	while (o.found && proc_clock_ms() < until) { /* they may have children meanwhile */
+		o.found = false;
+		proc_each(kill_orphan, &o);
+		any = any || o.found;
+		if (o.found)
+			(void)nanosleep(&tick, NULL); /* a signal only makes it shorter */
+	}
+	return any;
+}
+
+bool event_history_kill_hook(const struct event_history *h, const char *deployment)
+{
 	char boot[40];
 
 	if (!h->hook || !proc_boot_id(boot) || strcmp(boot, h->hook_boot) != 0)
@@ -171,9 +222,7 @@ bool event_history_kill_hook(const struct event_history *h)
 
 	uint64_t start = proc_start_time(h->hook);
 
-	if ((start && start != h->hook_start) || kill(-h->hook, SIGKILL) < 0)
-		return false; /* the number means another process now; or nothing is left */
-	while (proc_group_lives(h->hook) && proc_clock_ms() < until)
-		(void)nanosleep(&tick, NULL); /* a signal only makes it shorter */
-	return true;
+	if (!start)
+		return kill_orphans(h->hook, deployment);
+	return start == h->hook_start && kill_group(h->hook);
 }

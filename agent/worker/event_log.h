@@ -42,5 +42,7 @@ struct event_history {
 /* What the log in DIR_FD says; a log that is not there says nothing. OUT is the caller's: event_history_done(). */
 int event_log_read(int dir_fd, struct event_history *out, struct err *err);
 void event_history_done(struct event_history *h);
-/* Kill what is left of the hook that had not ended, if it surely is that one, and wait for its end. true: it was. */
-bool event_history_kill_hook(const struct event_history *h);
+/* Kill what is left of the hook that had not ended, and wait for its end. A group whose leader is gone may be another
+ * one of that number: of it only those go that have DEPLOYMENT in their environment. true: there was something to kill.
+ */
+bool event_history_kill_hook(const struct event_history *h, const char *deployment);

@@ -263,7 +263,7 @@ static int recover(struct interrupted *in, struct err *err)
 		return -1;
 	if (!in->had_result)
 		begin_result(in);
-	if (event_history_kill_hook(&in->history))
+	if (event_history_kill_hook(&in->history, in->id))
 		note(in, "what was left of its hook has been killed");
 	restoring = wants_restore(in);
 	if (recover_install(in, restoring, err) < 0 || drop_unpacked(in, err) < 0)

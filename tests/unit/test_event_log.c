@@ -11,6 +11,7 @@
 #include "worker/event_log.h"
 #include "worker/no_restore.h"
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 struct scene {
@@ -91,7 +92,7 @@ static void no_log_says_nothing(void **state)
 	AUTO(event_history_done) struct event_history h = read_back(&s);
 
 	assert_int_equal(0, h.count);
-	assert_false(event_history_kill_hook(&h));
+	assert_false(event_history_kill_hook(&h, "d-1"));
 }
 
 static void a_torn_line_says_nothing_and_spoils_no_other(void **state)
@@ -131,6 +132,19 @@ static pid_t sleeper(void)
 	return pid;
 }
 
+static char *first_line(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char line[64] = "";
+
+	if (file && !fgets(line, sizeof(line), file))
+		*line = '\0';
+	if (file)
+		(void)fclose(file);
+	line[strcspn(line, "\n")] = '\0';
+	return xstrdup(line);
+}
+
 static bool lives(pid_t pid)
 {
 	return waitpid(pid, NULL, WNOHANG) == 0;
@@ -163,13 +177,85 @@ static void only_the_very_process_that_was_noted_is_killed(void **state)
 
 		h.hook_start += cases[i].other_start;
 		h.hook_boot[0] = cases[i].other_boot ? '?' : h.hook_boot[0];
-		assert_int_equal(cases[i].killed, event_history_kill_hook(&h));
+		assert_int_equal(cases[i].killed, event_history_kill_hook(&h, "d-1"));
 		if (!cases[i].killed) {
 			assert_true(lives(pid));
 			assert_int_equal(0, kill(pid, SIGKILL));
 		}
 		assert_int_equal(pid, waitpid(pid, NULL, 0));
 	}
+}
+
+/* A leader that is gone, its group of one that sleeps with ITEM as its environment; what it returns is that one. */
+static pid_t orphan(char *item, struct scene *s, pid_t *leader)
+{
+	char *environment[] = { (char *)"A=1", item, NULL }, *words[] = { (char *)"sleep", (char *)"600", NULL };
+	int ready[2], pid = 0;
+
+	assert_int_equal(0, pipe2(ready, O_CLOEXEC));
+	*leader = fork();
+	if (*leader == 0) {
+		(void)setpgid(0, 0);
+		pid = fork();
+		if (pid == 0) {
+			(void)execve("/bin/sleep", words, environment);
+			_exit(127);
+		}
+		(void)write(ready[1], &pid, sizeof(pid));
+		for (;;)
+			(void)pause();
+	}
+	(void)close(ready[1]);
+	assert_int_equal(sizeof(pid), read(ready[0], &pid, sizeof(pid)));
+	(void)close(ready[0]);
+	event_log_hook(&s->log, "scripts/start.sh", *leader, false);
+	assert_int_equal(0, kill(*leader, SIGKILL));
+	assert_int_equal(*leader, waitpid(*leader, NULL, 0));
+	return pid;
+}
+
+static void of_a_group_without_its_leader_only_our_own_are_killed(void **state)
+{
+	static const struct {
+		const char *why;
+		char item[32];
+		bool killed;
+	} cases[] = {
+		{ "of this deployment", "DEPLOYMENT_ID=d-1", true },
+		{ "of another one", "DEPLOYMENT_ID=d-12", false },
+		{ "a stranger", "HOME=/", false },
+	};
+
+	(void)state;
+	/* the orphan becomes our child, so that its end can be waited for */
+	assert_int_equal(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(scene_done) struct scene s;
+		pid_t leader, pid;
+
+		print_message("  %s\n", cases[i].why);
+		scene_init(&s);
+		pid = orphan((char *)cases[i].item, &s, &leader);
+
+		AUTO_FREE char *path = xasprintf("/proc/%d/comm", pid);
+		AUTO_FREE char *name = NULL;
+
+		do { /* until it is executed */
+			free(name);
+			name = first_line(path);
+		} while (strcmp(name, "sleep") != 0);
+
+		AUTO(event_history_done) struct event_history h = read_back(&s);
+
+		assert_int_equal(leader, h.hook);
+		assert_int_equal(cases[i].killed, event_history_kill_hook(&h, "d-1"));
+		if (!cases[i].killed) {
+			assert_true(lives(pid));
+			assert_int_equal(0, kill(pid, SIGKILL));
+		}
+		assert_int_equal(pid, waitpid(pid, NULL, 0));
+	}
+	assert_int_equal(0, prctl(PR_SET_CHILD_SUBREAPER, 0));
 }
 
 static void a_point_of_no_return_is_marked_by_any_touch(void **state)
@@ -219,6 +305,7 @@ int main(void)
 		cmocka_unit_test(no_log_says_nothing),
 		cmocka_unit_test(a_torn_line_says_nothing_and_spoils_no_other),
 		cmocka_unit_test(only_the_very_process_that_was_noted_is_killed),
+		cmocka_unit_test(of_a_group_without_its_leader_only_our_own_are_killed),
 		cmocka_unit_test(a_point_of_no_return_is_marked_by_any_touch),
 	};
 

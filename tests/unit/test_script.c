@@ -285,6 +285,9 @@ static void require_looks_into_the_bundle_and_nowhere_else(void **state)
 	must_fail(f, "require 'lib.bad'", "lib/bad.lua:2: attempt to perform arithmetic on a nil value");
 	must_fail(f, "require 'lib.loop'", "lib/loop.lua:1: require: 'lib.loop' needs itself");
 	must_fail(f, "require 'nothing'", "s.lua:2: require: there is neither 'nothing.lua' nor 'nothing/init.lua'");
+	must_fail(f, "pcall(require, 'nothing')\nrequire 'nothing'",
+		  "s.lua:3: require: there is neither 'nothing.lua'");
+	must_fail(f, "pcall(require, 'lib.bad')\nrequire 'lib.bad'", "lib/bad.lua:2: attempt to perform arithmetic");
 	must_fail(f, "require 'out'", "s.lua:2: require: opening 'out.lua'");
 
 	static const char *const ways_out[] = { "..etc", "/etc/passwd", "a/../../b", "lib..one", ".lib", "lib.",
@@ -309,6 +312,29 @@ static void errors_can_be_caught_and_looked_at(void **state)
 			"assert(getmetatable(e) == 'an error of slipway')");
 	must_succeed(f, "local ok, e = pcall(slipway.raise, 'odd', 'as I said')\n"
 			"assert(not ok and e.kind == 'odd' and e.message == 'as I said')");
+}
+
+/* What a metamethod returns belongs to nobody: it could be collected while a program is fed with it. */
+static void options_are_what_the_table_itself_holds(void **state)
+{
+	struct fixture *f = *state;
+
+	must_succeed(f, "local t = setmetatable({ 'cat' }, { __index = function(_, name)\n"
+			"return name == 'input' and ('x'):rep(10000) .. os.time() or nil end })\n"
+			"local code, out = slipway.run(t)\n"
+			"assert(code == 0 and out == '', out)");
+	must_succeed(f, "assert(not pcall(slipway.run, setmetatable({}, { __index = { shell = 'true' } })))");
+}
+
+static void what_finds_the_library_takes_any_arguments(void **state)
+{
+	struct fixture *f = *state;
+
+	must_succeed(f, "for _, t in ipairs { slipway, slipway.http } do\n"
+			"local find = getmetatable(t).__index\n"
+			"assert(not pcall(find, 1, 'retry') and not pcall(find) and find({}, 'nothing') == nil)\n"
+			"assert(type(find({}, t == slipway and 'retry' or 'wait', 3, 4)) == 'function')\n"
+			"end");
 }
 
 static void run_tells_how_a_program_ended(void **state)
@@ -411,6 +437,9 @@ static void json_goes_both_ways(void **state)
 	must_succeed(f,
 		     "assert(slipway.json.encode({ b = 1, a = { 2 } }) == '{\"a\":[2],\"b\":1}')\n"
 		     "assert(slipway.json.encode(slipway.json.array{}) == '[]' and slipway.json.encode({}) == '{}')");
+	must_succeed(f, "local o = setmetatable({ x = 1 }, {})\n"
+			"assert(slipway.json.encode({ a = o, b = { o, setmetatable({}, {}), 2 }, c = 3 }) ==\n"
+			"'{\"a\":{\"x\":1},\"b\":[{\"x\":1},{},2],\"c\":3}')");
 	must_fail(f, "slipway.json.decode('{\"a\":\\n x}')", "s.lua:2: not JSON: line 2 column 2: ");
 	must_fail(f, "slipway.json.decode(('['):rep(1000) .. (']'):rep(1000))", "nested more than 100 deep");
 	must_fail(f, "slipway.json.decode((' '):rep(5 << 20))", "JSON of 5242880 bytes: at most 4194304 are read");
@@ -546,6 +575,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(recursion_has_a_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(require_looks_into_the_bundle_and_nowhere_else, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(errors_can_be_caught_and_looked_at, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(options_are_what_the_table_itself_holds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_finds_the_library_takes_any_arguments, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(run_tells_how_a_program_ended, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(run_raises_when_it_must, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_timeout_ends_all_that_the_program_started, set_up, tear_down),

@@ -10,7 +10,8 @@
  * A newer schema, an unknown request or key is such an error, too, and names what this daemon knows.
  *
  * Stream lines (of deploy and rollback with "wait", and of watch), each with the "deployment_id" it is about:
- *     {"deployment_id":ID, "progress":P}	 P as a worker sends it: worker/protocol.h ("started", "event", "note", "work")
+ *     {"deployment_id":ID, "progress":P}	 P as a worker sends it: worker/protocol.h
+ *					 ("started", "event", "note", "work")
  *     {"deployment_id":ID, "deployment":D}	 with "documents":true, whenever something has changed
  * D is always the document of deployment_result_to_json(): docs/deployment-result.schema.json.
  *

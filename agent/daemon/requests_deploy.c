@@ -28,7 +28,7 @@ static int follow(struct request *r, const char *id, bool wait, bool documents, 
 		streams_add(r->daemon->streams, r->client, id, documents);
 		return 0;
 	}
-	if (request_find(r, id, NULL, &row, err) < 0)
+	if (request_find(r, id, NULL, &row, err) < 0 || (wait && request_ended(&row, err) < 0))
 		return -1;
 
 	json_t *document = a ? live_document(&a->live) : json_incref(row.document);

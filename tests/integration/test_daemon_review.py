@@ -137,6 +137,21 @@ def test_prune_spares_what_a_recovery_needs(played, agent, plan):
     assert sorted(p.name for p in group.iterdir()) == sorted(ids)
 
 
+def test_what_prune_could_not_remove_whole_is_no_good_revision(played, agent, plan, mount):
+    played.start()
+    ids = [played.deploy(plan, group="web")["deployment"]["deployment_id"] for _ in range(3)]
+    mount(played.state / "deployment-root/web" / ids[0] / "deployment-archive/busy", "size=1m")
+    (played.state / "deployment-root/web" / ids[0] / "deployment-archive/file").touch()
+    agent.configure("max_revisions: 1\n")
+    played.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "event='reloaded'" in played.log, PATIENCE)
+    assert not played.ask("prune")["done"]
+    refused = played.ask("rollback", group="web", deployment_id=ids[0])["error"]
+    left = played.state / "deployment-root/web" / ids[0] / "deployment-archive-removed"
+    left.rename(left.with_name("deployment-archive"))  # where the fixture looks for it
+    assert refused["message"] == f"the bundle of deployment {ids[0]} is not on disk any more"
+
+
 def test_rollback_of_a_group_with_a_path_for_a_name_is_refused(played, plan):
     played.start()
     last = played.ask("rollback", group="../../web")
@@ -220,6 +235,16 @@ def test_a_restore_that_takes_its_time_in_silence_is_not_killed_for_the_deadline
     played.start()
     end = played.deploy(plan, group="web", deadline_s=1, **play("restore-slowly"))["deployment"]
     assert end["error"]["message"] == "slow, and done", end
+
+
+@pytest.mark.parametrize("name", ["fail-slowly", "restore-slowly"])
+def test_a_deadline_in_the_middle_of_a_restore_does_not_end_it(played, plan, name):
+    played.start()
+    running = played.deploy_id(plan, group="web", deadline_s=3, **play(name))
+    wait_until(lambda: begun(played, running), PATIENCE)
+    if name == "restore-slowly":
+        assert played.ask("stop", deployment_id=running)["done"]
+    assert played.finish(running)["error"]["message"] == "slow, and done"
 
 
 def test_a_worker_stopped_before_it_began_is_stopped_though_it_is_adopted(daemon, bundle):

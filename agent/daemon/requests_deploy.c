@@ -68,7 +68,8 @@ static int dispatch(struct request *r, struct deployment *d, bool wait, bool doc
 
 	if (dispatch_add(r->daemon, d, &place, err) < 0)
 		return -1;
-	accepted(r, id, false, place.behind);
+	/* or behind the forgetting of its group, which has no id */
+	accepted(r, id, false, place.behind && dispatch_find(r->daemon, place.behind) ? place.behind : NULL);
 	return follow(r, id, wait, documents, err);
 }
 

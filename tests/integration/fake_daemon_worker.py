@@ -111,6 +111,8 @@ def deploy():
     if play == "lie":
         say("result", deployment=document({**request, "id": "d-OTHER"}, "Succeeded"))
         time.sleep(3600)
+    if play.startswith("usurp-"):
+        say("recovered", deployment=document({**request, "id": play.removeprefix("usurp-")}, "Failed"))
     if play.startswith("unended-"):
         say("result", deployment=document(request, play.removeprefix("unended-")))
         sys.exit(0)

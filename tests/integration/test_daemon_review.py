@@ -123,6 +123,13 @@ def test_a_result_that_is_no_end_is_not_believed(played, plan, status):
     assert played.deploy(plan, group="web")["deployment"]["status"] == "Succeeded"
 
 
+def test_a_worker_does_not_speak_for_another_group(played, plan):
+    played.start()
+    other = played.deploy(plan, group="db")["deployment"]
+    assert played.deploy(plan, group="web", **play(f"usurp-{other['deployment_id']}"))["deployment"]["status"] == "Succeeded"
+    assert played.show(other["deployment_id"]) == other
+
+
 def test_prune_spares_what_a_recovery_needs(played, agent, plan):
     played.start()
     ids = [played.deploy(plan, group="web")["deployment"]["deployment_id"] for _ in range(2)]

@@ -93,11 +93,26 @@ static enum deployment_status status_of(const json_t *document)
 	return s < DEPLOYMENT_STATUS_COUNT ? (enum deployment_status)s : DEPLOYMENT_FAILED;
 }
 
-void dispatch_record(struct daemon *d, json_t *document)
+/* A worker answers for its own group alone. */
+static bool is_of(struct daemon *d, const char *group, const char *id)
+{
+	AUTO(db_row_done) struct db_row row = { 0 };
+	struct err ignored = ERR_INIT; /* then its end is not recorded either, and the folder tells it later */
+
+	return db_find(d->db, id, &row, &ignored) != 1 || !strcmp(row.group, group);
+}
+
+void dispatch_record(struct daemon *d, const char *group, json_t *document)
 {
 	const char *id = json_string_value(json_object_get(document, "deployment_id"));
 	struct active *a = dispatch_find(d, id);
 
+	if (!is_of(d, group, id)) {
+		log_error("a worker of group '%s' sends the result of another group's deployment: it does not count "
+			  "deployment='%s'",
+			  group, id);
+		return;
+	}
 	log_info("an interrupted deployment has its result event='recovered' deployment='%s' status='%s'", id,
 		 json_string_value(json_object_get(document, "status")));
 	if (a && a->orphaned && !a->live.end)
@@ -207,7 +222,7 @@ static void on_message(void *context, struct worker_message *m)
 	if (m->kind == WORKER_RESULT) {
 		take_result(a, m);
 	} else if (m->kind == WORKER_RECOVERED) {
-		dispatch_record(d, m->deployment);
+		dispatch_record(d, deployment->group, m->deployment);
 	} else if (!a->live.end) {
 		json_t *progress = live_apply(&a->live, m, daemon_now_ms());
 

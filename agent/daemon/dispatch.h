@@ -25,8 +25,8 @@ bool dispatch_finish_from_folder(struct daemon *d, struct active *a);
 struct job_watch dispatch_watch(struct active *a);
 /* For resume.c: A is known from now on. Takes what *DEPLOYMENT holds. */
 struct active *dispatch_remember(struct daemon *d, struct deployment *deployment, int64_t created_at_ms);
-/* A worker has finished or undone an earlier deployment: its DOCUMENT is recorded. */
-void dispatch_record(struct daemon *d, json_t *document);
+/* A worker has finished or undone an earlier deployment of its GROUP: its DOCUMENT is recorded. */
+void dispatch_record(struct daemon *d, const char *group, json_t *document);
 size_t dispatch_running(const struct daemon *d); /* deployments with a worker */
 /* At the end of the daemon: let go of all workers, which go on. */
 void dispatch_free_all(struct daemon *d);

@@ -31,6 +31,7 @@ struct job {
 	struct job_watch watch;
 	pid_t pid;
 	bool child, stopped;
+	bool undoes;	 /* an event has failed: what follows brings back the revision before */
 	int sock, pidfd; /* sock: -1 when adopted, or at its end */
 	sd_event_source *lines, *end, *timer;
 	struct str in, out;
@@ -146,9 +147,9 @@ static int on_timer(sd_event_source *source, uint64_t now, void *context)
 	(void)source, (void)now;
 	if (j->phase == PHASE_RUNS) {
 		j->phase = PHASE_OVERDUE;
+		wake_after(j, j->child && !j->stopped && !j->undoes ? JOB_GRACE_S : JOB_RESTORE_S);
 		j->stopped = true;
 		ask_to_stop(j, "{\"stop\":true,\"deadline\":true}");
-		wake_after(j, j->child ? JOB_GRACE_S : JOB_RESTORE_S);
 		return 0;
 	}
 	if (!j->wrong[0])
@@ -169,6 +170,7 @@ static void take_line(struct job *j, const char *line, size_t len)
 		condemn(j, err.msg);
 		return;
 	}
+	j->undoes |= m.kind == WORKER_EVENT && m.status == EVENT_FAILED;
 	if (m.kind == WORKER_RESULT) {
 		j->phase = PHASE_LEAVES;
 		wake_after(j, JOB_EXIT_S);

@@ -15,8 +15,9 @@
 
 /* How long a worker may be silent after its deadline before it is killed: a hook's TERM and KILL, and some air. */
 #define JOB_GRACE_S 35
-/* How long once it has said that it is stopping, or cannot be heard: the hooks that bring back the revision before may
- * take their time in silence, and have limits of their own (an hour, unless the appspec says otherwise). */
+/* How long once it is stopping, or undoing what failed, or when it cannot be heard: the hooks that bring back the
+ * revision before may take their time in silence, and have limits of their own (an hour, unless the appspec says
+ * otherwise). */
 #define JOB_RESTORE_S 3700
 /* How long it may take to go after its result. */
 #define JOB_EXIT_S 60

@@ -149,7 +149,7 @@ static void on_message(void *context, struct worker_message *m)
 	struct recover_job *r = context;
 
 	if (m->kind == WORKER_RECOVERED) {
-		dispatch_record(r->daemon, m->deployment);
+		dispatch_record(r->daemon, r->group, m->deployment);
 		return;
 	}
 	if (m->kind == WORKER_NOTE)

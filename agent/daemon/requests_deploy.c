@@ -28,7 +28,7 @@ static int follow(struct request *r, const char *id, bool wait, bool documents, 
 		streams_add(r->daemon->streams, r->client, id, documents);
 		return 0;
 	}
-	if (request_find(r, id, NULL, &row, err) < 0)
+	if (request_find(r, id, NULL, &row, err) < 0 || (wait && request_ended(&row, err) < 0))
 		return -1;
 
 	json_t *document = a ? live_document(&a->live) : json_incref(row.document);
@@ -68,7 +68,8 @@ static int dispatch(struct request *r, struct deployment *d, bool wait, bool doc
 
 	if (dispatch_add(r->daemon, d, &place, err) < 0)
 		return -1;
-	accepted(r, id, false, place.behind);
+	/* or behind the forgetting of its group, which has no id */
+	accepted(r, id, false, place.behind && dispatch_find(r->daemon, place.behind) ? place.behind : NULL);
 	return follow(r, id, wait, documents, err);
 }
 

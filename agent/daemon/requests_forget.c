@@ -9,6 +9,7 @@
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
+#include "worker/group.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -211,8 +212,8 @@ static int prune_group(int root_fd, const char *group, const char *in_place, uns
 	for (size_t i = 0; i < count && count - (size_t)removed > keep; i++) {
 		if ((in_place && !strcmp(folders[i].name, in_place)) || !may_go(fd, folders[i].name))
 			continue;
-		if (fs_remove_tree(fd, folders[i].name, err) < 0)
-			return err_add(err, "removing old deployment %s", folders[i].name);
+		if (group_remove_deployment(fd, folders[i].name, err) < 0)
+			return -1;
 		removed++;
 	}
 	return removed;

@@ -13,9 +13,11 @@
 
 /* Names that begin so stay with the agent: its credentials (the reference leaks them, 11.2 Q22), its own settings, and
  * what systemd says to the service itself. */
-static const char *const kept_back[] = { "AWS_ACCESS_KEY",     "AWS_SECRET", "AWS_SESSION_TOKEN",
-					 "AWS_SECURITY_TOKEN", "SLIPWAY_",   "NOTIFY_SOCKET",
-					 "WATCHDOG_",	       "LISTEN_FD",  "LISTEN_PID" };
+static const char *const kept_back[] = {
+	"AWS_ACCESS_KEY",	 "AWS_SECRET",	    "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "SLIPWAY_",
+	"NOTIFY_SOCKET",	 "WATCHDOG_",	    "LISTEN_FD",	 "LISTEN_PID",	       "AWS_CONTAINER_",
+	"CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "JOURNAL_STREAM",     "INVOCATION_ID"
+};
 
 void environment_done(struct environment *e)
 {

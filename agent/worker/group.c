@@ -290,6 +290,16 @@ static int by_age(const void *a, const void *b)
 	return x->mtime.tv_nsec < y->mtime.tv_nsec ? -1 : x->mtime.tv_nsec > y->mtime.tv_nsec;
 }
 
+int group_remove_deployment(int group_fd, const char *id, struct err *err)
+{
+	AUTO_FREE char *bundle = xasprintf("%s/deployment-archive", id);
+	AUTO_FREE char *away = xasprintf("%s/deployment-archive-removed", id);
+
+	if (fs_rename(group_fd, bundle, group_fd, away) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_sys(err, "removing old deployment %s", id);
+	return fs_remove_tree(group_fd, id, err) < 0 ? err_add(err, "removing old deployment %s", id) : 0;
+}
+
 static int remove_oldest(struct group *g, struct revision_folder *items, size_t count, size_t extra, const char *spared,
 			 struct err *err)
 {
@@ -299,8 +309,8 @@ static int remove_oldest(struct group *g, struct revision_folder *items, size_t 
 	for (size_t i = 0; i < count && extra; i++) {
 		if (spared && !strcmp(items[i].name, spared))
 			continue;
-		if (fs_remove_tree(g->fd, items[i].name, err) < 0)
-			return err_add(err, "removing old deployment %s", items[i].name);
+		if (group_remove_deployment(g->fd, items[i].name, err) < 0)
+			return -1;
 		extra--;
 	}
 	return 0;

@@ -52,5 +52,8 @@ enum group_pointer { GROUP_LAST_SUCCESSFUL, GROUP_MOST_RECENT, GROUP_POINTER_COU
 int group_pointer(const struct group *g, enum group_pointer pointer, char **out, struct err *err);
 int group_set_pointer(struct group *g, enum group_pointer pointer, const char *path, struct err *err);
 
+/* Remove deployment ID of the group's folder GROUP_FD. Its bundle goes out of the way first, so that one that is
+ * interrupted leaves no half of a bundle that somebody could take for a good revision. */
+int group_remove_deployment(int group_fd, const char *id, struct err *err);
 /* Remove the oldest deployments beyond MAX_REVISIONS, sparing CURRENT and the last successful one. */
 int group_prune(struct group *g, const char *current, unsigned max_revisions, struct err *err);

@@ -34,7 +34,10 @@ def stopped():
     """Has somebody asked for a stop? The end of the socket is none."""
     global received
     while select.select([sock], [], [], 0)[0]:
-        data = sock.recv(65536)
+        try:
+            data = sock.recv(65536)
+        except ConnectionResetError:  # it died with something unread
+            data = b""
         if not data:
             break
         received += data
@@ -108,14 +111,17 @@ def deploy():
     if play == "lie":
         say("result", deployment=document({**request, "id": "d-OTHER"}, "Succeeded"))
         time.sleep(3600)
+    if play.startswith("usurp-"):
+        say("recovered", deployment=document({**request, "id": play.removeprefix("usurp-")}, "Failed"))
     if play.startswith("unended-"):
         say("result", deployment=document(request, play.removeprefix("unended-")))
         sys.exit(0)
-    if play == "restore-slowly":
-        while not stopped():
+    if play in ("restore-slowly", "fail-slowly"):
+        while play == "restore-slowly" and not stopped():
             time.sleep(0.02)
+        say("event", event="Install", status="Failed", text="")
         say("event", event="ApplicationStart", status="InProgress", text="")
-        time.sleep(38)
+        time.sleep(40)
         say("result", deployment=document(request, "Failed", {"event": "Install", "error_code": "UnknownError",
                                                               "message": "slow, and done", "action": None, "refused": False}))
         sys.exit(0)

@@ -123,6 +123,13 @@ def test_a_result_that_is_no_end_is_not_believed(played, plan, status):
     assert played.deploy(plan, group="web")["deployment"]["status"] == "Succeeded"
 
 
+def test_a_worker_does_not_speak_for_another_group(played, plan):
+    played.start()
+    other = played.deploy(plan, group="db")["deployment"]
+    assert played.deploy(plan, group="web", **play(f"usurp-{other['deployment_id']}"))["deployment"]["status"] == "Succeeded"
+    assert played.show(other["deployment_id"]) == other
+
+
 def test_prune_spares_what_a_recovery_needs(played, agent, plan):
     played.start()
     ids = [played.deploy(plan, group="web")["deployment"]["deployment_id"] for _ in range(2)]
@@ -135,6 +142,21 @@ def test_prune_spares_what_a_recovery_needs(played, agent, plan):
     wait_until(lambda: "event='reloaded'" in played.log, PATIENCE)
     assert played.ask("prune")["deployments"] == 0
     assert sorted(p.name for p in group.iterdir()) == sorted(ids)
+
+
+def test_what_prune_could_not_remove_whole_is_no_good_revision(played, agent, plan, mount):
+    played.start()
+    ids = [played.deploy(plan, group="web")["deployment"]["deployment_id"] for _ in range(3)]
+    mount(played.state / "deployment-root/web" / ids[0] / "deployment-archive/busy", "size=1m")
+    (played.state / "deployment-root/web" / ids[0] / "deployment-archive/file").touch()
+    agent.configure("max_revisions: 1\n")
+    played.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "event='reloaded'" in played.log, PATIENCE)
+    assert not played.ask("prune")["done"]
+    refused = played.ask("rollback", group="web", deployment_id=ids[0])["error"]
+    left = played.state / "deployment-root/web" / ids[0] / "deployment-archive-removed"
+    left.rename(left.with_name("deployment-archive"))  # where the fixture looks for it
+    assert refused["message"] == f"the bundle of deployment {ids[0]} is not on disk any more"
 
 
 def test_rollback_of_a_group_with_a_path_for_a_name_is_refused(played, plan):
@@ -216,10 +238,14 @@ def test_clients_that_do_not_read_take_no_room_from_those_who_do(played, plan):
 
 
 def test_a_restore_that_takes_its_time_in_silence_is_not_killed_for_the_deadline(played, plan):
-    """35 s is how long a worker may be silent that has not answered at all."""
+    """35 s is how long a worker may be silent that has not answered at all; side by side, since they take longer."""
     played.start()
-    end = played.deploy(plan, group="web", deadline_s=1, **play("restore-slowly"))["deployment"]
-    assert end["error"]["message"] == "slow, and done", end
+    ids = {"told": played.deploy_id(plan, group="told", deadline_s=1, **play("restore-slowly")),
+           "failed": played.deploy_id(plan, group="failed", deadline_s=2, **play("fail-slowly")),
+           "stopped": played.deploy_id(plan, group="stopped", deadline_s=3, **play("restore-slowly"))}
+    wait_until(lambda: begun(played, ids["stopped"]), PATIENCE)
+    assert played.ask("stop", deployment_id=ids["stopped"])["done"]
+    assert {why: played.finish(one)["error"]["message"] for why, one in ids.items()} == dict.fromkeys(ids, "slow, and done")
 
 
 def test_a_worker_stopped_before_it_began_is_stopped_though_it_is_adopted(daemon, bundle):

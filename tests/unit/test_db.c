@@ -242,9 +242,33 @@ static void pruning_keeps_the_newest_and_what_is_not_done_with(void **state)
 	assert_int_equal(0, db_prune(db, 2, &rows, &err));
 	assert_int_equal(2, rows);
 	assert_list(db, NULL, 100, "d-6 d-5 d-2 d-other d-1 ");
+	assert_int_equal(0, db_forget(db, "web", "d-5", &rows, &err));
+	assert_int_equal(3, rows);
+	assert_list(db, NULL, 100, "d-5 d-other ");
 	assert_int_equal(0, db_forget(db, "web", NULL, &rows, &err));
-	assert_int_equal(4, rows);
+	assert_int_equal(1, rows);
 	assert_list(db, NULL, 100, "d-other ");
+}
+
+static void what_came_later_is_of_the_same_group_and_origin(void **state)
+{
+	AUTO(place_done) struct place p = place_new();
+	AUTO(db_freep) struct db *db = must_open(&p, 1);
+	AUTO(db_row_done) struct db_row first = { 0 }, later = { 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	insert(db, "d-1", "web", 9); /* made last, by the clock: the arrival counts */
+	insert(db, "d-2", "db", 2);
+	assert_int_equal(1, db_find(db, "d-1", &first, &err));
+	assert_int_equal(0, db_find_later(db, &first, &later, &err));
+	insert(db, "d-3", "web", 3);
+	insert(db, "d-4", "web", 4);
+	first.origin = DB_LOCAL;
+	assert_int_equal(0, db_find_later(db, &first, &later, &err));
+	first.origin = DB_DAEMON;
+	assert_int_equal(1, db_find_later(db, &first, &later, &err));
+	assert_string_equal("d-3", later.id);
 }
 
 static void what_is_undone_never_was(void **state)
@@ -535,6 +559,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_recorded_twice),
 		cmocka_unit_test(lists_are_newest_first),
 		cmocka_unit_test(pruning_keeps_the_newest_and_what_is_not_done_with),
+		cmocka_unit_test(what_came_later_is_of_the_same_group_and_origin),
 		cmocka_unit_test(what_is_undone_never_was),
 		cmocka_unit_test(a_damaged_database_is_moved_aside),
 		cmocka_unit_test(an_empty_file_counts_as_none),

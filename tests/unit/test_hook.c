@@ -382,6 +382,9 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 	assert_int_equal(0, setenv("AWS_SECRET_ACCESS_KEY", "secret", 1));
 	assert_int_equal(0, setenv("AWS_ACCESS_KEY_ID", "secret", 1));
 	assert_int_equal(0, setenv("AWS_SESSION_TOKEN", "secret", 1));
+	assert_int_equal(0, setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret", 1));
+	assert_int_equal(0, setenv("CREDENTIALS_DIRECTORY", "/run/credentials/secret", 1));
+	assert_int_equal(0, setenv("STATE_DIRECTORY", "/secret", 1));
 	assert_int_equal(0, setenv("SLIPWAY_INTERNAL", "secret", 1));
 	assert_int_equal(0, setenv("AWS_REGION", "eu-central-1", 1));
 	assert_int_equal(0, setenv("DEPLOYMENT_ID", "the agent's own", 1));

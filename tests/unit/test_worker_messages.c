@@ -106,6 +106,26 @@ static void a_document_without_an_id_is_refused(void **state)
 	json_decref(json);
 }
 
+static void a_result_that_is_no_end_is_refused(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "Queued", "InProgress" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct worker_message m;
+		struct err err = ERR_INIT;
+		json_t *document = a_document();
+
+		(void)json_object_set_new(document, "status", json_string(names[i]));
+
+		json_t *json = json_pack("{s:s, s:o}", "progress", "result", "deployment", document);
+
+		assert_int_equal(-1, worker_message_from_json(json, &m, &err));
+		assert_non_null(strstr(err.msg, "has not ended"));
+		json_decref(json);
+	}
+}
+
 static const struct {
 	const char *why, *line, *message;
 } refused[] = {
@@ -159,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_gives_what_it_carries),
 		cmocka_unit_test(a_result_and_a_recovery_carry_a_checked_document),
+		cmocka_unit_test(a_result_that_is_no_end_is_refused),
 		cmocka_unit_test(a_document_without_an_id_is_refused),
 		cmocka_unit_test(what_no_worker_says_is_refused),
 		cmocka_unit_test(a_recovery_is_asked_for_by_group),

@@ -21,5 +21,7 @@
  */
 #pragma once
 
-#define WORKER_FD	3
+#define WORKER_FD 3
+/* The event that says how bringing the previous revision back goes, files first: InProgress when it begins. */
+#define WORKER_RESTORE	"Restore"
 #define WORKER_MAX_LINE (16 * 1024 * 1024)

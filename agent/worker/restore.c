@@ -9,10 +9,9 @@
 #include "worker/group.h"
 #include "worker/no_restore.h"
 #include "worker/outcome.h"
+#include "worker/protocol.h"
 
 #include <string.h>
-
-#define RESTORE "Restore"
 
 /* Traffic is taken away before the application is stopped, and nothing else. */
 static bool stops_nothing(const char *event)
@@ -53,7 +52,7 @@ void restore_begin(struct script_run *s)
 	s->stop = NULL;
 	s->stop_fd = -1;
 	event_log_mark(s->events, EVENT_LOG_RESTORE);
-	progress_event(s->progress, RESTORE, EVENT_IN_PROGRESS, "");
+	progress_event(s->progress, WORKER_RESTORE, EVENT_IN_PROGRESS, "");
 }
 
 void restore_tell_files(struct script_run *s, enum install_outcome outcome, const struct err *undo_err)
@@ -65,13 +64,13 @@ void restore_tell_files(struct script_run *s, enum install_outcome outcome, cons
 	r->files = outcome == INSTALL_UNDONE || outcome == INSTALL_UNTOUCHED;
 	if (!r->files) {
 		r->message = xstrdup(*undo_err->msg ? undo_err->msg : "the files could not be brought back");
-		progress_event(s->progress, RESTORE, EVENT_FAILED, r->message);
+		progress_event(s->progress, WORKER_RESTORE, EVENT_FAILED, r->message);
 		return;
 	}
 	text = !slash ? xstrdup("what was installed is removed again")
 		      : xasprintf("the files of %s are %s", slash + 1,
 				  outcome == INSTALL_UNDONE ? "back" : "untouched");
-	progress_event(s->progress, RESTORE, EVENT_SUCCEEDED, text);
+	progress_event(s->progress, WORKER_RESTORE, EVENT_SUCCEEDED, text);
 }
 
 /* One event of the previous revision. Without scripts it has passed. */

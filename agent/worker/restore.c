@@ -155,17 +155,6 @@ static int start_and_validate(struct script_run *s, const char *appspec_name, st
 	return same;
 }
 
-/* The request of the previous revision. What another agent installed has none: then the usual names, and no variables.
- */
-static void read_previous(const char *folder, struct deployment *out)
-{
-	struct err ignored = ERR_INIT;
-	AUTO_FD int fd = fs_open_dir(folder, &ignored);
-
-	if (fd >= 0)
-		(void)group_read_request(fd, out, NULL);
-}
-
 void restore_service(struct script_run *s)
 {
 	AUTO(deployment_done) struct deployment before = { 0 };
@@ -178,7 +167,7 @@ void restore_service(struct script_run *s)
 		r->message = xstrdup("nothing was there before");
 		return;
 	}
-	read_previous(s->previous, &before);
+	(void)group_read_request_of(s->previous, &before); /* else: the usual names, and no variables */
 	s->environment = before.environment;
 	if (start_and_validate(s, before.appspec_filename, &err) < 0)
 		r->message = xstrdup(err.msg);

@@ -523,3 +523,13 @@ def test_a_hook_that_replaces_the_destination_does_not_stop_the_restore(scene, b
     assert bad.json["restore"]["validated"] == ("b" in files)  # what was never replaced nobody has kept
     assert leftovers(scene.top) == []
     assert scene.agent.local(bundle(files={"a": "5", "b": "2"})).code == 0
+
+
+def test_a_revision_is_stopped_by_its_own_appspec(agent, bundle, target, tmp_path):
+    said = tmp_path / "said"
+    first = bundle(files=OLD, hooks={"ApplicationStop": f"echo wrong >>{said}"})
+    (first / "prod.yml").write_text((first / "appspec.yml").read_text().replace("ApplicationStop.sh", "prod.sh"))
+    (first / "prod.sh").write_text(f"#!/bin/sh\necho right >>{said}\n")
+    assert agent.local(first, "--appspec-filename", "prod.yml").code == 0
+    assert agent.local(bundle(files=NEW)).code == 0
+    assert said.read_text() == "right\n"

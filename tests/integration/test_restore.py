@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -533,3 +534,22 @@ def test_a_revision_is_stopped_by_its_own_appspec(agent, bundle, target, tmp_pat
     assert agent.local(first, "--appspec-filename", "prod.yml").code == 0
     assert agent.local(bundle(files=NEW)).code == 0
     assert said.read_text() == "right\n"
+
+
+def test_a_group_that_needs_recovery_refuses_and_says_which_deployment(as_root, scene, bundle, tmp_path):
+    scene.install(bundle(files={"a": "1"}))
+    seal = f"mount --bind {scene.target.path} {scene.target.path} && mount -o remount,bind,ro {scene.target.path}"
+    bad = scene.agent.local(bundle(files={"a": "2"}, hooks={"ValidateService": f"{seal} || exit 0; exit 3"}), "--json")
+    if bad.code == 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        assert (bad.json["needs_recovery"], restored(bad)) == (True, (True, False, False, False)), bad.err
+        refused = scene.agent.local(bundle(files={"a": "3"}), "--json")
+        assert refused.code == 5, refused.err
+        assert refused.json["error"]["message"].startswith(
+            f"deployment {bad.json['deployment_id']}: it was interrupted and can be neither finished nor undone yet")
+    finally:
+        subprocess.run(["umount", scene.target.path], check=True)
+    done = scene.agent.local(bundle(files={"a": "3"}), "--json")
+    assert done.code == 0, done.err
+    assert [w for w in done.json["warnings"] if "is back: files restored, started, validated" in w]

@@ -22,8 +22,9 @@
 
 enum phase {
 	PHASE_RUNS,
-	PHASE_OVERDUE, /* its deadline has passed and it was told: silence kills it */
-	PHASE_LEAVES,  /* it has sent its result */
+	PHASE_OVERDUE,	/* its deadline has passed and it was told: silence kills it */
+	PHASE_RESTORES, /* its failure is being mended: no deadline counts any more */
+	PHASE_LEAVES,	/* it has sent its result */
 };
 
 struct job {
@@ -31,12 +32,12 @@ struct job {
 	struct job_watch watch;
 	pid_t pid;
 	bool child, stopped;
-	bool undoes;	 /* an event has failed: what follows brings back the revision before */
 	int sock, pidfd; /* sock: -1 when adopted, or at its end */
 	sd_event_source *lines, *end, *timer;
 	struct str in, out;
 	size_t scanned;
 	enum phase phase;
+	bool started;	 /* its own deployment: what it restored before was an earlier one */
 	char wrong[512]; /* why it was killed; "": it was not */
 };
 
@@ -147,7 +148,8 @@ static int on_timer(sd_event_source *source, uint64_t now, void *context)
 	(void)source, (void)now;
 	if (j->phase == PHASE_RUNS) {
 		j->phase = PHASE_OVERDUE;
-		wake_after(j, j->child && !j->stopped && !j->undoes ? JOB_GRACE_S : JOB_RESTORE_S);
+		/* one that was told before, or that cannot be heard, may be restoring already */
+		wake_after(j, j->child && !j->stopped ? j->watch.grace_s : JOB_RESTORE_S);
 		j->stopped = true;
 		ask_to_stop(j, "{\"stop\":true,\"deadline\":true}");
 		return 0;
@@ -160,6 +162,12 @@ static int on_timer(sd_event_source *source, uint64_t now, void *context)
 	return 0;
 }
 
+static bool begins_to_restore(const struct job *j, const struct worker_message *m)
+{
+	return m->kind == WORKER_EVENT && m->status == EVENT_IN_PROGRESS && !strcmp(m->event, WORKER_RESTORE) &&
+	       (j->started || j->phase == PHASE_OVERDUE);
+}
+
 static void take_line(struct job *j, const char *line, size_t len)
 {
 	AUTO(worker_message_done) struct worker_message m = { 0 };
@@ -170,12 +178,15 @@ static void take_line(struct job *j, const char *line, size_t len)
 		condemn(j, err.msg);
 		return;
 	}
-	j->undoes |= m.kind == WORKER_EVENT && m.status == EVENT_FAILED;
+	j->started = j->started || m.kind == WORKER_STARTED;
 	if (m.kind == WORKER_RESULT) {
 		j->phase = PHASE_LEAVES;
 		wake_after(j, JOB_EXIT_S);
+	} else if (begins_to_restore(j, &m)) {
+		j->phase = PHASE_RESTORES;
+		(void)sd_event_source_set_enabled(j->timer, SD_EVENT_OFF);
 	} else if (j->phase == PHASE_OVERDUE) {
-		wake_after(j, JOB_RESTORE_S); /* it is busy stopping */
+		wake_after(j, j->watch.grace_s); /* it is busy stopping */
 	}
 	j->watch.message(j->watch.context, &m);
 }
@@ -289,6 +300,7 @@ static struct job *job_new(sd_event *loop, const struct job_watch *watch)
 		.in = STR_INIT(WORKER_MAX_LINE),
 		.out = STR_INIT(WORKER_MAX_LINE + 4096),
 	};
+	j->watch.grace_s = watch->grace_s ? watch->grace_s : JOB_GRACE_S;
 	return j;
 }
 

@@ -31,6 +31,7 @@ struct job_watch {
 	 * now or later. */
 	void (*gone)(void *context, bool clean, const char *how);
 	void *context;
+	unsigned grace_s; /* 0: JOB_GRACE_S */
 };
 
 /* Start the worker at PATH (ABOUT: worker_spawn()) with REQUEST, whose reference is taken. WATCH is copied. *OUT is the
@@ -42,7 +43,8 @@ int job_adopt(sd_event *loop, pid_t pid, int pidfd, const struct job_watch *watc
 /* Lets go: an own worker that "outlives" carries on. NULL is fine. */
 void job_free(struct job *j);
 
-/* It is asked to stop after SECONDS, 0: at once, because its time is over; then killed when it stays silent. */
+/* It is asked to stop after SECONDS, 0: at once, because its time is over; then killed when it stays silent. One that
+ * brings the previous revision back has only the timeouts of that one's hooks. */
 void job_set_deadline(struct job *j, unsigned seconds);
 void job_stop(struct job *j);
 void job_kill(struct job *j);

@@ -368,14 +368,32 @@ static int undo_place(struct site *site, const struct step *st, struct err *err)
 	return move(site->folder_fd, st->name, site->place_fd, n.entry, err);
 }
 
-/* A folder with something of others in it stands where an old file is to come back. */
+/* A folder of others stands where an old file is to come back: it stays, under another name. */
+static int move_aside(struct site *site, const struct step *st, struct err *err)
+{
+	const struct undo_watch *watch = site->watch;
+
+	if (!watch || !watch->deployment_id)
+		return changed_meanwhile(err);
+
+	AUTO_FREE char *aside = xasprintf("%s.left-by-%s", st->name, watch->deployment_id);
+	AUTO_FREE char *path = xasprintf("%s/%s", site->steps->folders[st->folder].path, aside);
+
+	if (move(site->folder_fd, st->name, site->folder_fd, aside, err) < 0)
+		return -1;
+	if (watch->spared)
+		watch->spared(watch->context, path);
+	return 0;
+}
+
+/* The same for one that the install had made, with something of others in it. */
 static int move_others_aside(struct site *site, const struct step *st, struct err *err)
 {
-	AUTO_FREE char *aside = xasprintf("%s.left-by-%s", st->name, site->watch->deployment_id);
+	AUTO_FREE char *path = xasprintf("%s/%s", site->steps->folders[st->folder].path, st->name);
 
-	if (remove_ours(site, st, err) < 0)
+	if (spare_remove_ours(site->spare, site->folder_fd, st->name, path, err) < 0)
 		return -1;
-	return move(site->folder_fd, st->name, site->folder_fd, aside, err);
+	return move_aside(site, st, err);
 }
 
 static int undo_exchange(struct site *site, const struct step *st, struct err *err)
@@ -396,8 +414,11 @@ static int undo_exchange(struct site *site, const struct step *st, struct err *e
 
 	if (!kept)
 		return undo_place(site, st, err); /* there was none to keep when the step was done */
-	if (target.there && !became_of_ours(st, &target))
-		return changed_meanwhile(err);
+	if (target.there && !became_of_ours(st, &target)) {
+		if (move_aside(site, st, err) < 0)
+			return -1;
+		target.there = false;
+	}
 
 	int others = target.there && target.folder ? holds_others(site, st, err) : 0;
 
@@ -422,8 +443,10 @@ static int undo_remove(struct site *site, const struct step *st, struct err *err
 		return 0;
 	if (!target.there)
 		return move(place, n.entry, site->folder_fd, st->name, err);
-	if (target.folder != aside.folder || !is_old(st, &aside))
+	if (!is_old(st, &aside))
 		return changed_meanwhile(err);
+	if (target.folder && !aside.folder)
+		return move_aside(site, st, err) < 0 ? -1 : move(place, n.entry, site->folder_fd, st->name, err);
 	return swap(place, &n, site->folder_fd, st->name, err); /* made anew by the revision that goes */
 }
 

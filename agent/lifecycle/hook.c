@@ -24,6 +24,7 @@
 /* What is executed: everything but the descriptors. */
 struct command {
 	char *path;
+	char *inside; /* where it lies, from the archive, free of links */
 	const char *argv[8];
 	bool as_user; /* the zygote changes to USER */
 	bool is_lua;
@@ -39,6 +40,7 @@ static void command_done(struct command *c)
 	if (c->report_in)
 		(void)close(c->report_in);
 	free(c->path);
+	free(c->inside);
 	hook_user_done(&c->user);
 	environment_done(&c->environment);
 }
@@ -67,7 +69,7 @@ static int leads_out(const char *location, const char *where, struct err *err)
 }
 
 /* The script's absolute path, as the reference would spell it; it is a file that really lies in the archive. */
-static int resolve(const struct hook_run *run, char **out, struct err *err)
+static int resolve(const struct hook_run *run, char **out, char **inside, struct err *err)
 {
 	const char *location = run->script->location;
 	AUTO_FREE char *path = xasprintf("%s/%s", run->archive_dir, location + strspn(location, "/"));
@@ -89,6 +91,7 @@ static int resolve(const struct hook_run *run, char **out, struct err *err)
 		return leads_out(location, real, err);
 	if (stat(real, &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(err, ERR_SCRIPT_FAILED, AT_LOCATION " is not a file", location);
+	*inside = xstrdup(real + n + strspn(real + n, "/"));
 	*out = TAKE_PTR(path);
 	return 0;
 }
@@ -111,16 +114,18 @@ static int prepare_lua(const struct hook_run *run, struct command *c, struct err
 	return 0;
 }
 
-static int make_executable(const struct hook_run *run, const char *path, struct err *err)
+/* The archive may belong to the user of an earlier hook, who could put a link there meanwhile: none is followed. */
+static int make_executable(const struct hook_run *run, const struct command *c, struct err *err)
 {
 	const char *location = run->script->location;
 	struct stat st;
 
-	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
+	if (faccessat(AT_FDCWD, c->path, X_OK, AT_EACCESS) == 0)
 		return 0;
 	hook_say(run, AT_LOCATION " is not executable.  Trying to make it executable.", location);
 
-	AUTO_FD int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	AUTO_FD int archive = open(run->archive_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int fd = archive < 0 ? -1 : fs_open_beneath(archive, c->inside, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 
 	if (fd < 0 || fstat(fd, &st) < 0 || fs_chmod(fd, (st.st_mode & 07777) | 0111) < 0) {
 		int sys = errno;
@@ -269,14 +274,13 @@ static int run_script(const struct hook_run *run, struct hook_outcome *out, stru
 
 	if (is_stopped(run))
 		return err_set(err, ERR_STOPPED, AT_LOCATION " was not started: asked to stop", run->script->location);
-	if (resolve(run, &c.path, err) < 0)
+	if (resolve(run, &c.path, &c.inside, err) < 0)
 		return -1;
 	c.is_lua = hook_is_lua(c.path);
-	if ((c.is_lua ? prepare_lua(run, &c, err) : make_executable(run, c.path, err)) < 0 ||
-	    choose_user(run, &c, err) < 0)
+	if ((c.is_lua ? prepare_lua(run, &c, err) : make_executable(run, &c, err)) < 0 || choose_user(run, &c, err) < 0)
 		return -1;
-	if (run->own_fd >= 0 &&
-	    fs_chown(run->own_fd, c.as_user ? c.user.uid : geteuid(), c.as_user ? c.user.gid : getegid()) < 0)
+	/* the agent may write to it anyway, and need not take over what another user's hook may have made of it */
+	if (run->own_fd >= 0 && c.as_user && fs_chown(run->own_fd, c.user.uid, c.user.gid) < 0)
 		hook_say(run, "a file for the script cannot be given to its user: %s", strerrordesc_np(errno));
 	compose(run, &c);
 	script_log_script(run->log, run->script->location);

@@ -305,7 +305,7 @@ static json_t *error_to_json(const struct deployment_result *r)
 		return json_null();
 	return json_pack("{s:o, s:s, s:o, s:o, s:b}", "event", jpath(r->error_event), "error_code", err_code(r->kind),
 			 "message", jtext(r->error_message), "action", jtext(r->error_action), "refused",
-			 r->kind == ERR_BUSY);
+			 r->kind == ERR_BUSY || r->kind == ERR_NEEDS_RECOVERY);
 }
 
 static json_t *restore_to_json(const struct restore_result *r)

@@ -229,6 +229,13 @@ int group_read_request(int deployment_fd, struct deployment *d, char **previous)
 	return r == 0;
 }
 
+int group_read_request_of(const char *folder, struct deployment *d)
+{
+	AUTO_FD int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? 0 : group_read_request(fd, d, NULL);
+}
+
 int group_read_result(int deployment_fd, struct deployment_result *out)
 {
 	json_t *json = read_json(deployment_fd, GROUP_RESULT);

@@ -41,6 +41,8 @@ int group_new_deployment(struct group *g, const struct deployment *d, const char
 /* 1: D (deployment_done()) and *PREVIOUS (the caller frees it; NULL: none, or nobody asks) are as that wrote them; 0:
  * there is no request that can be read. */
 int group_read_request(int deployment_fd, struct deployment *d, char **previous);
+/* The same of the revision in FOLDER. What another agent installed has none. */
+int group_read_request_of(const char *folder, struct deployment *d);
 /* 1: *OUT is the caller's: deployment_result_done(); 0: there is none that can be read. */
 int group_read_result(int deployment_fd, struct deployment_result *out);
 int group_write_result(int deployment_fd, const struct deployment *d, const struct deployment_result *r,

@@ -26,3 +26,5 @@
 #define WORKER_FD	 3
 #define WORKER_MAX_LINE	 (16 * 1024 * 1024)
 #define WORKER_MAX_DOING 4096
+/* The event that says how bringing the previous revision back goes, files first: InProgress when it begins. */
+#define WORKER_RESTORE "Restore"

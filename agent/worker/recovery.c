@@ -125,9 +125,9 @@ static int recover_install(struct interrupted *in, bool restore, struct err *err
 		return 0;
 	err->kind = ERR_NEEDS_RECOVERY;
 	return err_add(err,
-		       "deployment %s was interrupted and can be neither finished nor undone yet, so group '%s' takes "
-		       "no other; remove the cause and deploy again",
-		       in->id, in->r->group->id);
+		       "it was interrupted and can be neither finished nor undone yet, so group '%s' takes no other; "
+		       "remove the cause and deploy again",
+		       in->r->group->id);
 }
 
 /* Before the install began: what preflight had unpacked is of no use, and may be half of it. */

@@ -9,10 +9,9 @@
 #include "worker/group.h"
 #include "worker/no_restore.h"
 #include "worker/outcome.h"
+#include "worker/protocol.h"
 
 #include <string.h>
-
-#define RESTORE "Restore"
 
 /* Traffic is taken away before the application is stopped, and nothing else. */
 static bool stops_nothing(const char *event)
@@ -53,7 +52,7 @@ void restore_begin(struct script_run *s)
 	s->stop = NULL;
 	s->stop_fd = -1;
 	event_log_mark(s->events, EVENT_LOG_RESTORE);
-	progress_event(s->progress, RESTORE, EVENT_IN_PROGRESS, "");
+	progress_event(s->progress, WORKER_RESTORE, EVENT_IN_PROGRESS, "");
 }
 
 void restore_tell_files(struct script_run *s, enum install_outcome outcome, const struct err *undo_err)
@@ -65,13 +64,13 @@ void restore_tell_files(struct script_run *s, enum install_outcome outcome, cons
 	r->files = outcome == INSTALL_UNDONE || outcome == INSTALL_UNTOUCHED;
 	if (!r->files) {
 		r->message = xstrdup(*undo_err->msg ? undo_err->msg : "the files could not be brought back");
-		progress_event(s->progress, RESTORE, EVENT_FAILED, r->message);
+		progress_event(s->progress, WORKER_RESTORE, EVENT_FAILED, r->message);
 		return;
 	}
 	text = !slash ? xstrdup("what was installed is removed again")
 		      : xasprintf("the files of %s are %s", slash + 1,
 				  outcome == INSTALL_UNDONE ? "back" : "untouched");
-	progress_event(s->progress, RESTORE, EVENT_SUCCEEDED, text);
+	progress_event(s->progress, WORKER_RESTORE, EVENT_SUCCEEDED, text);
 }
 
 /* One event of the previous revision. Without scripts it has passed. */
@@ -156,17 +155,6 @@ static int start_and_validate(struct script_run *s, const char *appspec_name, st
 	return same;
 }
 
-/* The request of the previous revision. What another agent installed has none: then the usual names, and no variables.
- */
-static void read_previous(const char *folder, struct deployment *out)
-{
-	struct err ignored = ERR_INIT;
-	AUTO_FD int fd = fs_open_dir(folder, &ignored);
-
-	if (fd >= 0)
-		(void)group_read_request(fd, out, NULL);
-}
-
 void restore_service(struct script_run *s)
 {
 	AUTO(deployment_done) struct deployment before = { 0 };
@@ -179,7 +167,7 @@ void restore_service(struct script_run *s)
 		r->message = xstrdup("nothing was there before");
 		return;
 	}
-	read_previous(s->previous, &before);
+	(void)group_read_request_of(s->previous, &before); /* else: the usual names, and no variables */
 	s->environment = before.environment;
 	if (start_and_validate(s, before.appspec_filename, &err) < 0)
 		r->message = xstrdup(err.msg);

@@ -125,7 +125,7 @@ static int trial_plan(struct run *run, struct err *err)
 /* 1: what was asked for is what runs already. */
 static int look_at_digest(struct run *run, struct err *err)
 {
-	bool counts = !run->d->force && run->last_path && still_runs(&run->group, run->last_path);
+	bool counts = !run->d->force && run->last_path && still_runs(&run->group, run->last_path, run->order);
 	AUTO_FREE char *last = counts ? bundle_digest_of(run->last_path) : NULL;
 
 	if (!run->d->digest && !last)

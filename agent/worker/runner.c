@@ -112,12 +112,17 @@ static int begin(struct run *run, struct err *err)
 static int run_earlier(struct run *run, enum event_revision whose, struct event_result *event, struct err *err)
 {
 	enum group_pointer pointer = whose == EVENT_REVISION_MOST_RECENT ? GROUP_MOST_RECENT : GROUP_LAST_SUCCESSFUL;
+	AUTO(deployment_done) struct deployment before = { 0 };
 	AUTO_FREE char *folder = NULL;
 	int r = group_pointer(&run->group, pointer, &folder, err);
 
 	if (r <= 0)
 		return r;
-	r = script_run_of(&run->scripts, folder, run->d->appspec_filename, event, err);
+
+	bool known = group_read_request_of(folder, &before);
+
+	r = script_run_of(&run->scripts, folder, known ? before.appspec_filename : run->d->appspec_filename, event,
+			  err);
 	if (r > 0)
 		outcome_warn(run->result, "%s was skipped: the %s revision '%s' is gone or holds no appspec",
 			     event->event, event_revision_name(whose), folder);

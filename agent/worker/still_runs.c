@@ -31,12 +31,29 @@ static bool may_have_stopped_it(const struct deployment_result *r)
 	       !(back->tried && back->files && back->started && back->validated);
 }
 
-bool still_runs(const struct group *g, const char *revision)
+static bool had_event(const struct deployment_result *r, const char *event)
+{
+	for (size_t i = 0; i < r->event_count; i++)
+		if (!strcmp(r->events[i].event, event))
+			return true;
+	return false;
+}
+
+static bool had_all(const struct deployment_result *r, const char *const *order)
+{
+	for (; *order; order++)
+		if (!had_event(r, *order))
+			return false;
+	return true;
+}
+
+bool still_runs(const struct group *g, const char *revision, const char *const *order)
 {
 	AUTO(deployment_result_done) struct deployment_result own = { 0 };
 	int fd = openat(g->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	bool runs = dir && read_result(AT_FDCWD, revision, &own) && own.status == DEPLOYMENT_SUCCEEDED;
+	bool runs = dir && read_result(AT_FDCWD, revision, &own) && own.status == DEPLOYMENT_SUCCEEDED &&
+		    had_all(&own, order);
 
 	if (!dir)
 		auto_closep(&fd);

@@ -7,5 +7,6 @@
 
 #include "worker/group.h"
 
-/* REVISION: the folder of the last successful revision of G. Without a result of its own nobody knows: false. */
-bool still_runs(const struct group *g, const char *revision);
+/* REVISION: the folder of the last successful revision of G. Without a result of its own nobody knows: false. Nor does
+ * it run as asked for when it was deployed with fewer events than those of ORDER (`--events`). */
+bool still_runs(const struct group *g, const char *revision, const char *const *order);

@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import tempfile
+import subprocess
 import time
 
 import pytest
@@ -473,6 +474,16 @@ def test_what_failed_before_it_touched_anything_counts_for_nothing(agent, bundle
     assert deploy_archive(agent, good)["changed"] is False
 
 
+def test_a_part_of_the_events_brought_nothing_to_run(agent, bundle):
+    archive = bundle(files=OLD, hooks={"ApplicationStart": "exit 0"}, pack=True)
+    part = {"events": ["DownloadBundle", "Install"]}
+    assert deploy_archive(agent, archive, **part)["changed"] is True
+    assert deploy_archive(agent, archive, **part)["changed"] is False
+    assert deploy_archive(agent, archive)["changed"] is True
+    assert deploy_archive(agent, archive)["changed"] is False
+    assert deploy_archive(agent, archive, **part)["changed"] is False
+
+
 def test_nothing_to_do_costs_no_old_revision(agent, bundle):
     packed = [bundle(files={"a": text}, pack=True) for text in "123"]
     settings = {**request(agent, packed[0])["settings"], "max_revisions": 2}
@@ -497,3 +508,56 @@ def test_a_point_of_no_return_in_a_restore_does_not_stop_it_being_done_again(sce
         worker.process.wait()
     done, = recover(scene.agent)
     assert done["restore"]["validated"] and scene.target.tree() == before
+
+
+def test_a_folder_that_a_hook_made_of_an_old_file_makes_room_for_it(scene, bundle):
+    scene.install(bundle(files={"a": "1", "conf": "old"}))
+    made = f"mkdir {scene.target.path}/conf; echo precious >{scene.target.path}/conf/mine"
+    bad = scene.agent.local(bundle(files={"a": "2"}, hooks={"AfterInstall": made, "ValidateService": "exit 3"}), "--json")
+    assert (bad.code, restored(bad)) == (6, (True, True, True, True)), bad.err
+    aside = f"conf.left-by-{bad.json['deployment_id']}"
+    assert {n: v[2] for n, v in scene.target.tree().items() if v[0] == "file"} == {
+        "a": b"1", "conf": b"old", f"{aside}/mine": b"precious\n"}
+    assert [w for w in bad.json["warnings"] if f"{scene.target.path}/{aside}'" in w], bad.json["warnings"]
+
+
+@pytest.mark.parametrize("command", ["cp -a {0} {0}.x && rm -r {0} && mv {0}.x {0}", "rm -r {0}", "mv {0} {0}.moved"])
+def test_a_hook_that_replaces_the_destination_does_not_stop_the_restore(scene, bundle, command):
+    scene.install(bundle(files={"a": "1", "b": "2", "gone": "3"}))
+    bad = scene.agent.local(bundle(files={"a": "new", "b": "2", "c": "4"}, hooks={
+        "AfterInstall": command.format(scene.target.path), "ValidateService": "exit 3"}), "--json")
+    assert bad.json["restore"]["files"] and bad.json["restore"]["started"], bad.err
+    files = {n: v[2] for n, v in scene.target.tree().items() if v[0] == "file"}
+    assert (files["a"], files["gone"], "c" in files) == (b"1", b"3", False)
+    assert bad.json["restore"]["validated"] == ("b" in files)  # what was never replaced nobody has kept
+    assert leftovers(scene.top) == []
+    assert scene.agent.local(bundle(files={"a": "5", "b": "2"})).code == 0
+
+
+def test_a_revision_is_stopped_by_its_own_appspec(agent, bundle, target, tmp_path):
+    said = tmp_path / "said"
+    first = bundle(files=OLD, hooks={"ApplicationStop": f"echo wrong >>{said}"})
+    (first / "prod.yml").write_text((first / "appspec.yml").read_text().replace("ApplicationStop.sh", "prod.sh"))
+    (first / "prod.sh").write_text(f"#!/bin/sh\necho right >>{said}\n")
+    assert agent.local(first, "--appspec-filename", "prod.yml").code == 0
+    assert agent.local(bundle(files=NEW)).code == 0
+    assert said.read_text() == "right\n"
+
+
+def test_a_group_that_needs_recovery_refuses_and_says_which_deployment(as_root, scene, bundle, tmp_path):
+    scene.install(bundle(files={"a": "1"}))
+    seal = f"mount --bind {scene.target.path} {scene.target.path} && mount -o remount,bind,ro {scene.target.path}"
+    bad = scene.agent.local(bundle(files={"a": "2"}, hooks={"ValidateService": f"{seal} || exit 0; exit 3"}), "--json")
+    if bad.code == 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        assert (bad.json["needs_recovery"], restored(bad)) == (True, (True, False, False, False)), bad.err
+        refused = scene.agent.local(bundle(files={"a": "3"}), "--json")
+        assert refused.code == 5, refused.err
+        assert refused.json["error"]["message"].startswith(
+            f"deployment {bad.json['deployment_id']}: it was interrupted and can be neither finished nor undone yet")
+    finally:
+        subprocess.run(["umount", scene.target.path], check=True)
+    done = scene.agent.local(bundle(files={"a": "3"}), "--json")
+    assert done.code == 0, done.err
+    assert [w for w in done.json["warnings"] if "is back: files restored, started, validated" in w]

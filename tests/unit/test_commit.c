@@ -378,7 +378,7 @@ static void what_hooks_removed_comes_back(void **state)
 	}
 }
 
-static void a_folder_of_others_in_the_way_is_never_moved(void **state)
+static void nobody_moves_a_folder_of_others_without_a_name_for_it(void **state)
 {
 	AUTO(scene_done) struct scene s;
 	struct err err = ERR_INIT;
@@ -414,6 +414,56 @@ static void a_folder_of_others_in_the_way_is_never_moved(void **state)
 	assert_tree(&s, false,
 		    "a=old a a.aside:0755 a.aside/mine=precious b:0755 b/mine=precious c=old c c.aside:0755 "
 		    "c.aside/mine=precious ");
+}
+
+static void count_spared(void *context, const char *folder)
+{
+	unsigned *count = context;
+
+	assert_true(str_ends(folder, ".left-by-d-1"));
+	(*count)++;
+}
+
+static void what_others_made_where_an_old_one_belongs_makes_room(void **state)
+{
+	(void)state;
+	for (int no_exchange = 0; no_exchange < 2; no_exchange++) {
+		AUTO(scene_done) struct scene s;
+		AUTO_FREE char *command = NULL;
+		unsigned spared = 0;
+		const struct undo_watch watch = { NULL, "d-1", count_spared, &spared };
+		struct disk disk = { .no_exchange = no_exchange };
+		const struct fs_observer observer = { before_call, after_call, &disk };
+		struct err err = ERR_INIT;
+
+		scene_empty(&s);
+		put(&s, "a", "old a");
+		put(&s, "c", "old c");
+		folder(&s, "f");
+
+		uint32_t top = add_folder(&s, "");
+
+		add_step(&s, STEP_EXCHANGE, top, "", "a", "new a", false);
+		add_step(&s, STEP_REMOVE, top, "", "c", NULL, false);
+		add_step(&s, STEP_REMOVE_FOLDER, top, "", "f", NULL, false);
+		run(commit_redo, &s, no_exchange, 0, 0);
+		command = xasprintf(
+			"cd '%s' && mkdir -m 755 x && mv a x/mine && mv x a && mkdir -m 755 c && echo -n 1 >c/mine && "
+			"echo -n 2 >f",
+			s.path);
+		assert_int_equal(0, system(command));
+		fs_observe(&observer);
+
+		int r = commit_undo(&s.steps, &watch, &err);
+
+		fs_observe(NULL);
+		if (r < 0)
+			fail_msg("%s", err.msg);
+		assert_int_equal(2, spared);
+		assert_tree(&s, false,
+			    "a=old a a.left-by-d-1:0755 a.left-by-d-1/mine=new a c=old c c.left-by-d-1:0755 "
+			    "c.left-by-d-1/mine=1 f:0755 ");
+	}
 }
 
 static const struct {
@@ -590,7 +640,8 @@ int main(void)
 		cmocka_unit_test(undo_cut_off_anywhere_is_finished_by_another),
 		cmocka_unit_test(undo_takes_back_what_hooks_made_of_the_new_files),
 		cmocka_unit_test(what_hooks_removed_comes_back),
-		cmocka_unit_test(a_folder_of_others_in_the_way_is_never_moved),
+		cmocka_unit_test(nobody_moves_a_folder_of_others_without_a_name_for_it),
+		cmocka_unit_test(what_others_made_where_an_old_one_belongs_makes_room),
 		cmocka_unit_test(what_others_put_there_after_the_plan_is_not_replaced),
 		cmocka_unit_test(what_was_staged_must_be_there),
 		cmocka_unit_test(a_folder_that_is_gone_does_not_stop_undoing),

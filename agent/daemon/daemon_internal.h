@@ -1,7 +1,8 @@
 /* daemon/daemon_internal.h - what the files of the daemon share: its state, in one place.
  *
- * dispatch.c moves deployments from request to end, recover_job.c clears up behind dead workers, resume.c finds at the
- * start what an earlier daemon left, requests*.c answer clients, daemon.c has the loop, signals and configuration.
+ * dispatch.c moves deployments from request to end, ends.c records that, recover_job.c clears up behind dead workers,
+ * resume.c finds at the start what an earlier daemon left, requests*.c answer clients, daemon.c has the loop, signals
+ * and configuration.
  */
 #pragma once
 

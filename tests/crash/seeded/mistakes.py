@@ -70,8 +70,8 @@ MISTAKES = [
         "\tif (fs_rename(place, n.entry, site->folder_fd, st->name) == 0)\n\t\treturn 0;\n\treturn swap(")),
     Mistake("undo leaves a removed file away", Edit(
         COMMIT,
-        "if (!target.there) return move(place, n.entry, site->folder_fd, st->name, err); if (target.folder",
-        "if (!target.there)\n\t\treturn 0;\n\tif (target.folder")),
+        "if (!target.there) return move(place, n.entry, site->folder_fd, st->name, err); if (!is_old(st, &aside",
+        "if (!target.there)\n\t\treturn 0;\n\tif (!is_old(st, &aside")),
     Mistake("UNDONE written before the undoing is durable", Edit(
         INSTALL,
         "record_failure(w, err) < 0 || flusher_barrier(f, err) < 0)",

@@ -120,6 +120,7 @@ def deploy():
         while play == "restore-slowly" and not stopped():
             time.sleep(0.02)
         say("event", event="Install", status="Failed", text="")
+        say("event", event="Restore", status="InProgress", text="")
         say("event", event="ApplicationStart", status="InProgress", text="")
         time.sleep(40)
         say("result", deployment=document(request, "Failed", {"event": "Install", "error_code": "UnknownError",

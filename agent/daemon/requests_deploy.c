@@ -165,7 +165,7 @@ static int find_target(struct request *r, const struct rollback *b, struct db_ro
 	if (b->id)
 		return request_find(r, b->id, b->group, out, err) < 0 || revisions_check(r->daemon, out, err) < 0 ? -1
 														  : 0;
-	found = revisions_good(r->daemon, b->group, in_place, out, err);
+	found = revisions_before(r->daemon, b->group, out, err);
 	if (found < 0)
 		return -1;
 	return found ? 0

@@ -49,22 +49,71 @@ int revisions_check(const struct daemon *d, const struct db_row *row, struct err
 	return 0;
 }
 
+/* The newest good one from FROM on. */
+static int take_good(const struct daemon *d, struct db_rows *rows, size_t from, const char *other, struct db_row *out)
+{
+	for (size_t i = from; i < rows->count; i++) {
+		struct err ignored = ERR_INIT;
+
+		if ((other && !strcmp(other, rows->items[i].id)) || revisions_check(d, &rows->items[i], &ignored) < 0)
+			continue;
+		*out = rows->items[i];
+		rows->items[i] = (struct db_row){ 0 };
+		return 1;
+	}
+	return 0;
+}
+
 int revisions_good(const struct daemon *d, const char *group, const char *other, struct db_row *out, struct err *err)
 {
 	AUTO(db_rows_done) struct db_rows rows = { 0 };
 
 	if (db_list(d->db, group, MAX_ROWS, &rows, err) < 0)
 		return -1;
-	for (size_t i = 0; i < rows.count; i++) {
-		struct err ignored = ERR_INIT;
+	return take_good(d, &rows, 0, other, out);
+}
 
-		if ((other && !strcmp(other, rows.items[i].id)) || revisions_check(d, &rows.items[i], &ignored) < 0)
-			continue;
-		*out = rows.items[i];
-		rows.items[i] = (struct db_row){ 0 };
-		return 1;
+static size_t index_of(const struct db_rows *rows, const char *id)
+{
+	size_t i = 0;
+
+	while (i < rows->count && (!id || strcmp(rows->items[i].id, id)))
+		i++;
+	return i;
+}
+
+/* The deployment whose bundle ROW has deployed again, an older one of ROWS; rows->count: none. */
+static size_t index_of_origin(const struct daemon *d, const struct db_rows *rows, size_t of)
+{
+	const json_t *revision = json_object_get(rows->items[of].document, "revision");
+	const char *location = json_string_value(json_object_get(revision, "location"));
+
+	for (size_t i = of + 1; location && i < rows->count; i++) {
+		AUTO_FREE char *folder = folder_of(d, &rows->items[i]);
+		size_t n = strlen(folder);
+
+		if (!strncmp(location, folder, n) && !strcmp(location + n, "/deployment-archive"))
+			return i;
 	}
-	return 0;
+	return rows->count;
+}
+
+int revisions_before(const struct daemon *d, const char *group, struct db_row *out, struct err *err)
+{
+	AUTO(db_rows_done) struct db_rows rows = { 0 };
+	AUTO_FREE char *in_place = revisions_in_place(d, group);
+
+	if (db_list(d->db, group, MAX_ROWS, &rows, err) < 0)
+		return -1;
+
+	size_t at = index_of(&rows, in_place), origin;
+
+	if (at == rows.count)
+		return take_good(d, &rows, 0, in_place, out);
+	/* going back from what was gone back to: on to an older one, not forward again */
+	while ((origin = index_of_origin(d, &rows, at)) < rows.count)
+		at = origin;
+	return take_good(d, &rows, strcmp(rows.items[at].id, in_place) ? at + 1 : 0, in_place, out);
 }
 
 /* What was asked then: the environment, the name of the appspec and the like count again. */

@@ -9,6 +9,9 @@
 char *revisions_in_place(const struct daemon *d, const char *group);
 /* 1: the newest good one that is not OTHER (NULL: any); OUT is the caller's: db_row_done(). 0: there is none. */
 int revisions_good(const struct daemon *d, const char *group, const char *other, struct db_row *out, struct err *err);
+/* The one to go back to: the newest good one that is not in place; when the one in place is itself a rollback, the
+ * newest of those older than what it went back to. As revisions_good(). */
+int revisions_before(const struct daemon *d, const char *group, struct db_row *out, struct err *err);
 /* Is ROW a good revision? -1: err says what is wrong with it. */
 int revisions_check(const struct daemon *d, const struct db_row *row, struct err *err);
 /* A new deployment of the bundle of ROW as it lies in its folder; OUT is the caller's: deployment_done(). Who asks for

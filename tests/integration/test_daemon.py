@@ -343,6 +343,16 @@ def test_rollback_goes_to_the_newest_good_revision_that_is_not_in_place(daemon, 
     assert "has no good revision on disk" in nothing["error"]["message"]
 
 
+def test_rolling_back_again_goes_on_to_an_older_revision(daemon, plan):
+    daemon.start()
+    good = [daemon.deploy(plan)["deployment"]["deployment_id"] for _ in range(3)]
+    for target in (good[1], good[0]):
+        with daemon.client() as client:
+            back = client.ask("rollback", wait=True)[-1]["deployment"]
+        assert (back["status"], back["requested_by"]["text"]) == ("Succeeded", f"rollback to {target}")
+    assert "has no good revision on disk" in daemon.ask("rollback")["error"]["message"]
+
+
 def test_redeploy_brings_the_newest_good_revision_again_and_only_once(daemon, plan):
     daemon.start()
     good = daemon.deploy(plan)["deployment"]["deployment_id"]

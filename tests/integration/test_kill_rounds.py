@@ -16,10 +16,10 @@ def rounds(*words):
 
 
 def test_kill_9_of_a_local_deployment_leaves_one_whole_revision():
-    rounds("--local", "--rounds", "10", "--parallel", "2")
+    rounds("--local", "--rounds", "4", "--parallel", "2")
 
 
 def test_kill_9_of_any_process_of_the_agent_leaves_one_whole_revision_and_one_result(tmp_path):
     if Agent(tmp_path)("daemon", "--help").code != 0:
         pytest.skip("this slipway has no daemon")
-    rounds("--rounds", "20", "--parallel", "2")
+    rounds("--rounds", "5", "--parallel", "2")

@@ -50,7 +50,7 @@ def test_warnings_alone_are_fine_unless_strict(agent, appspec):
 
 def test_json_has_the_findings_and_the_appspec(agent, appspec):
     text = GOOD + """files: [{source: /, destination: /srv}]
-hooks: {AfterInstall: [{location: a.sh, timeout: "10s", runas: app, sudo: yes}]}
+hooks: {AfterInstall: [{location: a.sh, timeout: "10s", runas: root, sudo: yes}]}
 permissions:
   - {object: /srv, except: [x], type: [file], owner: app, mode: 0644, acls: ["bob:7"], context: {type: t, range: "s0:c1,c0"}}
 file_exists_behavior: RETAIN
@@ -58,11 +58,12 @@ file_exists_behavior: RETAIN
     done = agent("lint", "--json", appspec(text))
     assert (done.code, done.err) == (0, "")
     assert [(w["line"], w["column"]) for w in done.json["warnings"]] == [(4, 50), (6, 65)]
+    assert done.json["warnings"][0]["source"] == text.splitlines()[3]
     assert done.json["errors"] == []
     assert done.json["appspec"] == {
         "version": 0.0, "os": "linux", "file_exists_behavior": "RETAIN",
         "files": [{"source": "/", "destination": "/srv"}],
-        "hooks": {"AfterInstall": [{"location": "a.sh", "timeout": 10, "runas": "app", "sudo": True}]},
+        "hooks": {"AfterInstall": [{"location": "a.sh", "timeout": 10, "runas": "root", "sudo": True}]},
         "permissions": [{"object": "/srv", "pattern": "**", "except": ["x"], "type": ["file"], "owner": "app",
                          "group": None, "mode": "0644", "acls": ["user:bob:rwx"],
                          "context": {"user": None, "role": None, "type": "t", "range": "s0:c0.c1"}}]}

@@ -46,11 +46,8 @@ static const struct appspec_place whole = { 0, 0 };
 
 static void parse(struct lint_source *l)
 {
-	struct err why = ERR_INIT; /* repeats the first finding */
-
 	lint_text(str_text(&l->text), l->text.len, l->portable, &l->findings);
-	if (appspec_parse(str_text(&l->text), l->text.len, &l->appspec, &l->findings, &why) < 0)
-		return;
+	l->appspec = appspec_parse_rest(str_text(&l->text), l->text.len, &l->findings);
 	lint_events(l->appspec, &l->findings);
 	if (l->portable)
 		lint_portable(l->appspec, &l->findings);
@@ -92,8 +89,6 @@ static int read_folder(struct lint_source *l, int dir_fd, struct err *err)
 	}
 	check_name(l, used);
 	parse(l);
-	if (!l->appspec)
-		return 0;
 	if (tree_scan(dir_fd, MAX_ENTRIES, &tree, err) < 0)
 		return -1;
 	lint_bundle(l->appspec, &tree, dir_fd, l->portable, &l->findings);

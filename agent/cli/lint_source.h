@@ -11,7 +11,7 @@ struct lint_source {
 	struct str name;  /* of the appspec, for messages */
 	struct str text;
 	struct findings findings; /* not sorted yet */
-	struct appspec *appspec;  /* NULL: it cannot be read */
+	struct appspec *appspec;  /* without what is wrong, see appspec_parse_rest(); NULL: there is none */
 };
 
 /* -1: PATH cannot be read at all; what is wrong inside is in the findings. OUT is zero but for its wishes, and the

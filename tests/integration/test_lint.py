@@ -84,6 +84,30 @@ def test_a_bundle_is_looked_into(agent, bundle):
     assert "appspec.yml:7:3: warning: there is no lifecycle event 'BeforInstall'" in done.out
 
 
+def test_an_error_hides_nothing_else(agent, bundle):
+    top = bundle(files={"a": "1"})
+    (top / "appspec.yml").write_text("""version: 0.0
+os: windows
+files:
+  - source: nowhere
+    destination: /srv
+hooks:
+  BeforInstall:
+    - timeout: 5
+    - location: nowhere.sh
+""")
+    done = agent("lint", "--json", top).json
+    assert [e["line"] for e in done["errors"]] == [2, 4, 8, 9]
+    assert [w["line"] for w in done["warnings"]] == [7] and done["appspec"] is None
+
+
+def test_permissions_are_not_held_against_files_that_cannot_be_read(agent, bundle):
+    top = bundle(files={"a": "1"})
+    (top / "appspec.yml").write_text(GOOD + "files: [{source: a}]\npermissions: [{object: /srv, mode: 644}]\n")
+    done = agent("lint", "--json", top).json
+    assert [e["line"] for e in done["errors"]] == [3] and done["warnings"] == []
+
+
 def test_appspec_yaml_is_found_too(agent, tmp_path):
     (tmp_path / "appspec.yaml").write_text(GOOD)
     assert agent("lint", tmp_path).code == 0

@@ -320,6 +320,42 @@ static void relative_paths_lie_elsewhere_for_other_agents(void **state)
 	findings_done(&f);
 }
 
+static void what_is_wrong_is_left_out_and_the_rest_is_looked_at(void **state)
+{
+	(void)state;
+	struct findings f = { 0 };
+	static const char text[] =
+		"os: plan9\n"
+		"files: [{source: a, destination: /a}, {source: b}, 3]\n"
+		"hooks: {AfterInstall: [{location: a}, {timeout: 1}, {location: b}], [x]: [{location: c}]}\n"
+		"permissions: [{object: /a, mode: 644}]\n"
+		"slipway: {overwrite: [{path: a, behavior: RETAIN}]}\n";
+	struct appspec *a = appspec_parse_rest(text, strlen(text), &f);
+
+	assert_int_equal(f.errors, 7);
+	assert_int_equal(a->file_count, 1);
+	assert_string_equal(a->files[0].source, "a");
+	assert_int_equal(a->hook_count, 1);
+	assert_int_equal(a->hooks[0].script_count, 2);
+	assert_string_equal(a->hooks[0].scripts[1].location, "b");
+	assert_int_equal(a->permission_count, 0); /* two files are not known */
+	assert_int_equal(a->overwrite_count, 0);
+	appspec_free(a);
+	findings_done(&f);
+}
+
+static void of_what_is_no_yaml_nothing_is_left(void **state)
+{
+	(void)state;
+	struct findings f = { 0 };
+	struct appspec *a = appspec_parse_rest("a: [", 4, &f);
+
+	assert_int_equal(f.errors, 1);
+	assert_int_equal(a->file_count + a->hook_count + a->permission_count, 0);
+	appspec_free(a);
+	findings_done(&f);
+}
+
 static unsigned questions;
 
 static bool is_root(const char *name)
@@ -514,6 +550,8 @@ int main(void)
 		cmocka_unit_test(a_document_shows_what_its_values_do_not),
 		cmocka_unit_test(other_agents_do_otherwise),
 		cmocka_unit_test(relative_paths_lie_elsewhere_for_other_agents),
+		cmocka_unit_test(what_is_wrong_is_left_out_and_the_rest_is_looked_at),
+		cmocka_unit_test(of_what_is_no_yaml_nothing_is_left),
 		cmocka_unit_test(each_unknown_user_is_told_once),
 		cmocka_unit_test(no_more_than_a_hundred_users_are_asked_for),
 		cmocka_unit_test(a_portable_bundle_has_no_links_and_no_lua_of_its_own_kind),

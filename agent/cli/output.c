@@ -239,7 +239,6 @@ void output_work(struct output *o, const char *event, uint64_t files, uint64_t f
 		 uint64_t bytes_total)
 {
 	AUTO_FREE char *name = one_line(event);
-	AUTO_FREE char *drawn_bar = NULL;
 	uint64_t total = bytes_total ? bytes_total : files_total;
 	char done[32], all[32];
 
@@ -248,14 +247,16 @@ void output_work(struct output *o, const char *event, uint64_t files, uint64_t f
 	begin_unless_running(o, name);
 	output_format_bytes(bytes, done);
 	output_format_bytes(bytes_total, all);
+	free(o->live_text);
 	if (total) {
 		double share = (double)(bytes_total ? bytes : files) / (double)total;
+		AUTO_FREE char *drawn_bar = bar(share > 1 ? 1 : share);
 
-		drawn_bar = bar(share > 1 ? 1 : share);
+		o->live_text = xasprintf("%s  %llu/%llu files  %s/%s", drawn_bar, (unsigned long long)files,
+					 (unsigned long long)files_total, done, all);
+	} else { /* a bundle being unpacked: only its end tells how much it holds */
+		o->live_text = xasprintf("%llu files  %s", (unsigned long long)files, done);
 	}
-	free(o->live_text);
-	o->live_text = xasprintf("%s  %llu/%llu files  %s/%s", drawn_bar ? drawn_bar : "", (unsigned long long)files,
-				 (unsigned long long)files_total, done, all);
 	draw(o);
 }
 

@@ -91,6 +91,20 @@ static void a_terminal_has_the_running_event_redrawn(void **state)
 		  "Install             4 files                                              0.63 s\n");
 }
 
+static void work_without_a_known_total_is_counted_without_a_bar(void **state)
+{
+	AUTO(screen_done) struct screen s;
+
+	(void)state;
+	screen_init(&s, true, false);
+	output_event(&s.output, "Preflight", EVENT_IN_PROGRESS, "");
+	output_work(&s.output, "Preflight", 3, 0, 302, 0);
+	shows(&s, "Preflight                                                  "
+		  "\r\033[K"
+		  "Preflight           3 files  302 B                         "
+		  "\r\033[K");
+}
+
 static void a_terminal_shows_what_a_hook_does_now_in_the_line_of_its_event(void **state)
 {
 	AUTO(screen_done) struct screen s;
@@ -278,6 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pipe_gets_one_line_an_event),
 		cmocka_unit_test(a_terminal_has_the_running_event_redrawn),
+		cmocka_unit_test(work_without_a_known_total_is_counted_without_a_bar),
 		cmocka_unit_test(a_terminal_shows_what_a_hook_does_now_in_the_line_of_its_event),
 		cmocka_unit_test(a_pipe_is_told_what_a_hook_does_when_it_begins_and_every_ten_seconds),
 		cmocka_unit_test(a_failure_says_what_where_evidence_now_and_next),

@@ -1,6 +1,7 @@
 /* appspec/appspec.c - the top level and 'files'; the other parts are read by appspec_*.c. */
 #include "appspec/appspec.h"
 
+#include "appspec/path_glob.h"
 #include "appspec/reading.h"
 #include "util/auto.h"
 #include "util/str.h"
@@ -184,29 +185,90 @@ static int first_error(const struct findings *f, size_t before, struct err *err)
 	return err_set(err, ERR_APPSPEC, "the appspec has more errors than can be listed"); /* the list was full */
 }
 
-int appspec_parse(const char *text, size_t len, struct appspec **out, struct findings *findings, struct err *err)
+static struct appspec *read_text(const char *text, size_t len, struct findings *findings)
 {
-	AUTO(appspec_freep) struct appspec *a = xcalloc(1, sizeof(*a));
+	struct appspec *a = xcalloc(1, sizeof(*a));
 	AUTO(yml_freep) struct yml_doc *doc = NULL;
 	struct reading r = { .out = a, .findings = findings };
-	size_t before = findings->count, errors = findings->errors;
 	struct yml_place where = { 0, 0 };
+	struct err why = ERR_INIT;
 
 	r.arena = a->arena = arena_new();
 	if (len > APPSPEC_MAX_BYTES) {
 		reading_error(&r, NULL, "the appspec is larger than %d bytes, the most that is read",
 			      APPSPEC_MAX_BYTES);
-	} else if (yml_load(text, len, &doc, &where, err) < 0) {
+	} else if (yml_load(text, len, &doc, &where, &why) < 0) {
 		findings_add(findings, FINDING_ERROR, (struct appspec_place){ where.line, where.column }, "%s",
-			     err->msg);
+			     why.msg);
 	} else {
 		take_notes(findings, doc);
 		read_root(&r, doc->root);
 	}
+	return a;
+}
+
+int appspec_parse(const char *text, size_t len, struct appspec **out, struct findings *findings, struct err *err)
+{
+	size_t before = findings->count, errors = findings->errors;
+	AUTO(appspec_freep) struct appspec *a = read_text(text, len, findings);
+
 	if (findings->errors > errors)
 		return first_error(findings, before, err);
 	*out = TAKE_PTR(a);
 	return 0;
+}
+
+static bool is_given(const char *text)
+{
+	return text && *text;
+}
+
+static void drop_scripts(struct appspec_hook *h)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->script_count; i++)
+		if (is_given(h->scripts[i].location))
+			h->scripts[kept++] = h->scripts[i];
+	h->script_count = kept;
+}
+
+static void drop_incomplete(struct appspec *a)
+{
+	size_t files = 0, hooks = 0, permissions = 0, overwrites = 0;
+
+	for (size_t i = 0; i < a->file_count; i++)
+		if (is_given(a->files[i].source) && is_given(a->files[i].destination))
+			a->files[files++] = a->files[i];
+	for (size_t i = 0; i < a->hook_count; i++) {
+		drop_scripts(&a->hooks[i]);
+		if (is_given(a->hooks[i].event))
+			a->hooks[hooks++] = a->hooks[i];
+	}
+	/* Without a file nobody knows what matches and what does not. */
+	for (size_t i = 0; i < a->permission_count && files == a->file_count; i++)
+		if (is_given(a->permissions[i].object))
+			a->permissions[permissions++] = a->permissions[i];
+	for (size_t i = 0; i < a->overwrite_count && files == a->file_count; i++) {
+		struct err bad = ERR_INIT;
+
+		if (a->overwrites[i].path && path_glob_check(a->overwrites[i].path, &bad) == 0)
+			a->overwrites[overwrites++] = a->overwrites[i];
+	}
+	a->file_count = files;
+	a->hook_count = hooks;
+	a->permission_count = permissions;
+	a->overwrite_count = overwrites;
+}
+
+struct appspec *appspec_parse_rest(const char *text, size_t len, struct findings *findings)
+{
+	size_t errors = findings->errors;
+	struct appspec *a = read_text(text, len, findings);
+
+	if (findings->errors > errors)
+		drop_incomplete(a);
+	return a;
 }
 
 void appspec_free(struct appspec *a)

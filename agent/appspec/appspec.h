@@ -128,6 +128,10 @@ void findings_done(struct findings *f);
  * ERR (ERR_APPSPEC) tells the first in the order in which the reference checks, as "line L column C: message".
  * On success OUT is the caller's: appspec_free(). */
 int appspec_parse(const char *text, size_t len, struct appspec **out, struct findings *findings, struct err *err);
+/* The same for lint, which goes on after errors: what is left when entries that lack something they must have are taken
+ * out (without a file of them, permissions and overwrites go, too). Never NULL, and not to be deployed when FINDINGS
+ * got an error. The caller's: appspec_free(). */
+struct appspec *appspec_parse_rest(const char *text, size_t len, struct findings *findings);
 void appspec_free(struct appspec *a);
 
 const struct appspec_hook *appspec_hook(const struct appspec *a, const char *event); /* NULL: none */

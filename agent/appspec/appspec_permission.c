@@ -49,7 +49,7 @@ static void read_mode(struct reading *r, const struct yml_node *n, struct appspe
 	}
 	if (n->type == YML_INT && len > 1 && text[0] == '0')
 		reading_warning(r, n, "other agents read the unquoted mode %s as the number %.0f: write \"%s\"", text,
-				n->number, text);
+				n->number, text + (len > 4));
 	if (!len)
 		reading_warning(r, n, "an empty mode means 000: write the mode you want, or leave 'mode' out");
 	out->mode_text = len >= 3 ? text : arena_printf(r->arena, "%s%s", &"000"[len], text);

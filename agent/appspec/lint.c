@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_USERS 100 /* asked for; each may cost a look over the network */
+
 /* Those with scripts first; the rest belong to the agent and the service (spec section 4). */
 static const char *const events[] = {
 	"ApplicationStop",    "BeforeInstall",	   "AfterInstall",	 "ApplicationStart",  "ValidateService",
@@ -65,6 +67,36 @@ void lint_events(const struct appspec *a, struct findings *f)
 				     "for by name, as with --events",
 				     h->event);
 	}
+}
+
+/* True with NAME among the ASKED from now on; false: it was, or there is no more room. */
+static bool ask_for(const char *name, const char *asked[MAX_USERS], size_t *count)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (!strcmp(asked[i], name))
+			return false;
+	if (*count == MAX_USERS)
+		return false;
+	asked[(*count)++] = name;
+	return true;
+}
+
+void lint_users(const struct appspec *a, bool (*is_known)(const char *name), struct findings *f)
+{
+	const char *asked[MAX_USERS];
+	size_t count = 0;
+
+	for (size_t i = 0; i < a->hook_count; i++)
+		for (size_t k = 0; k < a->hooks[i].script_count; k++) {
+			const struct appspec_script *s = &a->hooks[i].scripts[k];
+
+			if (s->runas && *s->runas && ask_for(s->runas, asked, &count) && !is_known(s->runas))
+				findings_add(
+					f, FINDING_WARNING, s->place,
+					"there is no user '%s' on this host: mend 'runas', or see that the user is "
+					"there before the scripts run",
+					s->runas);
+		}
 }
 
 struct placed {

@@ -62,12 +62,13 @@ static bool leads_out(const struct tree *tree, uint32_t index)
 	return depth < 0;
 }
 
-static void check_links(const struct tree *tree, struct findings *f)
+static void check_links(const struct tree *tree, bool portable, struct findings *f)
 {
 	const struct appspec_place whole = { 0, 0 };
-	size_t found = 0;
+	size_t found = 0, links = 0;
 
 	for (uint32_t i = 0; i < tree->count; i++) {
+		links += tree->entries[i].type == TREE_LINK;
 		if (tree->entries[i].type != TREE_LINK || !leads_out(tree, i) || ++found > MAX_OUTSIDE_LINKS)
 			continue;
 
@@ -81,11 +82,26 @@ static void check_links(const struct tree *tree, struct findings *f)
 	if (found > MAX_OUTSIDE_LINKS)
 		findings_add(f, FINDING_WARNING, whole, "and %zu more links lead out of the bundle",
 			     found - MAX_OUTSIDE_LINKS);
+	if (portable && links)
+		findings_add(f, FINDING_WARNING, whole,
+			     "there are links in the bundle (%zu), and the CodeDeploy agent 2.x refuses such a bundle "
+			     "where 'reject_symlinks_in_bundle' is set: put files in their place",
+			     links);
 }
 
 static bool is_lua(const struct appspec_script *s, const char *head, size_t len)
 {
 	return str_ends(s->location, ".lua") && !(len >= 2 && !memcmp(head, "#!", 2));
+}
+
+/* The agent runs it itself, and no other does. */
+static void check_lua(const struct appspec_script *s, struct findings *f)
+{
+	if (!s->own)
+		findings_add(f, FINDING_WARNING, s->place,
+			     "the CodeDeploy agents let /bin/sh run the Lua script '%s', which fails: start it with "
+			     "'#!/usr/bin/slipway hook' and make it executable",
+			     s->location);
 }
 
 static void check_head(const struct appspec_script *s, const char *head, size_t len, struct findings *f)
@@ -106,9 +122,7 @@ static void check_head(const struct appspec_script *s, const char *head, size_t 
 			     s->location);
 	else if (len >= 2 && !memcmp(head, "#!", 2))
 		return;
-	else if (is_lua(s, head, len))
-		return; /* the agent runs it itself */
-	else
+	else if (!is_lua(s, head, len))
 		findings_add(f, FINDING_WARNING, s->place,
 			     "the script '%s' has no '#!' line and is run by /bin/sh: start it with '#!/bin/sh' or its "
 			     "interpreter%s",
@@ -116,7 +130,8 @@ static void check_head(const struct appspec_script *s, const char *head, size_t 
 			     line && head[line - 1] == '\r' ? "; its lines end in CR LF, convert them" : "");
 }
 
-static void check_script(const struct appspec_script *s, const struct tree *tree, int dir_fd, struct findings *f)
+static void check_script(const struct appspec_script *s, const struct tree *tree, int dir_fd, bool portable,
+			 struct findings *f)
 {
 	uint32_t at = tree_find(tree, s->location);
 	uint32_t real = at == TREE_NONE ? TREE_NONE : tree_resolve(tree, at);
@@ -151,15 +166,17 @@ static void check_script(const struct appspec_script *s, const struct tree *tree
 			     strerror(errno));
 	else
 		check_head(s, head, (size_t)len, f);
+	if (portable && len > 0 && is_lua(s, head, (size_t)len))
+		check_lua(s, f);
 }
 
-void lint_bundle(const struct appspec *a, const struct tree *tree, int dir_fd, struct findings *f)
+void lint_bundle(const struct appspec *a, const struct tree *tree, int dir_fd, bool portable, struct findings *f)
 {
 	for (size_t i = 0; i < a->hook_count; i++)
 		for (size_t k = 0; k < a->hooks[i].script_count; k++)
-			check_script(&a->hooks[i].scripts[k], tree, dir_fd, f);
+			check_script(&a->hooks[i].scripts[k], tree, dir_fd, portable, f);
 	for (size_t i = 0; i < a->file_count; i++)
 		check_source(&a->files[i], tree, f);
 	lint_targets(a, tree, f);
-	check_links(tree, f);
+	check_links(tree, portable, f);
 }

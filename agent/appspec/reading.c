@@ -238,7 +238,7 @@ static void check_key(struct reading *r, const struct yml_node *key, enum readin
 	if (level >= LEVEL_SLIPWAY)
 		refuse_key(r, key, level);
 	else if (!yml_is_scalar(key))
-		reading_warning(r, key, "the key %s has no meaning here and is ignored", shown);
+		reading_warning(r, key, "the key %s has no meaning here and is ignored: remove it", shown);
 	else if ((meant = nearest_name(key->text, levels[level].keys, levels[level].count)))
 		reading_warning(r, key, "unknown key '%s' is ignored: did you mean '%s'?", shown, meant);
 	else if ((cure = habit(key->text)))

@@ -6,24 +6,27 @@
 #include "cli/lint_source.h"
 #include "util/auto.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <stdio.h>
 
-static const char usage[] = "Usage: slipway lint PATH [--json] [--strict]\n"
+static const char usage[] = "Usage: slipway lint PATH [--json] [--strict] [--portable]\n"
 			    "\n"
 			    "Checks an appspec file, or a folder or archive with an appspec.yml and everything\n"
 			    "it names, and tells every error and warning with its line and column. Changes\n"
 			    "nothing; an archive is unpacked below $TMPDIR meanwhile.\n"
 			    "\n"
-			    "  --json    one JSON document on stdout\n"
-			    "  --strict  warnings count as errors\n"
-			    "  --help    this text\n"
+			    "  --json      one JSON document on stdout\n"
+			    "  --strict    warnings count as errors\n"
+			    "  --portable  warn of what the AWS CodeDeploy agents 1.8.1 and 2.x would do otherwise\n"
+			    "  --help      this text\n"
 			    "\n"
 			    "Exit status: 0 fine, 1 there are errors, 2 wrong usage or PATH cannot be read.\n";
 
 struct options {
 	const char *path;
-	bool json, strict;
+	bool json, strict, portable;
 };
 
 /* 1: go on; else the exit status is *STATUS. */
@@ -31,6 +34,7 @@ static int read_options(int argc, char **argv, struct options *o, int *status)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 						 { "strict", no_argument, NULL, 's' },
+						 { "portable", no_argument, NULL, 'p' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
 
@@ -44,6 +48,9 @@ static int read_options(int argc, char **argv, struct options *o, int *status)
 			break;
 		case 's':
 			o->strict = true;
+			break;
+		case 'p':
+			o->portable = true;
 			break;
 		case 'h':
 			(void)fputs(usage, stdout);
@@ -64,6 +71,13 @@ static int read_options(int argc, char **argv, struct options *o, int *status)
 	return 1;
 }
 
+/* When nobody can tell, there may be one. */
+static bool is_user(const char *name)
+{
+	errno = 0;
+	return getpwnam(name) || (errno && errno != ENOENT && errno != ESRCH);
+}
+
 int cmd_lint(int argc, char **argv)
 {
 	AUTO(lint_source_done) struct lint_source l = { 0 };
@@ -73,20 +87,23 @@ int cmd_lint(int argc, char **argv)
 
 	if (!read_options(argc, argv, &o, &status))
 		return status;
+	l.portable = o.portable;
 	if (lint_source_read(o.path, &l, &err) < 0 || l.signal) {
 		if (l.signal)
 			return 128 + l.signal;
 		lint_show_failure("lint", &err);
 		return 2;
 	}
+	if (l.appspec)
+		lint_users(l.appspec, is_user, &l.findings);
 	lint_sort(&l.findings);
 
+	struct span text = { str_text(&l.text), l.text.len };
 	bool ok = !l.findings.errors && !(o.strict && l.findings.count);
 
 	if (o.json)
-		lint_show_json(ok, l.findings.errors ? NULL : l.appspec, &l.findings);
+		lint_show_json(ok, l.findings.errors ? NULL : l.appspec, text, &l.findings);
 	else
-		lint_show_text(stdout, str_text(&l.name), (struct span){ str_text(&l.text), l.text.len }, &l.findings,
-			       ok);
+		lint_show_text(stdout, str_text(&l.name), text, &l.findings, ok);
 	return ok ? 0 : 1;
 }

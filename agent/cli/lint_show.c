@@ -87,13 +87,20 @@ static void show_count(FILE *to, size_t n, const char *what)
 	(void)fprintf(to, "%zu %s%s", n, what, n == 1 ? "" : "s");
 }
 
+/* Columns are counted from behind a byte order mark. */
+static struct span behind_mark(struct span text)
+{
+	bool marked = text.len >= 3 && !memcmp(text.ptr, "\xef\xbb\xbf", 3);
+
+	return marked ? (struct span){ text.ptr + 3, text.len - 3 } : text;
+}
+
 void lint_show_text(FILE *to, const char *name, struct span text, const struct findings *f, bool ok)
 {
 	AUTO_FREE char *shown = printable(name, strlen(name));
 	size_t warnings = 0;
 
-	if (text.len >= 3 && !memcmp(text.ptr, "\xef\xbb\xbf", 3))
-		text = (struct span){ text.ptr + 3, text.len - 3 }; /* columns are counted from behind it */
+	text = behind_mark(text);
 	for (size_t i = 0; i < f->count; i++) {
 		show_finding(to, shown, text, &f->items[i]);
 		warnings += f->items[i].level == FINDING_WARNING;
@@ -108,9 +115,30 @@ void lint_show_text(FILE *to, const char *name, struct span text, const struct f
 	(void)fputc('\n', to);
 }
 
-void lint_show_json(bool ok, const struct appspec *a, const struct findings *f)
+/* Give each entry of LIST that has a line its text. */
+static void add_sources(json_t *list, struct span text)
+{
+	size_t i;
+	json_t *entry;
+
+	json_array_foreach(list, i, entry)
+	{
+		json_int_t number = json_integer_value(json_object_get(entry, "line"));
+		struct span line = number > 0 ? line_of(text, (unsigned)number) : (struct span){ "", 0 };
+		AUTO_FREE char *shown = printable(line.ptr, line.len);
+
+		if (line.len && line.len <= LONGEST_LINE)
+			json_object_set_new(entry, "source", json_string(shown));
+	}
+}
+
+void lint_show_json(bool ok, const struct appspec *a, struct span text, const struct findings *f)
 {
 	json_t *json = appspec_lint_to_json(ok, a, f);
+
+	text = behind_mark(text);
+	add_sources(json_object_get(json, "errors"), text);
+	add_sources(json_object_get(json, "warnings"), text);
 
 	(void)json_dumpf(json, stdout, JSON_COMPACT);
 	(void)putchar('\n');

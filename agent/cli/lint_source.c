@@ -42,15 +42,26 @@ static bool is_archive(const struct str *text)
 	return false;
 }
 
+static const struct appspec_place whole = { 0, 0 };
+
 static void parse(struct lint_source *l)
 {
-	struct err why = ERR_INIT; /* repeats the first finding */
-
-	if (appspec_parse(str_text(&l->text), l->text.len, &l->appspec, &l->findings, &why) == 0)
-		lint_events(l->appspec, &l->findings);
+	lint_text(str_text(&l->text), l->text.len, l->portable, &l->findings);
+	l->appspec = appspec_parse_rest(str_text(&l->text), l->text.len, &l->findings);
+	lint_events(l->appspec, &l->findings);
+	if (l->portable)
+		lint_portable(l->appspec, &l->findings);
 }
 
-static const struct appspec_place whole = { 0, 0 };
+/* 1.8.1 reads appspec.yaml for the Install event only. */
+static void check_name(struct lint_source *l, const char *used)
+{
+	if (l->portable && strcmp(used, "appspec.yml"))
+		findings_add(&l->findings, FINDING_WARNING, whole,
+			     "the CodeDeploy agent 1.8.1 does not find '%s' when it is to run hooks: call it "
+			     "appspec.yml",
+			     used);
+}
 
 static void whole_is_wrong(struct lint_source *l, const char *why)
 {
@@ -76,12 +87,11 @@ static int read_folder(struct lint_source *l, int dir_fd, struct err *err)
 			       "start from");
 		return 0;
 	}
+	check_name(l, used);
 	parse(l);
-	if (!l->appspec)
-		return 0;
 	if (tree_scan(dir_fd, MAX_ENTRIES, &tree, err) < 0)
 		return -1;
-	lint_bundle(l->appspec, &tree, dir_fd, &l->findings);
+	lint_bundle(l->appspec, &tree, dir_fd, l->portable, &l->findings);
 	tree_done(&tree);
 	return 0;
 }
@@ -103,11 +113,20 @@ static int read_archive(struct lint_source *l, struct err *err)
 	return 0;
 }
 
+/* The first bytes of an archive are in l->text. */
+static void check_archive(struct lint_source *l)
+{
+	if (l->portable && l->text.len >= 4 && !memcmp(l->text.data, "\x28\xb5\x2f\xfd", 4))
+		findings_add(&l->findings, FINDING_WARNING, whole,
+			     "the CodeDeploy agents do not unpack tar.zst: pack it as tgz, tar or zip");
+}
+
 static int read_file(struct lint_source *l, int fd, struct err *err)
 {
 	int r = appspec_file_read_fd(fd, l->path, &l->text, err);
 
 	if (is_archive(&l->text)) {
+		check_archive(l);
 		str_clear(&l->text);
 		*err = ERR_INIT;
 		return read_archive(l, err);

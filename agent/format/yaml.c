@@ -235,7 +235,8 @@ static int load_scalar(struct load *l, const yaml_event_t *event, struct yml_nod
 		return fail(l, n->place, "this text holds a NUL character");
 	n->text = arena_strndup(l->doc->arena, value, n->len);
 	if (tag && !scalar_tag_is_known(tag))
-		note(l, n->place, arena_printf(l->doc->arena, "the tag '%.100s' is not known and has no effect", tag));
+		note(l, n->place,
+		     arena_printf(l->doc->arena, "the tag '%.100s' is not known and has no effect: remove it", tag));
 	/* A quoted number stays text unless a tag asks for the number. */
 	if (!scalar_tag_asks_for_text(tag) && (plain || (tag && scalar_tag_is_known(tag))))
 		scalar_resolve(&l->rules, n);
@@ -320,7 +321,8 @@ static void note_double(void *context, const struct yml_node *key, const struct 
 	struct load *l = context;
 
 	note(l, key->place,
-	     arena_printf(l->doc->arena, "the key '%.100s' stands again on line %u: only that one counts", key->text,
+	     arena_printf(l->doc->arena,
+			  "the key '%.100s' stands again on line %u: only that one counts, remove the other", key->text,
 			  winner->place.line));
 }
 
@@ -372,7 +374,8 @@ static int load_collection(struct load *l, const yaml_event_t *event, unsigned l
 		return -1;
 	if (tag && !scalar_tag_is_known((const char *)tag))
 		note(l, place_of(event->start_mark),
-		     arena_printf(l->doc->arena, "the tag '%.100s' is not known and has no effect", (const char *)tag));
+		     arena_printf(l->doc->arena, "the tag '%.100s' is not known and has no effect: remove it",
+				  (const char *)tag));
 	if ((map ? load_map : load_list)(l, event, level, out) < 0)
 		return -1;
 	if (anchor >= 0)
@@ -406,7 +409,7 @@ static void note_rest(struct load *l)
 
 		if (!yaml_parser_parse(&l->parser, &event)) {
 			note(l, place_of(l->parser.problem_mark),
-			     "only the first document counts; what follows it is no YAML");
+			     "only the first document counts; what follows it is no YAML, remove it");
 			return;
 		}
 
@@ -415,7 +418,7 @@ static void note_rest(struct load *l)
 
 		yaml_event_delete(&event);
 		if (type == YAML_DOCUMENT_START_EVENT)
-			note(l, place, "only the first document counts; this one has no effect");
+			note(l, place, "only the first document counts; this one has no effect, remove it");
 		if (type == YAML_DOCUMENT_START_EVENT || type == YAML_STREAM_END_EVENT || type == YAML_NO_EVENT)
 			return;
 	}

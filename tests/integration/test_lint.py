@@ -50,7 +50,7 @@ def test_warnings_alone_are_fine_unless_strict(agent, appspec):
 
 def test_json_has_the_findings_and_the_appspec(agent, appspec):
     text = GOOD + """files: [{source: /, destination: /srv}]
-hooks: {AfterInstall: [{location: a.sh, timeout: "10s", runas: app, sudo: yes}]}
+hooks: {AfterInstall: [{location: a.sh, timeout: "10s", runas: root, sudo: yes}]}
 permissions:
   - {object: /srv, except: [x], type: [file], owner: app, mode: 0644, acls: ["bob:7"], context: {type: t, range: "s0:c1,c0"}}
 file_exists_behavior: RETAIN
@@ -58,11 +58,12 @@ file_exists_behavior: RETAIN
     done = agent("lint", "--json", appspec(text))
     assert (done.code, done.err) == (0, "")
     assert [(w["line"], w["column"]) for w in done.json["warnings"]] == [(4, 50), (6, 65)]
+    assert done.json["warnings"][0]["source"] == text.splitlines()[3]
     assert done.json["errors"] == []
     assert done.json["appspec"] == {
         "version": 0.0, "os": "linux", "file_exists_behavior": "RETAIN",
         "files": [{"source": "/", "destination": "/srv"}],
-        "hooks": {"AfterInstall": [{"location": "a.sh", "timeout": 10, "runas": "app", "sudo": True}]},
+        "hooks": {"AfterInstall": [{"location": "a.sh", "timeout": 10, "runas": "root", "sudo": True}]},
         "permissions": [{"object": "/srv", "pattern": "**", "except": ["x"], "type": ["file"], "owner": "app",
                          "group": None, "mode": "0644", "acls": ["user:bob:rwx"],
                          "context": {"user": None, "role": None, "type": "t", "range": "s0:c0.c1"}}]}
@@ -81,6 +82,30 @@ def test_a_bundle_is_looked_into(agent, bundle):
     assert done.code == 1
     assert "appspec.yml:11:7: error: the script 'AfterInstall.sh' is not in the bundle: add it" in done.out
     assert "appspec.yml:7:3: warning: there is no lifecycle event 'BeforInstall'" in done.out
+
+
+def test_an_error_hides_nothing_else(agent, bundle):
+    top = bundle(files={"a": "1"})
+    (top / "appspec.yml").write_text("""version: 0.0
+os: windows
+files:
+  - source: nowhere
+    destination: /srv
+hooks:
+  BeforInstall:
+    - timeout: 5
+    - location: nowhere.sh
+""")
+    done = agent("lint", "--json", top).json
+    assert [e["line"] for e in done["errors"]] == [2, 4, 8, 9]
+    assert [w["line"] for w in done["warnings"]] == [7] and done["appspec"] is None
+
+
+def test_permissions_are_not_held_against_files_that_cannot_be_read(agent, bundle):
+    top = bundle(files={"a": "1"})
+    (top / "appspec.yml").write_text(GOOD + "files: [{source: a}]\npermissions: [{object: /srv, mode: 644}]\n")
+    done = agent("lint", "--json", top).json
+    assert [e["line"] for e in done["errors"]] == [3] and done["warnings"] == []
 
 
 def test_appspec_yaml_is_found_too(agent, tmp_path):

@@ -173,7 +173,7 @@ static void a_bundle_is_held_against_its_appspec(void **state)
 		size_t links = 0;
 
 		print_message("  %s\n", cases[i].why);
-		lint_bundle(a, &tree, fd, &f);
+		lint_bundle(a, &tree, fd, false, &f);
 		lint_sort(&f);
 		for (size_t k = 0; k < f.count; k++)
 			links += !!strstr(f.items[k].message, "the link 'web/loop' leads out of the bundle to '../..'");
@@ -190,6 +190,243 @@ static void a_bundle_is_held_against_its_appspec(void **state)
 		findings_done(&f);
 	}
 	tree_done(&tree);
+}
+
+/* WANT: in the only message, which stands on LINE; NULL: none. */
+static const struct {
+	const char *why, *text, *want;
+	unsigned line;
+	bool portable;
+} documents[] = {
+	{ "all is well", HEAD "hooks:\n  AfterInstall: [{location: a, timeout: 3600}]\n", NULL, 0, true },
+	{ "no YAML is another's to tell", "a: [\n", NULL, 0, true },
+	{ "nothing at all", "", NULL, 0, true },
+	{ "a byte order mark", "\xef\xbb\xbf" HEAD, "starts with a byte order mark", 1, false },
+	{ "a mark further down", HEAD "# \xef\xbb\xbf\n", NULL, 0, false },
+	{ "an event with null", HEAD "hooks:\n  AfterInstall:\n", "the event 'AfterInstall' has no scripts", 4, false },
+	{ "an event with an empty list", HEAD "hooks:\n  AfterInstall: []\n", "has an empty list of scripts", 4,
+	  false },
+	{ "an event of our own with null", HEAD "slipway: {hooks: {\n  AfterInstall: }}\n", "has no scripts", 4,
+	  false },
+	{ "hooks that are null", HEAD "hooks:\nslipway:\n", NULL, 0, true },
+	{ "a timeout over an hour", HEAD "hooks: {AfterInstall: [{location: a, timeout: 3601}]}\n",
+	  "the timeouts of 'AfterInstall' add up to 3601 seconds", 3, false },
+	{ "an hour in parts",
+	  HEAD "hooks: {AfterInstall: [{location: a, timeout: 1800}, {location: b, timeout: 1800}]}\n", NULL, 0,
+	  false },
+	{ "more than that in parts",
+	  HEAD "hooks: {AfterInstall: [{location: a, timeout: 1800}, {location: b, timeout: 1801s}]}\n",
+	  "add up to 3601 seconds", 3, false },
+	{ "what nobody wrote is not counted",
+	  HEAD "hooks: {AfterInstall: [{location: a}, {location: b, timeout: 5}]}\n", NULL, 0, false },
+	{ "our own scripts have no such limit",
+	  HEAD "slipway: {hooks: {AfterInstall: [{location: a, timeout: 9000}]}}\n", NULL, 0, false },
+	{ "an alias, and nobody asked", HEAD "a: &a [1]\nb: *a\n", NULL, 0, false },
+	{ "an alias", HEAD "a: &a [1]\nb: *a\n", "refuses aliases", 3, true },
+	{ "a merge key", HEAD "a: &a {x: 1}\nb: {<<: *a}\n", "refuses aliases", 3, true },
+	{ "an anchor that nobody names", HEAD "a: &a [1, 1]\nb: [1]\n", NULL, 0, true },
+	{ "a mode with a 9 in it", HEAD "permissions:\n- {object: /a, mode: 0755}\n",
+	  "refuse the revision for the mode 0755, which is 493 to them: write \"0755\"", 4, true },
+	{ "a mode that is another one", HEAD "permissions:\n- {object: /a, mode: 0644}\n",
+	  "set the mode 0420 where 0644 is written", 4, true },
+	{ "a mode of five digits", HEAD "permissions:\n- {object: /a, mode: 01777}\n",
+	  "set the mode 1023 where 01777 is written: write \"1777\"", 4, true },
+	{ "a mode in quotes", HEAD "permissions:\n- {object: /a, mode: \"0755\"}\n", NULL, 0, true },
+	{ "a mode without a 0 in front", HEAD "permissions:\n- {object: /a, mode: 755}\n", NULL, 0, true },
+	{ "a mode of 0", HEAD "permissions:\n- {object: /a, mode: 000}\n", NULL, 0, true },
+	{ "a context without a range", HEAD "permissions:\n- {object: /a, context: {type: t}}\n",
+	  "breaks off at a context without a range", 4, true },
+	{ "a context with one", HEAD "permissions:\n- {object: /a, context: {type: t, range: s0}}\n", NULL, 0, true },
+	{ "scripts of our own", HEAD "slipway:\n  hooks: {AfterInstall: [{location: a}]}\n", "do not run these scripts",
+	  4, true },
+	{ "variables of our own", HEAD "slipway:\n  env: {A: b}\n", "do not get these variables", 4, true },
+	{ "rules of our own", HEAD "slipway:\n  overwrite: []\n", "file_exists_behavior alone decides", 4, true },
+	{ "what only we require", HEAD "slipway:\n  requires: 0.1\n", "whatever it requires", 4, true },
+};
+
+static void expect_one(const struct findings *f, const char *want, unsigned line)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (!want || !strstr(f->items[i].message, want))
+			fail_msg("line %u: %s", f->items[i].place.line, f->items[i].message);
+	assert_int_equal(f->count, want ? 1 : 0);
+	if (!want)
+		return;
+	assert_int_equal(f->items[0].level, FINDING_WARNING);
+	assert_int_equal(f->items[0].place.line, line);
+}
+
+static void a_document_shows_what_its_values_do_not(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
+		struct findings f = { 0 };
+
+		print_message("  %s\n", documents[i].why);
+		lint_text(documents[i].text, strlen(documents[i].text), documents[i].portable, &f);
+		expect_one(&f, documents[i].want, documents[i].line);
+		findings_done(&f);
+	}
+}
+
+/* As above, of values. */
+static const struct {
+	const char *why, *text, *want;
+	unsigned line;
+} elsewhere[] = {
+	{ "all is well", "files: [{source: /, destination: /srv}]\nhooks: {AfterInstall: [{location: a/b-c_d.sh}]}\n",
+	  NULL, 0 },
+	{ "an event with a load balancer", "hooks:\n  AfterAllowTraffic: [{location: a}]\n",
+	  "never runs 'AfterAllowTraffic' in an in-place deployment without a load balancer", 4 },
+	{ "another", "hooks:\n  BeforeBlockTraffic: [{location: a}]\n", "never runs 'BeforeBlockTraffic'", 4 },
+	{ "an event of ours", "hooks:\n  WarmUp: [{location: a}]\n", "refuse the revision for 'WarmUp'", 4 },
+	{ "one that they do not see", "slipway:\n  hooks: {WarmUp: [{location: a}]}\n", NULL, 0 },
+	{ "a blank in a path", "hooks: {AfterInstall: [{location: a b.sh}]}\n", "does not quote 'a b.sh'", 3 },
+	{ "a sign of the shell", "hooks: {AfterInstall: [{location: a&b.sh}]}\n", "does not quote 'a&b.sh'", 3 },
+	{ "setuid", "permissions: [{object: /a, mode: 4755}]\n", "refuses the mode 4755 where", 3 },
+	{ "sticky", "permissions: [{object: /a, mode: 1755}]\n", NULL, 0 },
+};
+
+static void other_agents_do_otherwise(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++) {
+		AUTO_FREE char *text = xasprintf(HEAD "%s", elsewhere[i].text);
+		struct findings f = { 0 };
+		struct appspec *a = parse(text, &f);
+
+		print_message("  %s\n", elsewhere[i].why);
+		lint_portable(a, &f);
+		expect_one(&f, elsewhere[i].want, elsewhere[i].line);
+		appspec_free(a);
+		findings_done(&f);
+	}
+}
+
+static void relative_paths_lie_elsewhere_for_other_agents(void **state)
+{
+	(void)state;
+	struct findings f = { 0 };
+	struct appspec *a = parse(
+		HEAD "files: [{source: /, destination: srv}]\npermissions: [{object: srv, mode: 644}]\n", &f);
+
+	findings_done(&f); /* that they are taken below / */
+	lint_portable(a, &f);
+	assert_int_equal(f.count, 2);
+	assert_non_null(
+		strstr(f.items[0].message, "takes the destination 'srv' to be below the folder it was started in"));
+	assert_non_null(strstr(f.items[1].message, "takes the object 'srv' to be below"));
+	appspec_free(a);
+	findings_done(&f);
+}
+
+static void what_is_wrong_is_left_out_and_the_rest_is_looked_at(void **state)
+{
+	(void)state;
+	struct findings f = { 0 };
+	static const char text[] =
+		"os: plan9\n"
+		"files: [{source: a, destination: /a}, {source: b}, 3]\n"
+		"hooks: {AfterInstall: [{location: a}, {timeout: 1}, {location: b}], [x]: [{location: c}]}\n"
+		"permissions: [{object: /a, mode: 644}]\n"
+		"slipway: {overwrite: [{path: a, behavior: RETAIN}]}\n";
+	struct appspec *a = appspec_parse_rest(text, strlen(text), &f);
+
+	assert_int_equal(f.errors, 7);
+	assert_int_equal(a->file_count, 1);
+	assert_string_equal(a->files[0].source, "a");
+	assert_int_equal(a->hook_count, 1);
+	assert_int_equal(a->hooks[0].script_count, 2);
+	assert_string_equal(a->hooks[0].scripts[1].location, "b");
+	assert_int_equal(a->permission_count, 0); /* two files are not known */
+	assert_int_equal(a->overwrite_count, 0);
+	appspec_free(a);
+	findings_done(&f);
+}
+
+static void of_what_is_no_yaml_nothing_is_left(void **state)
+{
+	(void)state;
+	struct findings f = { 0 };
+	struct appspec *a = appspec_parse_rest("a: [", 4, &f);
+
+	assert_int_equal(f.errors, 1);
+	assert_int_equal(a->file_count + a->hook_count + a->permission_count, 0);
+	appspec_free(a);
+	findings_done(&f);
+}
+
+static unsigned questions;
+
+static bool is_root(const char *name)
+{
+	questions++;
+	return !strcmp(name, "root");
+}
+
+static void each_unknown_user_is_told_once(void **state)
+{
+	(void)state;
+	struct findings f = { 0 };
+	struct appspec *a = parse(HEAD "hooks:\n"
+				       "  AfterInstall:\n"
+				       "  - {location: a, runas: root}\n"
+				       "  - {location: b}\n"
+				       "  - {location: c, runas: nina}\n"
+				       "  ApplicationStart: [{location: d, runas: nina}, {location: e, runas: root}]\n",
+				  &f);
+
+	questions = 0;
+	lint_users(a, is_root, &f);
+	expect_one(&f, "there is no user 'nina' on this host", 7);
+	assert_int_equal(questions, 2);
+	appspec_free(a);
+	findings_done(&f);
+}
+
+static void no_more_than_a_hundred_users_are_asked_for(void **state)
+{
+	(void)state;
+	struct str text = STR_INIT(65536);
+	struct findings f = { 0 };
+
+	assert_int_equal(str_add(&text, HEAD "hooks:\n  AfterInstall:\n"), 0);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(str_printf(&text, "  - {location: a, runas: u%d}\n", i), 0);
+
+	struct appspec *a = parse(str_text(&text), &f);
+
+	questions = 0;
+	lint_users(a, is_root, &f);
+	assert_int_equal(questions, 100);
+	assert_int_equal(f.count, 100);
+	appspec_free(a);
+	findings_done(&f);
+	str_done(&text);
+}
+
+static void a_portable_bundle_has_no_links_and_no_lua_of_its_own_kind(void **state)
+{
+	(void)state;
+	AUTO(scratch_removep) char *path = scratch_new();
+	AUTO_FD int fd = bundle(path);
+	struct tree tree;
+	struct err err = ERR_INIT;
+	struct findings f = { 0 };
+	struct appspec *a = parse(HEAD "hooks: {AfterInstall: [{location: check.lua}]}\n"
+				       "slipway: {hooks: {AfterInstall: [{location: check.lua}]}}\n",
+				  &f);
+
+	assert_int_equal(tree_scan(fd, 1000, &tree, &err), 0);
+	lint_bundle(a, &tree, fd, true, &f);
+	lint_sort(&f);
+	assert_int_equal(f.count, 3);
+	assert_non_null(strstr(f.items[1].message, "there are links in the bundle (5), and the CodeDeploy agent 2.x"));
+	assert_non_null(strstr(f.items[2].message, "let /bin/sh run the Lua script 'check.lua', which fails"));
+	assert_int_equal(f.items[2].place.line, 3);
+	tree_done(&tree);
+	appspec_free(a);
+	findings_done(&f);
 }
 
 static const struct {
@@ -280,7 +517,7 @@ static void links_that_multiply_come_to_an_end(void **state)
 				  &f);
 
 	assert_int_equal(tree_scan(fd, 1000, &tree, &err), 0);
-	lint_bundle(a, &tree, fd, &f);
+	lint_bundle(a, &tree, fd, false, &f);
 	assert_int_equal(f.count, 0); /* not decided, so nothing is said */
 	tree_done(&tree);
 	appspec_free(a);
@@ -310,6 +547,14 @@ int main(void)
 		cmocka_unit_test(a_bundle_is_held_against_its_appspec),
 		cmocka_unit_test(events_that_never_come_are_warned_about),
 		cmocka_unit_test(events_of_our_own_hooks_are_looked_at_like_all_others),
+		cmocka_unit_test(a_document_shows_what_its_values_do_not),
+		cmocka_unit_test(other_agents_do_otherwise),
+		cmocka_unit_test(relative_paths_lie_elsewhere_for_other_agents),
+		cmocka_unit_test(what_is_wrong_is_left_out_and_the_rest_is_looked_at),
+		cmocka_unit_test(of_what_is_no_yaml_nothing_is_left),
+		cmocka_unit_test(each_unknown_user_is_told_once),
+		cmocka_unit_test(no_more_than_a_hundred_users_are_asked_for),
+		cmocka_unit_test(a_portable_bundle_has_no_links_and_no_lua_of_its_own_kind),
 		cmocka_unit_test(guesses_are_slips_of_the_keyboard_only),
 		cmocka_unit_test(links_that_multiply_come_to_an_end),
 		cmocka_unit_test(findings_stand_in_the_order_of_the_file),

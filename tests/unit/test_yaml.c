@@ -106,7 +106,8 @@ static void the_last_of_equal_keys_counts_and_the_first_is_noted(void **state)
 	assert_true(yml_get(doc->root, "a")->number == 3);
 	assert_int_equal(doc->note_count, 1);
 	assert_int_equal(doc->notes[0].place.line, 1);
-	assert_string_equal(doc->notes[0].message, "the key 'a' stands again on line 3: only that one counts");
+	assert_string_equal(doc->notes[0].message,
+			    "the key 'a' stands again on line 3: only that one counts, remove the other");
 }
 
 static void only_the_first_document_counts_and_the_second_is_noted(void **state)

@@ -59,7 +59,7 @@ class World:
     def lstat(self, path):
         if path in self.nodes:
             return self.nodes[path]
-        if path == "/" or self.top.startswith(path + "/"):
+        if path == "/" or any(each.startswith(path + "/") for each in (self.top, *self.elsewhere)):
             return Node(FOLDER)
         if path in self.elsewhere:
             return Node(FILE)
@@ -222,8 +222,9 @@ class Install:
                 return
             if self.behavior == "DISALLOW":
                 raise Refused(f"{target} is there")
-            if there == FOLDER and self.world.lstat(self.world.place(target)).kind == FOLDER:
-                raise Refused(f"{target} is a folder")  # decided
+            if there == FOLDER:  # decided; nobody says what a link to a folder counts as
+                link = self.world.lstat(self.world.place(target)).kind == LINK
+                raise Refused(f"{target} is a folder", unclear=link)
         if target in self.copies:
             raise Refused(f"two sources for {target}")
         if target in self.made:
@@ -287,6 +288,7 @@ class Install:
                 self.world.nodes[place] = self.new_file(self.copies[path], place)
             places[path] = place
             written.add(place)
+        self.installed = list(places.values())  # decided: where a link led then, not where it leads next time
         for path, entry in permissions:
             self.world.nodes[places[path]] = changed(self.world.nodes[places[path]], entry)
 

@@ -26,6 +26,7 @@ endif
 FLAGS.debug := -O1 -g3
 FLAGS.release := -O2 -g -D_FORTIFY_SOURCE=3
 FLAGS.asan := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS.fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS.coverage := -O0 -g --coverage
 CPPFLAGS += -D_GNU_SOURCE -Iagent -DSLIPWAY_VERSION='"$(VERSION)"' -DSLIPWAY_LIBEXECDIR='"$(LIBEXECDIR)"'
 CPPFLAGS += $(if $(have_isal),-DSLIPWAY_HAVE_ISAL) -DSLIPWAY_LUADIR='"$(LUADIR)"'
@@ -41,13 +42,16 @@ LEFT_OUT := $(MAINS) $(HTTP_MODULE) $(if $(have_isal),,agent/bundle/gunzip_isal.
 CORE := $(patsubst %.c,$(O)/%.o,$(filter-out $(LEFT_OUT),$(shell find agent -name '*.c' | sort)))
 UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 CRASH := $(patsubst tests/crash/%.c,$(O)/crash/%,$(sort $(wildcard tests/crash/test_*.c)))
+FUZZ := $(patsubst tests/fuzz/%.c,$(O)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SECONDS ?= 60
 # What several tests share: every file of the two folders that is not itself a test.
 TESTKIT := $(patsubst %.c,$(O)/%.o,$(filter-out tests/unit/test_% tests/crash/test_%, \
 	$(sort $(wildcard tests/unit/*.c tests/crash/*.c))))
 DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-dev libssl-dev libacl1-dev \
 	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev libsystemd-dev
 DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light \
-	curl util-linux clang-format shellcheck procps lua-check openssl zip git debhelper lintian fakeroot debootstrap systemd
+	curl util-linux clang-format shellcheck procps lua-check openssl zip git debhelper lintian fakeroot debootstrap systemd \
+	libclang-rt-14-dev
 DEPS_BENCH := rsync libarchive-tools e2fsprogs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -96,6 +100,11 @@ $(O)/crash/%: tests/crash/%.c $(O)/testkit.a $(O)/core.a
 	@mkdir -p $(@D)
 	$(LINK_TEST)
 
+$(O)/fuzz_%: tests/fuzz/fuzz_%.c $(O)/core.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS.$(MODE)) -fsanitize=fuzzer $(LDFLAGS) -MMD -MP -MF $@.d $< $(O)/core.a \
+		$$(pkg-config --libs $(LIBS) $(CLI_LIBS)) $(LDLIBS) -o $@
+
 $(O)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(TEST_INCLUDES) $(CFLAGS) $(FLAGS.$(MODE)) -MMD -MP -c $< -o $@
@@ -105,7 +114,7 @@ $(O)/%.o: %.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS.$(MODE)) -MMD -MP -c $< -o $@
 
 .SECONDARY:
-.PHONY: all deps need-deps tests unit crash seeded integration check asan demo bench coverage format check-format \
+.PHONY: all deps need-deps tests unit crash seeded integration check asan demo bench fuzz fuzz-run coverage format check-format \
 	install deb clean help
 
 tests: need-deps $(UNIT) $(CRASH) # built, not run
@@ -135,6 +144,12 @@ demo: deps ## three deployments of a small nginx site in a throwaway folder (abo
 bench: deps ## durable deployments against bsdtar, cp and rsync (root; BENCH_RUNS=5, BENCH_ONLY=pattern)
 	@$(MAKE) MODE=release O=build/release all
 	@$(PYTHON) -B tests/bench/bench.py --build build/release
+
+fuzz: deps ## hostile input for every fuzz target (FUZZ_SECONDS=60 each); what breaks lies in build/fuzz
+	@$(MAKE) MODE=fuzz O=build/fuzz CC=clang fuzz-run
+
+fuzz-run: $(FUZZ)
+	@for f in $(FUZZ); do tests/fuzz/run $$f $(FUZZ_SECONDS) || exit 1; done
 
 coverage: deps ## which lines the tests reach, per folder
 	@$(MAKE) MODE=coverage O=build/coverage all tests

@@ -1,0 +1,212 @@
+"""Cases for differential.py: a world, and deployments into it with what the user does in between; the same number, the same case.
+
+Names are few, so that they collide often. Nothing of a case leads out of its own folder when it is written through: links of
+the world stay below its top, links of a bundle go up three levels at most, which is how deep the destinations lie.
+"""
+import dataclasses
+import json
+import posixpath
+import random
+
+from reference import FILE, FOLDER, LINK, Node
+
+NAMES = ["a", "b", "c", "d"] * 6 + ["a.txt", "b.txt", ".dot", "with blank", " lead", "trail ", "new\nline", "\udcff", "\u00e9", "*"]
+MODES = [0o644] * 6 + [0o600, 0o755, 0o755, 0o640, 0o4755, 0o2755, 0o6711, 0o2644, 0o444, 0]
+FOLDER_MODES = [0o755] * 6 + [0o700, 0o2775, 0o1777, 0o750]
+OWNERS = [(0, 0)] * 6 + [(1, 1), (2, 0), (65534, 65534), (12345, 54321)]
+DEPTH = "u/v/w"  # of the destinations below the top
+ELSEWHERE = "/etc/passwd"
+
+
+@dataclasses.dataclass
+class Step:
+    changes: list  # (what, path, Node): what the user does first
+    entries: dict  # of the bundle: relative name -> Node, without its appspec
+    appspec: dict
+    text: str  # the same as YAML
+    behavior: str
+    group: str
+    umask: int
+
+
+class Maker:
+    def __init__(self, seed, number, top):
+        self.random = random.Random(f"{seed}:{number}")
+        self.top, self.base = top, posixpath.join(top, DEPTH)
+
+    def chance(self, percent):
+        return self.random.random() * 100 < percent
+
+    def name(self):
+        return self.random.choice(NAMES)
+
+    def file(self):
+        uid, gid = self.random.choice(OWNERS)
+        content = f"{self.random.randrange(4)}\n" * self.random.choice([0, 1, 1, 1, 3])
+        return Node(FILE, self.random.choice(MODES), uid, gid, content)
+
+    def folder(self):
+        uid, gid = self.random.choice(OWNERS)
+        return Node(FOLDER, self.random.choice(FOLDER_MODES), uid, gid)
+
+    def some_names(self):
+        return "/".join(self.name() for _ in range(self.random.choice([1, 1, 1, 2])))
+
+    def tree(self, link, count):
+        """Relative names with their nodes; parents are there before their children."""
+        entries = {}
+        folders = [""]
+        for _ in range(count):
+            parent = self.random.choice(folders)
+            name = posixpath.join(parent, self.name())
+            if name in entries:
+                continue
+            kind = self.random.choices([FILE, FOLDER, LINK], [6, 3, 2])[0]
+            entries[name] = {FILE: self.file, FOLDER: self.folder, LINK: lambda at=name: link(at)}[kind]()
+            if kind == FOLDER and name.count("/") < 3:
+                folders.append(name)
+        return entries
+
+    def world_link(self, name):
+        up = "../" * self.random.randint(0, name.count("/"))
+        target = self.random.choice([up + self.some_names(), up + self.some_names(), posixpath.join(self.base, self.some_names()),
+                                     posixpath.join(self.top, "out"), ELSEWHERE, "/nonexistent/x", up or "."])
+        return Node(LINK, 0, *self.random.choice(OWNERS), target)
+
+    def bundle_link(self, name):
+        up = "../" * self.random.randint(0, min(3, name.count("/")))
+        target = self.random.choice([up + self.some_names()] * 6 + ["../../.."[:self.random.choice([2, 5, 8])], ELSEWHERE,
+                                                                    "/nonexistent/x", posixpath.join(self.top, "out"),
+                                                                    posixpath.join(self.base, self.some_names())])
+        return Node(LINK, 0, *self.random.choice(OWNERS), target)
+
+    def world(self):
+        nodes = {"u": Node(FOLDER), "u/v": Node(FOLDER), DEPTH: Node(FOLDER), "out": self.folder(), "out/a": self.file()}
+        for name, node in self.tree(self.world_link, self.random.choice([0, 0, 3, 6, 10])).items():
+            nodes[posixpath.join(DEPTH, name)] = node
+        return {posixpath.join(self.top, name): node for name, node in nodes.items()}
+
+    def spelt(self, path):
+        """PATH as careless people write it."""
+        return self.random.choice([path] * 8 + [path + "/", path.replace("/", "//", 2), path + "/x/..", path + "/.", path[1:],
+                                                posixpath.join(posixpath.dirname(path), "nothing/../" + posixpath.basename(path))])
+
+    def yaml_name(self):
+        """One that a YAML scalar can hold."""
+        name = self.name()
+        return name if name.isprintable() else "a"
+
+    def destination(self):
+        if self.chance(1):
+            return ""
+        levels = self.random.choice([0, 0, 0, 1, 1, 2])
+        return self.spelt("/".join([self.base] + [self.yaml_name() for _ in range(levels)]))
+
+    def source(self, entries):
+        if self.chance(2):
+            return "nowhere/" + self.name().encode("ascii", "ignore").decode().strip() + "x"
+        if self.chance(1):
+            return "../" * self.random.choice([1, 2]) + "etc"
+        sayable = [name for name in entries if name.isprintable()] + ["/"]
+        name = self.random.choice(sayable)
+        return self.random.choice([name, name, name, "/" + name.lstrip("/"), "./" + name.lstrip("/")])
+
+    def permission(self, files):
+        places = [entry["destination"] for entry in files if entry["destination"]] or [self.base]
+        places = [place if place.startswith("/") else "/" + place for place in places]
+        if self.chance(50):
+            places = [posixpath.join(place, self.yaml_name()) for place in places]
+        entry = {"object": self.random.choice(places)}
+        if self.chance(50):
+            entry["pattern"] = self.random.choice(["**", "*", "a*", "*.txt", "a", "*b", "*a*t", "?", "[ab]"])
+        if self.chance(20):
+            entry["except"] = self.random.sample(["a", "*.txt", "**", "b*", "c"], self.random.randint(1, 2))
+        if self.chance(50):
+            entry["type"] = self.random.choice([["file"], ["directory"], ["file", "directory"]])
+        if self.chance(60):
+            entry["mode"] = self.random.choice(["644", "0755", "4755", "2750", "600", "7", "01777", "6755"])
+        if self.chance(40):
+            entry["owner"] = self.random.choice(["daemon", "root", "nobody"] * 25 + ["no-such-user"])
+        if self.chance(40):
+            entry["group"] = self.random.choice(["daemon", "root", "nogroup"] * 25 + ["no-such-group"])
+        return entry
+
+    def appspec(self, entries):
+        files = [{"source": self.source(entries), "destination": self.destination()}
+                 for _ in range(self.random.choice([0] + [1] * 9 + [2, 2, 3]))]
+        appspec = {"files": files} if files else {}
+        if self.chance(35):
+            appspec["permissions"] = [self.permission(files) for _ in range(self.random.choice([1, 1, 2]))]
+        if self.chance(30):
+            appspec["file_exists_behavior"] = self.random.choice(["DISALLOW"] * 5 + ["OVERWRITE", "RETAIN"] * 10 + ["overwrite"])
+        return appspec
+
+    def next_entries(self, last):
+        """Another bundle, or the last one with something changed, as revisions are."""
+        if last is None or self.chance(30):
+            return self.tree(self.bundle_link, self.random.choice([1, 3, 6, 10]))
+        entries = dict(last)
+        for name in list(entries):
+            if self.chance(12) and not any(other.startswith(name + "/") for other in entries):
+                del entries[name]
+            elif self.chance(20) and entries[name].kind == FILE:
+                entries[name] = self.file()
+        for name, node in self.tree(self.bundle_link, 2).items():
+            parent = posixpath.dirname(name)
+            if name not in entries and (not parent or parent in entries and entries[parent].kind == FOLDER):
+                entries[name] = node
+        return entries
+
+    def step(self, last, changes):
+        entries = self.next_entries(last.entries if last else None)
+        appspec = self.appspec(entries)
+        if last and self.chance(60):
+            appspec = {**last.appspec}
+        return Step(changes, entries, appspec, text_of(appspec), self.random.choice(["DISALLOW", "OVERWRITE", "OVERWRITE", "RETAIN"]),
+                    "other" if last and self.chance(10) else "group", self.random.choice([0o022] * 4 + [0o027, 0o077]))
+
+    def changes(self, world):
+        """What the user does to WORLD (which is changed, too) between two deployments, at places that are no links' doing."""
+        done = []
+        for _ in range(self.random.choice([0, 0, 0, 1, 2, 3])):
+            below = [path for path in world.nodes if path.startswith(self.base + "/")]
+            folders = [self.base] + [path for path in below if world.nodes[path].kind == FOLDER]
+            files = [path for path in below if world.nodes[path].kind != FOLDER]
+            what = self.random.choice(["add", "edit", "remove", "folder", "own", "link"])
+            if what == "add":
+                path, node = posixpath.join(self.random.choice(folders), self.name()), self.file()
+                if path in world.nodes:
+                    continue
+            elif what == "own":
+                path = self.random.choice(folders)
+                node = self.folder()
+            elif not files:
+                continue
+            else:
+                path = self.random.choice(files)
+                node = {"edit": self.file, "remove": lambda: None, "folder": self.folder,
+                        "link": lambda at=path: self.world_link(posixpath.relpath(at, self.base))}[what]()
+            if node is None:
+                del world.nodes[path]
+            else:
+                world.nodes[path] = node
+            done.append((path, node))
+        return done
+
+    def step_count(self):
+        return self.random.choice([1, 2, 2, 3, 3, 4])
+
+
+def text_of(appspec):
+    """YAML in its JSON-like spelling; most modes without quotes, which must be read as they are written."""
+    lines = ["version: 0.0", "os: linux"]
+    for key in ("files", "permissions"):
+        if key in appspec:
+            lines.append(f"{key}:")
+            for entry in appspec[key]:
+                words = [f"{name}: {value if name == 'mode' and len(value) > 2 else json.dumps(value)}"
+                         for name, value in entry.items()]
+                lines += ["  - " + words[0]] + ["    " + word for word in words[1:]]
+    if "file_exists_behavior" in appspec:
+        lines.append(f"file_exists_behavior: {appspec['file_exists_behavior']}")
+    return "\n".join(lines) + "\n"

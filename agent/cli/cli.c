@@ -76,6 +76,7 @@ static const struct command {
 	{ "daemon", cmd_daemon, "the service" },
 	{ "explain", cmd_explain, "what an error code means and what to do" },
 	{ "doctor", cmd_doctor, "look for what is wrong on this machine" },
+	{ "check", cmd_check, "compare what was installed with what is there" },
 	{ "check-config", cmd_check_config, "look for what is wrong in the configuration" },
 	{ "help", run_help, "this text, or that of one command" },
 	{ "version", run_version, "which slipway this is" },

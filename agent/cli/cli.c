@@ -58,6 +58,7 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{ "deploy", cmd_deploy, "ask the daemon to deploy a folder or an archive, and wait to the end" },
+	{ "plan", cmd_plan, "what a deployment would do, without doing it" },
 	{ "status", cmd_status, "the daemon, and what runs in every deployment group" },
 	{ "watch", cmd_watch, "see a deployment to its end, or all of them" },
 	{ "wait", cmd_wait, "wait for the end of a deployment" },

@@ -22,3 +22,4 @@ int cmd_explain(const struct cli *cli, int argc, char **argv);	    /* needs neit
 int cmd_doctor(const struct cli *cli, int argc, char **argv);	    /* works without a daemon, and says so */
 int cmd_check_config(const struct cli *cli, int argc, char **argv); /* needs no daemon */
 int cmd_check(const struct cli *cli, int argc, char **argv);	    /* needs no daemon */
+int cmd_plan(const struct cli *cli, int argc, char **argv);	    /* needs no daemon */

@@ -136,6 +136,15 @@ static int status_of(const struct planning *p, bool failed, enum err_kind kind)
 		       : 0;
 }
 
+/* The options may be what is wrong: then they were not read to their end. */
+static bool wants_details(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--detailed-exitcode"))
+			return true;
+	return false;
+}
+
 int cmd_plan(const struct cli *cli, int argc, char **argv)
 {
 	AUTO(client_done) struct client c;
@@ -144,7 +153,7 @@ int cmd_plan(const struct cli *cli, int argc, char **argv)
 	int status = client_begin(&spec, cli, argc, argv, &c);
 
 	if (status >= 0)
-		return status && c.options.detailed_exitcode ? 1 : status;
+		return status && wants_details(argc, argv) ? 1 : status;
 
 	bool failed = run(&p, &err) < 0;
 

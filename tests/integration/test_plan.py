@@ -8,6 +8,7 @@ import subprocess
 import jsonschema
 import pytest
 from conftest import CHECKOUT, processes_of, tree_of, wait_until
+from daemon_kit import Daemon
 
 SCHEMA = json.loads((CHECKOUT / "docs/plan.schema.json").read_text(encoding="utf-8"))
 GROUP = ("--deployment-group", "default")
@@ -222,3 +223,20 @@ def test_what_a_killed_plan_has_left_is_removed_by_the_next_one(agent, bundle, t
         run.wait()
     wait_until(lambda: not processes_of(agent.root))
     planned(agent, fifo)
+
+
+def test_what_a_killed_plan_has_left_is_removed_when_the_daemon_starts(agent, tmp_path):
+    plans = agent.root / "var/lib/slipway/plans"
+    (plans / "d-AAAAAAAAA/deployment-archive").mkdir(parents=True)
+    (plans / "d-BBBBBBBBB").mkdir()
+    fd = os.open(plans / "d-BBBBBBBBB", os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH)  # somebody is planning just now
+        daemon = Daemon(agent, tmp_path)
+        try:
+            daemon.start()
+            assert os.listdir(plans) == ["d-BBBBBBBBB"]
+        finally:
+            daemon.stop()
+    finally:
+        os.close(fd)

@@ -15,7 +15,7 @@ LIBS := yaml-0.1 jansson libarchive libzip libcrypto libacl zlib lua5.4
 # Unpacks gzip in half of zlib's time; without it zlib does.
 have_isal := $(shell pkg-config --exists libisal 2>/dev/null && echo yes)
 LIBS += $(if $(have_isal),libisal)
-CLI_LIBS := yaml-0.1 jansson libcrypto sqlite3 libsystemd
+CLI_LIBS := yaml-0.1 jansson libcrypto sqlite3 libsystemd zlib
 have_libs := $(shell pkg-config --exists $(LIBS) $(CLI_LIBS) cmocka 2>/dev/null && echo yes)
 
 # Two jobs unless the caller says how many; steps that must follow one another are lines of one recipe.

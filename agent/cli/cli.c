@@ -58,6 +58,7 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{ "deploy", cmd_deploy, "ask the daemon to deploy a folder or an archive, and wait to the end" },
+	{ "plan", cmd_plan, "what a deployment would do, without doing it" },
 	{ "status", cmd_status, "the daemon, and what runs in every deployment group" },
 	{ "watch", cmd_watch, "see a deployment to its end, or all of them" },
 	{ "wait", cmd_wait, "wait for the end of a deployment" },
@@ -76,6 +77,7 @@ static const struct command {
 	{ "daemon", cmd_daemon, "the service" },
 	{ "explain", cmd_explain, "what an error code means and what to do" },
 	{ "doctor", cmd_doctor, "look for what is wrong on this machine" },
+	{ "check", cmd_check, "compare what was installed with what is there" },
 	{ "check-config", cmd_check_config, "look for what is wrong in the configuration" },
 	{ "help", run_help, "this text, or that of one command" },
 	{ "version", run_version, "which slipway this is" },

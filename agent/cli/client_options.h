@@ -33,7 +33,7 @@ struct client_options {
 	const char *application, *group, *file_exists_behavior, *events, *digest, *on_failure, *requested_by, *token;
 	const char *appspec_filename, *type;
 	char **environment; /* NULL-terminated, borrowed strings; NULL: none */
-	bool json, help, latest, detach, force, dry_run, follow, raw;
+	bool json, help, latest, detach, force, dry_run, follow, raw, diff, detailed_exitcode, verbose;
 	bool has_deadline, has_timeout;
 	unsigned deadline_s, timeout_s, limit;
 };

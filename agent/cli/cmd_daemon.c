@@ -1,6 +1,7 @@
 /* cli/cmd_daemon.c - options, then the daemon. */
 #include "cli/cmd_daemon.h"
 
+#include "cli/plan_folder.h"
 #include "daemon/daemon.h"
 #include "util/log.h"
 
@@ -16,6 +17,17 @@ static void help(void)
 		   "      --debug  log more\n"
 		   "  -h, --help   this text\n\n"
 		   "Exit status: 0 stopped as told, 1 failed, 2 wrong usage or configuration, 5 another daemon runs.");
+}
+
+/* What a plan that was killed has left; wrong configuration is for the daemon to tell. */
+static void clear_up(const struct config_place *place)
+{
+	struct config c = { 0 };
+	struct err unsaid = ERR_INIT;
+
+	if (config_load(place, &c, &unsaid) == 0)
+		plan_folder_sweep(c.state_dir);
+	config_done(&c);
 }
 
 int cmd_daemon(const struct cli *cli, int argc, char **argv)
@@ -45,6 +57,7 @@ int cmd_daemon(const struct cli *cli, int argc, char **argv)
 		return 2;
 	}
 	log_set_level(level);
+	clear_up(&place);
 	if (daemon_run(&place, &err) == 0)
 		return 0;
 	log_error("%s", err.msg);

@@ -21,3 +21,5 @@ int cmd_prune(const struct cli *cli, int argc, char **argv);	    /* cmd_steer.c 
 int cmd_explain(const struct cli *cli, int argc, char **argv);	    /* needs neither daemon nor configuration */
 int cmd_doctor(const struct cli *cli, int argc, char **argv);	    /* works without a daemon, and says so */
 int cmd_check_config(const struct cli *cli, int argc, char **argv); /* needs no daemon */
+int cmd_check(const struct cli *cli, int argc, char **argv);	    /* needs no daemon */
+int cmd_plan(const struct cli *cli, int argc, char **argv);	    /* needs no daemon */

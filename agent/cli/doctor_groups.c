@@ -8,6 +8,7 @@
 #include "model/names.h"
 #include "util/auto.h"
 #include "util/fs.h"
+#include "worker/group_look.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -69,22 +70,6 @@ static void look_at_deployment(int group_fd, const char *id, struct group_state 
 	(void)snprintf(s->culprit, sizeof(s->culprit), "%s", id);
 }
 
-/* Does somebody hold the group's lock? Trying to take it would be in the way of a deployment that begins now. */
-static bool is_locked(int group_fd)
-{
-	FILE *locks = fopen("/proc/locks", "re");
-	unsigned long long inode;
-	struct stat st;
-	bool found = false;
-	char line[256];
-
-	while (locks && fstat(group_fd, &st) == 0 && fgets(line, sizeof(line), locks))
-		found |= sscanf(line, "%*d: FLOCK %*s %*s %*d %*x:%*x:%llu", &inode) == 1 && inode == st.st_ino;
-	if (locks)
-		(void)fclose(locks);
-	return found;
-}
-
 static void look_at_group(struct doctor *d, int root_fd, const char *name)
 {
 	AUTO_FD int fd = openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -98,7 +83,7 @@ static void look_at_group(struct doctor *d, int root_fd, const char *name)
 		if (!strncmp(e->d_name, "d-", 2))
 			look_at_deployment(fd, e->d_name, &s);
 	(void)closedir(entries);
-	s.busy = is_locked(fd);
+	s.busy = group_is_locked(fd);
 
 	AUTO_FREE char *culprit = plain_path(s.culprit);
 

@@ -23,7 +23,7 @@ struct client {
 	int sock, signals, pidfd; /* sock: -1 once it is closed */
 	pid_t pid;
 	struct str in; /* bytes of a line that is not complete yet */
-	enum asked { ASKED_DEPLOYMENT, ASKED_UNPACKING, ASKED_PACKING, ASKED_RECOVERY } asked;
+	enum asked { ASKED_DEPLOYMENT, ASKED_UNPACKING, ASKED_PACKING, ASKED_PLAN, ASKED_RECOVERY } asked;
 	const struct deployment *deployment; /* NULL: something else is asked for */
 	const struct worker_watch *watch;
 	struct worker_end *end;
@@ -36,6 +36,7 @@ void worker_end_done(struct worker_end *end)
 	deployment_result_done(&end->result);
 	unpack_answer_done(&end->unpacked);
 	pack_answer_done(&end->packed);
+	plan_answer_done(&end->planned);
 }
 
 static int64_t now_ms(void)
@@ -169,10 +170,21 @@ static int take_packed(struct client *c, struct worker_message *m, struct err *e
 	return 0;
 }
 
+static int take_planned(struct client *c, struct worker_message *m, struct err *err)
+{
+	if (c->asked != ASKED_PLAN)
+		return err_set(err, ERR_STATE, "progress: nothing was to be planned");
+	c->end->planned = m->planned;
+	m->planned = (struct plan_answer){ 0 };
+	has_result(c);
+	return 0;
+}
+
 static int (*const takes[WORKER_MESSAGE_COUNT])(struct client *c, struct worker_message *m, struct err *err) = {
 	[WORKER_EVENT] = take_event,	   [WORKER_NOTE] = take_note,	  [WORKER_WORK] = take_work,
 	[WORKER_STARTED] = take_started,   [WORKER_RESULT] = take_result, [WORKER_RECOVERED] = take_recovered,
 	[WORKER_UNPACKED] = take_unpacked, [WORKER_PACKED] = take_packed, [WORKER_DOING] = take_doing,
+	[WORKER_PLANNED] = take_planned,
 };
 
 static int take_line(struct client *c, const char *line, size_t len, struct err *err)
@@ -385,6 +397,14 @@ int worker_pack(const char *path, const struct pack_request *r, struct worker_en
 	AUTO(client_done) struct client c = client_of(ASKED_PACKING, &nobody, out);
 
 	return ask(path, "pack", pack_request_to_json(r), &c, err);
+}
+
+int worker_plan(const char *path, const struct plan_request *r, const struct worker_watch *watch,
+		struct worker_end *out, struct err *err)
+{
+	AUTO(client_done) struct client c = client_of(ASKED_PLAN, watch, out);
+
+	return ask(path, "plan", plan_request_to_json(r), &c, err);
 }
 
 int worker_recover(const char *path, const char *root, const char *group, const struct worker_watch *watch,

@@ -29,6 +29,7 @@ struct worker_end {
 	struct deployment_result result; /* owned, as is the other: of worker_run() */
 	struct unpack_answer unpacked;	 /* of worker_unpack() */
 	struct pack_answer packed;	 /* of worker_pack() */
+	struct plan_answer planned;	 /* of worker_plan() */
 	int signal;			 /* the first SIGINT or SIGTERM that came meanwhile; 0: none */
 	char how[512];			 /* without a result: how the worker went, one line for people */
 };
@@ -41,6 +42,9 @@ int worker_run(const char *path, const struct deployment *d, const struct worker
 int worker_unpack(const char *path, const struct unpack_request *r, struct worker_end *out, struct err *err);
 /* The same for a packing. */
 int worker_pack(const char *path, const struct pack_request *r, struct worker_end *out, struct err *err);
+/* The same for a plan: WATCH sees the notes and the work. */
+int worker_plan(const char *path, const struct plan_request *r, const struct worker_watch *watch,
+		struct worker_end *out, struct err *err);
 /* The same for finishing or undoing what was interrupted in GROUP below the deployment root ROOT. */
 int worker_recover(const char *path, const char *root, const char *group, const struct worker_watch *watch,
 		   struct worker_end *out, struct err *err);

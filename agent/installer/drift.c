@@ -17,7 +17,8 @@
 
 struct checker {
 	const struct manifest *m;
-	int dir_fd; /* of the folder looked into last; -1: it is not there */
+	int dir_fd; /* of the folder looked into last; -1: it is not there, or */
+	int hidden; /* why it may not be looked into; 0: it may */
 	uint32_t dir;
 	bool opened;
 	struct digest *digest;
@@ -59,7 +60,7 @@ unsigned drift_compare(const struct manifest_entry *e, const struct stat *found,
 	return flags;
 }
 
-static char *path_of(const struct manifest *m, uint32_t i)
+char *drift_path(const struct manifest *m, uint32_t i)
 {
 	AUTO_FREE char *path = xstrdup("");
 
@@ -77,10 +78,11 @@ static void enter(struct checker *c, uint32_t dir)
 	if (c->opened && c->dir == dir)
 		return;
 
-	AUTO_FREE char *path = path_of(c->m, dir);
+	AUTO_FREE char *path = drift_path(c->m, dir);
 
 	auto_closep(&c->dir_fd);
 	c->dir_fd = place_open_absolute(path, O_PATH | O_DIRECTORY);
+	c->hidden = c->dir_fd < 0 && (errno == EACCES || errno == EPERM) ? errno : 0;
 	c->dir = dir;
 	c->opened = true;
 }
@@ -130,6 +132,10 @@ static int check_entry(struct checker *c, uint32_t i, struct drift *d, struct er
 	bool reads;
 
 	enter(c, e->parent);
+	if (c->hidden) {
+		errno = c->hidden;
+		return err_sys(err, "looking at '%s'", name);
+	}
 	if (c->dir_fd < 0 || fstatat(c->dir_fd, name, &d->found, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (c->dir_fd >= 0 && errno != ENOENT)
 			return err_sys(err, "looking at '%s'", name);
@@ -160,7 +166,7 @@ int drift_check(const struct manifest *m, void (*report)(void *context, const st
 			continue;
 		deviating++;
 
-		AUTO_FREE char *path = report ? path_of(m, i) : NULL;
+		AUTO_FREE char *path = report ? drift_path(m, i) : NULL;
 
 		d.path = path;
 		if (report)

@@ -36,3 +36,6 @@ unsigned drift_compare(const struct manifest_entry *e, const struct stat *found,
  * be NULL). */
 int drift_check(const struct manifest *m, void (*report)(void *context, const struct drift *d), void *context,
 		uint64_t *count, uint64_t *checked, struct err *err);
+
+/* The path of entry I, absolute; the caller frees it. */
+char *drift_path(const struct manifest *m, uint32_t i);

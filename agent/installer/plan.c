@@ -116,6 +116,14 @@ char *plan_path(const struct plan *p, uint32_t node)
 	return path;
 }
 
+/* Grows by doubling: a folder of somebody else's may hold a million. */
+void plan_note_conflict(struct plan *p, const struct plan_conflict *c)
+{
+	if ((p->conflict_count & (p->conflict_count + 1)) == 0)
+		p->conflicts = xrealloc(p->conflicts, (p->conflict_count * 2 + 2) * sizeof(*p->conflicts));
+	p->conflicts[p->conflict_count++] = *c;
+}
+
 const char *plan_dir(struct plan *p, uint32_t node)
 {
 	if (!p->dir || p->dir_node != node) {
@@ -378,6 +386,7 @@ void plan_free(struct plan *p)
 	findings_done(&p->findings);
 	arena_free(p->arena);
 	free(p->nodes);
+	free(p->conflicts);
 	free(p->attrs);
 	free(p->setgid);
 	free(p->dir);

@@ -15,6 +15,7 @@
 
 #include "appspec/appspec.h"
 #include "installer/manifest.h"
+#include "installer/policy.h"
 #include "installer/world.h"
 #include "model/digest_index.h"
 #include "model/tree.h"
@@ -77,6 +78,15 @@ struct plan_attr { /* what a permission entry says, names resolved */
 	const char *acl;			     /* canonical, joined by commas; NULL: none */
 };
 
+/* What stands where the bundle has something to put, and is not simply ours to replace. */
+struct plan_conflict {
+	uint32_t node;	      /* where it lies */
+	uint32_t source;      /* in the bundle's listing; TREE_NONE: a folder on the way */
+	enum verdict verdict; /* VERDICT_RETAIN_OURS: it was ours, and was edited since */
+	bool types_clash;     /* a folder stands where a file is to be, or the like: no policy decides */
+	const struct appspec_overwrite *rule; /* that has decided; NULL: the behavior in force */
+};
+
 struct plan_counts {
 	uint64_t planned, added, changed, unchanged, removed, retained; /* files and links */
 	uint64_t bytes;							/* to be written */
@@ -105,6 +115,8 @@ struct plan {
 	struct plan_attr *attrs;
 	uint32_t attr_count;
 	struct plan_counts counts;
+	struct plan_conflict *conflicts; /* in the order of the files section */
+	size_t conflict_count;
 	struct findings findings; /* errors: what stands in the way; warnings */
 	struct arena *arena;
 	char *dir; /* path of node dir_node, kept for the next question */

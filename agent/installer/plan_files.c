@@ -91,11 +91,13 @@ static int want_folder(struct plan *p, const struct appspec_file *f, uint32_t sp
 
 	if (kind == DISK_DIRECTORY && !held)
 		return 0;
-	if (kind != DISK_ABSENT && kind != DISK_DIRECTORY)
+	if (kind != DISK_ABSENT && kind != DISK_DIRECTORY) {
+		plan_note_conflict(p, &(struct plan_conflict){ node, TREE_NONE, VERDICT_REFUSE, true, NULL });
 		return refuse_existing(p, f, node,
 				       held ? " (a folder is to be made there, but it is a file of the last revision, "
 					      "edited since, that a rule of 'overwrite' retains)"
 					    : " (a folder is to be made there, but it is none)");
+	}
 	want(p, spelled, PLAN_WANT_FOLDER, TREE_NONE);
 	return 0;
 }
@@ -129,6 +131,9 @@ static int judge(struct plan *p, uint32_t spelled, uint32_t node, uint32_t sourc
 		if (plan_holds(p, node, source, &same, err) < 0)
 			return -1;
 		*out = same ? VERDICT_WRITE : VERDICT_RETAIN_OURS;
+		if (!same)
+			plan_note_conflict(
+				p, &(struct plan_conflict){ node, source, *out, false, plan_rule(p, spelled, node) });
 		return 0;
 	}
 	if (counts_as_existing(p, node, kind, &exists, err) < 0)
@@ -137,6 +142,12 @@ static int judge(struct plan *p, uint32_t spelled, uint32_t node, uint32_t sourc
 	const struct appspec_overwrite *rule = exists ? plan_rule(p, spelled, node) : NULL;
 
 	*out = policy_verdict(rule ? rule->behavior : p->in.behavior, exists, false);
+	if (exists) {
+		bool clash = kind == DISK_DIRECTORY && *out != VERDICT_RETAIN;
+
+		plan_note_conflict(p,
+				   &(struct plan_conflict){ node, source, clash ? VERDICT_REFUSE : *out, clash, rule });
+	}
 	return 0;
 }
 

@@ -13,6 +13,8 @@ int plan_probe(struct plan *p, uint32_t node, struct err *err);
 int plan_after_cleanup(struct plan *p, uint32_t node, enum disk_kind *out, struct err *err);
 int plan_goes(struct plan *p, uint32_t node, bool *out, struct err *err);
 
+void plan_note_conflict(struct plan *p, const struct plan_conflict *c);
+
 /* plan_overwrite.c: the rules of 'slipway: overwrite'. */
 
 /* The first that speaks of what the appspec spells SPELLED and what lies at NODE; NULL: none. */

@@ -44,7 +44,7 @@ static DIR *list(int fd)
 }
 
 /* "deployment d-1 (pid 42, since 20:11:00)": the folder whose request has no result yet. */
-static char *holder(int group_fd)
+char *group_holder(int group_fd)
 {
 	AUTO_DIR DIR *dir = list(group_fd);
 
@@ -97,7 +97,7 @@ static int lock(struct group *g, const struct group_wait *wait, struct err *err)
 	if (busy <= 0)
 		return busy;
 
-	AUTO_FREE char *who = holder(g->fd);
+	AUTO_FREE char *who = group_holder(g->fd);
 
 	if (wait)
 		return wait_for_lock(g, wait, who, err);

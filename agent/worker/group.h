@@ -33,6 +33,8 @@ struct group_wait { /* to have a group that another process has */
  * when, and what to do; ERR_STOPPED while waiting. */
 int group_open(const char *root, const char *id, const struct group_wait *wait, struct group *out, struct err *err);
 void group_done(struct group *g);
+/* Who has the lock, for people: "deployment d-1 (process 42, since ..)"; the caller frees it. */
+char *group_holder(int group_fd);
 
 /* A new deployment's folder with its request; its descriptor in *FD and its absolute path in *PATH are the caller's.
  * PREVIOUS: folder of the last successful revision; NULL: none. */

@@ -114,3 +114,8 @@ void progress_packed(struct progress *p, const struct pack_answer *a)
 {
 	send_json(p, pack_answer_to_json(a));
 }
+
+void progress_planned(struct progress *p, const struct plan_answer *a)
+{
+	send_json(p, plan_answer_to_json(a));
+}

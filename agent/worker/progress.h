@@ -3,6 +3,7 @@
 
 #include "model/deployment.h"
 #include "worker/pack_request.h"
+#include "worker/plan_request.h"
 #include "worker/unpack_request.h"
 
 struct progress {
@@ -24,3 +25,4 @@ void progress_result(struct progress *p, const struct deployment *d, const struc
 void progress_recovered(struct progress *p, const struct deployment *d, const struct deployment_result *r);
 void progress_unpacked(struct progress *p, const struct unpack_answer *a);
 void progress_packed(struct progress *p, const struct pack_answer *a);
+void progress_planned(struct progress *p, const struct plan_answer *a);

@@ -5,6 +5,7 @@
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
+#include "worker/group_look.h"
 #include "worker/no_restore.h"
 #include "worker/outcome.h"
 #include "worker/recovery.h"
@@ -17,24 +18,12 @@
 /* What the last revision left: its folder, and the manifest of what it installed. */
 static int load_history(struct run *run, struct err *err)
 {
-	AUTO(str_done) struct str cleanup = STR_INIT(256 * 1024 * 1024);
-	AUTO_FREE char *name = xasprintf("%s-cleanup", run->d->group);
-	int found = group_pointer(&run->group, GROUP_LAST_SUCCESSFUL, &run->last_path, err);
+	struct group_history history;
+	int r = group_history_load(&run->group, &history, err);
 
-	if (found < 0)
-		return -1;
-	if (found) {
-		AUTO_FD int fd = open(run->last_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		found = fd < 0 ? 0 : manifest_open(fd, INSTALL_MANIFEST, &run->manifest, err);
-		if (found)
-			return found < 0 ? err_add(err, "last successful revision '%s'", run->last_path) : 0;
-	}
-	/* a CodeDeploy agent's record, or what is left when the revision's folder was removed by hand */
-	found = fs_read_file(run->group.instructions_fd, name, &cleanup, err);
-	if (found == 1)
-		run->manifest = manifest_from_cleanup(str_text(&cleanup), cleanup.len);
-	return found < 0 ? -1 : 0;
+	run->last_path = history.folder;
+	run->manifest = history.manifest;
+	return r;
 }
 
 static void note_recovery(void *context, const char *text)

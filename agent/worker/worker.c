@@ -7,6 +7,7 @@
 #include "util/log.h"
 #include "util/str.h"
 #include "worker/pack_job.h"
+#include "worker/plan_job.h"
 #include "worker/protocol.h"
 #include "worker/recovery.h"
 #include "worker/runner.h"
@@ -203,15 +204,28 @@ static int pack(struct surroundings *s, const json_t *request, struct err *err)
 	return failed;
 }
 
+static int plan(struct surroundings *s, const json_t *request, struct err *err)
+{
+	AUTO(plan_request_done) struct plan_request r = { 0 };
+	AUTO(plan_answer_done) struct plan_answer answer = { 0 };
+
+	if (plan_request_from_json(request, &r, err) < 0)
+		return -1;
+
+	const struct plan_job job = { &r, s->mask, &stop_asked, &s->progress };
+	int failed = plan_job_run(&job, &answer, err);
+
+	progress_planned(&s->progress, &answer);
+	return failed;
+}
+
 /* The first whose key the request has. */
 static const struct {
 	const char *key;
 	int (*run)(struct surroundings *s, const json_t *request, struct err *err);
 } kinds[] = {
-	{ "unpack", unpack },
-	{ "pack", pack },
-	{ "recover", recover },
-	{ NULL, deploy }, /* and whatever is none, which it refuses */
+	{ "unpack", unpack },	{ "pack", pack }, { "plan", plan },
+	{ "recover", recover }, { NULL, deploy }, /* and whatever is none, which it refuses */
 };
 
 static int run_kind(struct surroundings *s, const json_t *request, struct err *err)

@@ -94,6 +94,11 @@ static int take_packed(struct jobject *o, struct worker_message *m, struct err *
 	return pack_answer_from_json(o->json, &m->packed, err);
 }
 
+static int take_planned(struct jobject *o, struct worker_message *m, struct err *err)
+{
+	return plan_answer_from_json(o->json, &m->planned, err);
+}
+
 static const struct {
 	const char *progress;
 	int (*take)(struct jobject *o, struct worker_message *m, struct err *err);
@@ -107,6 +112,7 @@ static const struct {
 	[WORKER_RECOVERED] = { "recovered", take_deployment },
 	[WORKER_UNPACKED] = { "unpacked", take_unpacked },
 	[WORKER_PACKED] = { "packed", take_packed },
+	[WORKER_PLANNED] = { "planned", take_planned },
 };
 
 int worker_message_from_json(const json_t *json, struct worker_message *out, struct err *err)
@@ -152,6 +158,7 @@ void worker_message_done(struct worker_message *m)
 	json_decref(m->deployment);
 	unpack_answer_done(&m->unpacked);
 	pack_answer_done(&m->packed);
+	plan_answer_done(&m->planned);
 	*m = (struct worker_message){ 0 };
 }
 

@@ -4,6 +4,7 @@
 
 #include "model/deployment.h"
 #include "worker/pack_request.h"
+#include "worker/plan_request.h"
 #include "worker/unpack_request.h"
 
 struct worker_work {
@@ -20,6 +21,7 @@ enum worker_message_kind {
 	WORKER_RECOVERED, /* deployment: an earlier one that was finished or undone */
 	WORKER_UNPACKED,  /* unpacked */
 	WORKER_PACKED,	  /* packed */
+	WORKER_PLANNED,	  /* planned */
 	WORKER_MESSAGE_COUNT
 };
 
@@ -31,6 +33,7 @@ struct worker_message {
 	json_t *deployment; /* owned: a document that deployment_result_from_json() has accepted */
 	struct unpack_answer unpacked;
 	struct pack_answer packed;
+	struct plan_answer planned;
 };
 
 /* -1, ERR_STATE: not a line of worker/protocol.h. OUT is the caller's: worker_message_done(). */

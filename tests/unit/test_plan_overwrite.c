@@ -416,6 +416,52 @@ static void a_bundle_nobody_has_read_replaces_no_edit(void **state)
 	host_done(&h);
 }
 
+/* What `slipway plan` tells of each file that is in the way. */
+static void a_conflict_knows_what_becomes_of_it_and_by_which_rule(void **state)
+{
+	static const struct {
+		const char *why, *disk, *ours, *rules;
+		enum file_exists behavior;
+		long verdict; /* -1: there is no conflict */
+		unsigned line;
+		bool clash;
+	} ways[] = {
+		{ "nothing stands there", "/etc", "", "", FILE_EXISTS_DISALLOW, -1, 0, false },
+		{ "ours, as it was", "/etc/shop/a.conf=1", "/etc/shop/a.conf=1", "", FILE_EXISTS_DISALLOW, -1, 0,
+		  false },
+		{ "refused", "/etc/shop/a.conf=1", "", "", FILE_EXISTS_DISALLOW, VERDICT_REFUSE, 0, false },
+		{ "replaced", "/etc/shop/a.conf=1", "", "", FILE_EXISTS_OVERWRITE, VERDICT_WRITE, 0, false },
+		{ "kept", "/etc/shop/a.conf=1", "", "", FILE_EXISTS_RETAIN, VERDICT_RETAIN, 0, false },
+		{ "kept by a rule", "/etc/shop/a.conf=1", "", RULES KEEP_CONF, FILE_EXISTS_OVERWRITE, VERDICT_RETAIN, 7,
+		  false },
+		{ "ours, edited, kept by a rule", "/etc/shop/a.conf=x", "/etc/shop/a.conf=1", RULES KEEP_CONF,
+		  FILE_EXISTS_OVERWRITE, VERDICT_RETAIN_OURS, 7, false },
+		{ "a folder", "/etc/shop/a.conf/x=1", "", "", FILE_EXISTS_OVERWRITE, VERDICT_REFUSE, 0, true },
+		{ "a file on the way", "/etc/shop=1", "", "", FILE_EXISTS_OVERWRITE, VERDICT_REFUSE, 0, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		AUTO_FREE char *spec = xasprintf(HEAD PUT("w", "/etc/shop") "%s", ways[i].rules);
+		struct err err = ERR_INIT;
+		struct host h;
+
+		print_message("  %s\n", ways[i].why);
+		host_init(&h, "w/a.conf=2", ways[i].disk, ways[i].ours, spec);
+		h.in.behavior = ways[i].behavior;
+		(void)plan_build(&h.in, &h.plan, &err); /* refused or not */
+		assert_int_equal(ways[i].verdict >= 0, h.plan->conflict_count);
+		if (ways[i].verdict >= 0) {
+			const struct plan_conflict *c = &h.plan->conflicts[0];
+
+			assert_int_equal(ways[i].verdict, c->verdict);
+			assert_int_equal(ways[i].clash, c->types_clash);
+			assert_int_equal(ways[i].line, c->rule ? c->rule->place.line : 0);
+		}
+		host_done(&h);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +472,7 @@ int main(void)
 		cmocka_unit_test(what_another_agent_installed_may_have_been_edited),
 		cmocka_unit_test(rules_speak_of_destinations_without_the_prefix),
 		cmocka_unit_test(a_bundle_nobody_has_read_replaces_no_edit),
+		cmocka_unit_test(a_conflict_knows_what_becomes_of_it_and_by_which_rule),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

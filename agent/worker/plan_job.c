@@ -1,0 +1,368 @@
+/* worker/plan_job.c - a preflight that only tells. */
+#include "worker/plan_job.h"
+
+#include "format/json.h"
+#include "installer/arrange.h"
+#include "installer/drift.h"
+#include "lifecycle/event.h"
+#include "util/auto.h"
+#include "util/digest.h"
+#include "util/fs.h"
+#include "util/str.h"
+#include "worker/bundle_digest.h"
+#include "worker/group_look.h"
+#include "worker/plan_id.h"
+#include "worker/plan_report.h"
+#include "worker/preflight.h"
+#include "worker/still_runs.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+
+#define EVENT	     "Plan"
+#define MAX_WARNINGS 1000
+
+struct planner {
+	const struct plan_job *job;
+	const struct deployment *d;
+	const char *const *order;
+	int fd; /* the asker's folder */
+	struct group group;
+	bool group_is_known;
+	struct group_history history;
+	struct revision_files files;
+	struct world world;
+	struct world_disk *disk;
+	struct plan *plan;
+	unsigned char *drift; /* per entry of the manifest */
+	json_t *errors, *warnings;
+};
+
+static void planner_done(struct planner *p)
+{
+	plan_free(p->plan);
+	world_disk_free(p->disk);
+	revision_files_done(&p->files);
+	group_history_done(&p->history);
+	if (p->group_is_known)
+		group_done(&p->group);
+	auto_closep(&p->fd);
+	free(p->drift);
+	json_decref(p->errors);
+	json_decref(p->warnings);
+}
+
+static void warn(struct planner *p, const char *text)
+{
+	if (json_array_size(p->warnings) < MAX_WARNINGS)
+		json_array_append_new(p->warnings, jtext(text));
+}
+
+static void add_error(struct planner *p, const struct err *e)
+{
+	json_array_append_new(p->errors, json_pack("{s:i, s:o}", "line", 0, "message", jtext(e->msg)));
+}
+
+static int look_at_group(struct planner *p, struct err *err)
+{
+	int r = group_look(p->d->settings.deployment_root, p->d->group, &p->group, err);
+
+	p->group_is_known = r == 1;
+	return r == 1 ? group_history_load(&p->group, &p->history, err) : r;
+}
+
+static void take_warnings(struct planner *p, const struct findings *f)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (f->items[i].level == FINDING_WARNING) {
+			AUTO_FREE char *text = xasprintf("%s line %u: %s", p->files.appspec_name,
+							 f->items[i].place.line, f->items[i].message);
+
+			warn(p, text);
+		}
+}
+
+static int unpack(struct planner *p, struct err *err)
+{
+	const struct settings *s = &p->d->settings;
+	const struct unpack_options options = {
+		.max_entries = s->max_entries,
+		.max_bytes = s->max_unpacked_bytes,
+		.max_ratio = s->max_ratio,
+		.restore_owner = geteuid() == 0,
+		.refuse_outside_links = s->refuse_outside_links,
+		.threads = s->worker_threads,
+		.stop = p->job->stop,
+		.progress = progress_work,
+		.context = p->job->progress,
+	};
+
+	if (preflight_fetch(p->d, p->fd, p->job->request->folder, &options, &p->files, err) < 0 ||
+	    preflight_list(&p->files, s->max_entries, err) < 0)
+		return -1;
+	take_warnings(p, &p->files.findings);
+	for (size_t i = 0; i < p->files.report.warnings.count; i++)
+		warn(p, p->files.report.warnings.items[i]);
+	return 0;
+}
+
+static void check_hooks(struct planner *p)
+{
+	struct err e = ERR_INIT;
+
+	if (event_check_local_hooks(p->files.appspec, p->files.appspec_name, p->order, &e) < 0 ||
+	    preflight_check_hooks(&p->files, p->order, &e) < 0)
+		add_error(p, &e);
+}
+
+/* -1: the world gave no answer. What stands in the way is an answer. */
+static int make_plan(struct planner *p, struct err *err)
+{
+	const struct planning planning = { p->d, p->history.manifest, p->job->umask };
+	size_t count = 0;
+
+	p->disk = world_disk_new(&p->world);
+
+	int r = preflight_plan(&p->files, &planning, &p->world, &p->plan, err);
+
+	if (r < 0 && !p->plan->findings.errors)
+		return -1;
+
+	json_t *found = plan_report_errors(p->plan, &count);
+
+	json_array_extend(p->errors, found);
+	if (count > json_array_size(found)) {
+		AUTO_FREE char *more = xasprintf("%zu more findings of this kind are not listed",
+						 count - json_array_size(found));
+
+		warn(p, more);
+	}
+	json_decref(found);
+	take_warnings(p, &p->plan->findings);
+	*err = ERR_INIT;
+	return 0;
+}
+
+static void note_drift(void *context, const struct drift *d)
+{
+	struct planner *p = context;
+
+	p->drift[d->entry - p->history.manifest->entries] = (unsigned char)d->flags;
+}
+
+static void compare_with_disk(struct planner *p)
+{
+	struct err e = ERR_INIT;
+
+	if (!p->history.manifest)
+		return;
+	p->drift = xcalloc(p->history.manifest->count, 1);
+	if (drift_check(p->history.manifest, note_drift, p, NULL, NULL, &e) < 0) {
+		AUTO_FREE char *text = xasprintf("not everything could be looked at for edits: %s", e.msg);
+
+		warn(p, text);
+	}
+}
+
+static json_t *place_json(const struct arrangement *a, size_t i)
+{
+	struct statvfs v = { 0 };
+	json_t *free_bytes = statvfs(a->steps.places[i].parent, &v) < 0
+				     ? json_null()
+				     : json_integer((json_int_t)((uint64_t)(geteuid() ? v.f_bavail : v.f_bfree) *
+								 v.f_frsize));
+
+	return json_pack("{s:o, s:I, s:o}", "path", jpath(a->steps.places[i].parent), "needed",
+			 (json_int_t)a->place_bytes[i], "free", free_bytes);
+}
+
+/* How much is needed where: known only when the plan can be carried out. */
+static json_t *space(struct planner *p)
+{
+	json_t *list = json_array();
+	struct arrangement a;
+	struct err e = ERR_INIT;
+
+	if (json_array_size(p->errors))
+		return list;
+	if (arrange(p->plan, p->d->id, &a, &e) < 0) {
+		add_error(p, &e);
+		return list;
+	}
+	for (size_t i = 0; i < a.steps.place_count; i++)
+		json_array_append_new(list, place_json(&a, i));
+	if (arrange_check_space(&a, &e) < 0)
+		add_error(p, &e);
+	arrangement_done(&a);
+	return list;
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path;
+}
+
+/* FOLDER: of an earlier deployment; NULL: this revision's. */
+static void add_scripts(json_t *list, const struct appspec *a, const char *event, const char *folder)
+{
+	const struct appspec_hook *hook = appspec_hook(a, event);
+
+	for (size_t i = 0; hook && i < hook->script_count; i++) {
+		const struct appspec_script *s = &hook->scripts[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s?, s:i, s:o}", "event", event, "script",
+						      jpath(s->location), "revision", folder ? "previous" : "this",
+						      "deployment_id", last_part(folder), "timeout", s->timeout_s,
+						      "runas", s->runas ? jtext(s->runas) : json_null()));
+	}
+}
+
+/* The scripts that an earlier revision has for EVENT, by its own appspec. */
+static void add_earlier(struct planner *p, json_t *list, const char *event, const char *folder)
+{
+	AUTO(deployment_done) struct deployment before = { 0 };
+	AUTO(findings_done) struct findings findings = { 0 };
+	AUTO_FREE char *path = xasprintf("%s/" UNPACK_FOLDER, folder);
+	AUTO_FREE char *name = NULL;
+	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct appspec *appspec = NULL;
+	struct err e = ERR_INIT;
+	const char *asked = group_read_request_of(folder, &before) ? before.appspec_filename : p->d->appspec_filename;
+
+	if (fd < 0 || preflight_read_appspec(fd, asked, &appspec, &name, &findings, &e) != 1) {
+		AUTO_FREE char *text = xasprintf("%s will be skipped: the previous revision '%s' is gone or holds no "
+						 "appspec",
+						 event, folder);
+
+		warn(p, text);
+		return;
+	}
+	add_scripts(list, appspec, event, folder);
+	appspec_free(appspec);
+}
+
+static json_t *hooks(struct planner *p)
+{
+	json_t *list = json_array();
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; p->order[i]; i++) {
+		enum event_revision whose = event_revision_at(p->order, i, false);
+		enum group_pointer pointer = whose == EVENT_REVISION_MOST_RECENT ? GROUP_MOST_RECENT
+										 : GROUP_LAST_SUCCESSFUL;
+		AUTO_FREE char *folder = NULL;
+
+		if (event_is_built_in(p->order[i]))
+			continue;
+		if (whose == EVENT_REVISION_CURRENT)
+			add_scripts(list, p->files.appspec, p->order[i], NULL);
+		else if (p->group_is_known && p->group.instructions_fd >= 0 &&
+			 group_pointer(&p->group, pointer, &folder, &e) == 1)
+			add_earlier(p, list, p->order[i], folder);
+	}
+	return list;
+}
+
+static json_t *digest_json(const struct planner *p)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	if (!p->files.report.has_digest)
+		return json_null();
+	digest_hex(p->files.report.digest, hex);
+
+	AUTO_FREE char *text = xasprintf("sha256:%s", hex);
+
+	return json_string(text);
+}
+
+/* Would `deploy` find that this very digest runs already? */
+static bool already_runs(const struct planner *p, const json_t *digest)
+{
+	bool counts = json_is_string(digest) && p->history.folder && still_runs(&p->group, p->history.folder, p->order);
+	AUTO_FREE char *last = counts ? bundle_digest_of(p->history.folder) : NULL;
+
+	return last && !strcmp(last, json_string_value(digest));
+}
+
+static json_t *busy(const struct planner *p)
+{
+	if (!p->group_is_known || !group_is_locked(p->group.fd))
+		return json_null();
+
+	AUTO_FREE char *who = group_holder(p->group.fd);
+
+	return jtext(who);
+}
+
+static int report(struct planner *p, struct plan_answer *out, struct err *err)
+{
+	const struct plan_report r = { p->plan, p->d, &p->files, p->drift, p->fd };
+	json_t *o = json_object(), *digest = digest_json(p);
+	char id[PLAN_ID_SIZE];
+
+	out->plan = o; /* the answer's from here on, finished or not */
+	json_object_set_new(o, "schema", json_integer(1));
+	json_object_set_new(o, "already_runs", json_boolean(already_runs(p, digest)));
+	json_object_set_new(o, "revision",
+			    json_pack("{s:s, s:o, s:o}", "type", revision_type_name(p->d->revision.type), "location",
+				      jpath(p->d->revision.location), "digest", digest));
+	if (plan_id(p->plan, &p->files, p->history.folder, id, err) < 0 || plan_report_paths(&r, o, err) < 0)
+		return -1;
+	json_object_set_new(o, "plan_id", json_string(id));
+	json_object_set_new(o, "group", jpath(p->d->group));
+	json_object_set_new(o, "previous", p->history.folder ? jpath(last_part(p->history.folder)) : json_null());
+	json_object_set_new(o, "busy", busy(p));
+	json_object_set_new(o, "hooks", hooks(p));
+	json_object_set_new(o, "hooks_run", json_false());
+	json_object_set_new(o, "space", space(p));
+	json_object_set_new(o, "provisional", json_boolean(preflight_is_provisional(&p->files)));
+	json_object_set(o, "errors", p->errors);
+	json_object_set(o, "warnings", p->warnings);
+	return 0;
+}
+
+static int plan_all(struct planner *p, struct plan_answer *out, struct err *err)
+{
+	p->fd = fs_open_dir(p->job->request->folder, err);
+	if (p->fd < 0)
+		return -1;
+	if (flock(p->fd, LOCK_SH) < 0) /* who clears up leaves it alone */
+		return err_sys(err, "locking '%s'", p->job->request->folder);
+	if (look_at_group(p, err) < 0 || unpack(p, err) < 0)
+		return -1;
+	check_hooks(p);
+	if (make_plan(p, err) < 0)
+		return -1;
+	compare_with_disk(p);
+	if (atomic_load(p->job->stop))
+		return err_set(err, ERR_STOPPED, "stopped");
+	return report(p, out, err);
+}
+
+int plan_job_run(const struct plan_job *job, struct plan_answer *out, struct err *err)
+{
+	AUTO(planner_done)
+	struct planner p = {
+		.job = job,
+		.d = &job->request->deployment,
+		.fd = -1,
+		.files.archive_fd = -1,
+		.errors = json_array(),
+		.warnings = json_array(),
+	};
+
+	*out = (struct plan_answer){ 0 };
+	p.order = p.d->events ? (const char *const *)p.d->events : event_default_order();
+	job->progress->event = EVENT;
+	if (plan_all(&p, out, err) == 0)
+		return 0;
+	plan_answer_done(out);
+	out->kind = err->kind;
+	out->message = xstrdup(err->msg);
+	return -1;
+}

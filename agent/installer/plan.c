@@ -294,17 +294,32 @@ static uint32_t walk_real(struct plan *p, const char *path)
 	return at;
 }
 
-/* Where NODE, a link on the disk, leads when it leads to a folder; else NODE itself. */
-static int through_link(struct plan *p, uint32_t node, uint32_t *out, struct err *err)
+int plan_leads_to(struct plan *p, uint32_t node, uint32_t *out, enum disk_kind *kind, struct err *err)
 {
 	AUTO_FREE char *path = plan_path(p, node);
 	AUTO_FREE char *target = NULL;
-	enum disk_kind kind = DISK_ABSENT;
-	int r = p->in.world->follow(p->in.world->context, path, &target, &kind, err);
+	int r = p->in.world->follow(p->in.world->context, path, &target, kind, err);
 
 	if (r < 0)
 		return -1;
-	*out = r && kind == DISK_DIRECTORY ? walk_real(p, target) : node;
+	*out = node;
+	if (!r) {
+		*kind = DISK_ABSENT;
+		return 0;
+	}
+	*out = walk_real(p, target);
+	return plan_after_cleanup(p, *out, kind, err);
+}
+
+/* Where NODE, a link on the disk, leads when it leads to a folder that stays; else NODE itself. */
+static int through_link(struct plan *p, uint32_t node, uint32_t *out, struct err *err)
+{
+	enum disk_kind kind;
+	uint32_t real;
+
+	if (plan_leads_to(p, node, &real, &kind, err) < 0)
+		return -1;
+	*out = kind == DISK_DIRECTORY ? real : node;
 	return 0;
 }
 

@@ -109,12 +109,12 @@ static int counts_as_existing(struct plan *p, uint32_t node, enum disk_kind kind
 	if (kind != DISK_LINK)
 		return 0;
 
-	AUTO_FREE char *path = plan_path(p, node);
-	AUTO_FREE char *target = NULL;
-	int r = p->in.world->follow(p->in.world->context, path, &target, &kind, err);
+	uint32_t real;
 
-	*out = r == 1;
-	return r < 0 ? -1 : 0;
+	if (plan_leads_to(p, node, &real, &kind, err) < 0)
+		return -1;
+	*out = kind != DISK_ABSENT;
+	return 0;
 }
 
 /* What is to happen at NODE, where KIND stands once the last revision's files are gone. */

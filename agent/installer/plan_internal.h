@@ -5,6 +5,9 @@
 
 /* The child of NODE called NAME (LEN bytes): found or made. A name that is not NUL-terminated at LEN is copied. */
 uint32_t plan_child(struct plan *p, uint32_t node, const char *name, size_t len);
+/* Where NODE, a link on the disk, leads, and what will stand there once the last revision's files are gone: a link to
+ * what goes leads nowhere (DISK_ABSENT), and nothing may be written through it. */
+int plan_leads_to(struct plan *p, uint32_t node, uint32_t *out, enum disk_kind *kind, struct err *err);
 /* One step down the spelled path: plan_child, and where it leads once the last revision's files are gone. */
 int plan_step(struct plan *p, uint32_t spelled, const char *name, size_t len, uint32_t *out, struct err *err);
 /* What stands at the real NODE on the disk, asked once. */

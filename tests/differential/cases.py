@@ -114,16 +114,16 @@ class Maker:
     def permission(self, files):
         places = [entry["destination"] for entry in files if entry["destination"]] or [self.base]
         places = [place if place.startswith("/") else "/" + place for place in places]
-        if self.chance(50):
+        if self.chance(30):
             places = [posixpath.join(place, self.yaml_name()) for place in places]
         entry = {"object": self.random.choice(places)}
         if self.chance(50):
-            entry["pattern"] = self.random.choice(["**", "*", "a*", "*.txt", "a", "*b", "*a*t", "?", "[ab]"])
+            entry["pattern"] = self.random.choice(["**", "*", "*", "a*", "b*", "*.txt", "a", "c", "*b", "*a*t", "?", "[ab]"])
         if self.chance(20):
             entry["except"] = self.random.sample(["a", "*.txt", "**", "b*", "c"], self.random.randint(1, 2))
         if self.chance(50):
             entry["type"] = self.random.choice([["file"], ["directory"], ["file", "directory"]])
-        if self.chance(60):
+        if self.chance(75):
             entry["mode"] = self.random.choice(["644", "0755", "4755", "2750", "600", "7", "01777", "6755"])
         if self.chance(40):
             entry["owner"] = self.random.choice(["daemon", "root", "nobody"] * 25 + ["no-such-user"])
@@ -135,7 +135,7 @@ class Maker:
         files = [{"source": self.source(entries), "destination": self.destination()}
                  for _ in range(self.random.choice([0] + [1] * 9 + [2, 2, 3]))]
         appspec = {"files": files} if files else {}
-        if self.chance(35):
+        if self.chance(50):
             appspec["permissions"] = [self.permission(files) for _ in range(self.random.choice([1, 1, 2]))]
         if self.chance(30):
             appspec["file_exists_behavior"] = self.random.choice(["DISALLOW"] * 5 + ["OVERWRITE", "RETAIN"] * 10 + ["overwrite"])

@@ -57,6 +57,7 @@ def small_deployments(agent, folder, runs):
 
 def idle(agent):
     """(MiB resident, times it was woken up in IDLE_S seconds)"""
+    agent.ask(request="status")  # so that our own connection is taken
     before = int(agent.status()["voluntary_ctxt_switches"][0])
     time.sleep(IDLE_S)
     after = agent.status()

@@ -87,17 +87,7 @@ static void take_warnings(struct planner *p, const struct findings *f)
 static int unpack(struct planner *p, struct err *err)
 {
 	const struct settings *s = &p->d->settings;
-	const struct unpack_options options = {
-		.max_entries = s->max_entries,
-		.max_bytes = s->max_unpacked_bytes,
-		.max_ratio = s->max_ratio,
-		.restore_owner = geteuid() == 0,
-		.refuse_outside_links = s->refuse_outside_links,
-		.threads = s->worker_threads,
-		.stop = p->job->stop,
-		.progress = progress_work,
-		.context = p->job->progress,
-	};
+	const struct unpack_options options = preflight_unpack_options(s, p->job->stop, p->job->progress);
 
 	if (preflight_fetch(p->d, p->fd, p->job->request->folder, &options, &p->files, err) < 0 ||
 	    preflight_list(&p->files, s->max_entries, err) < 0)

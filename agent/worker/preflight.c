@@ -76,6 +76,22 @@ static void note_type(struct unpack_report *report, const char *said)
 		     report->type);
 }
 
+struct unpack_options preflight_unpack_options(const struct settings *settings, const atomic_bool *stop,
+					       struct progress *progress)
+{
+	return (struct unpack_options){
+		.max_entries = settings->max_entries,
+		.max_bytes = settings->max_unpacked_bytes,
+		.max_ratio = settings->max_ratio,
+		.restore_owner = geteuid() == 0,
+		.refuse_outside_links = settings->refuse_outside_links,
+		.threads = settings->worker_threads,
+		.stop = stop,
+		.progress = progress_work,
+		.context = progress,
+	};
+}
+
 int preflight_fetch(const struct deployment *d, int dir_fd, const char *dir_path, const struct unpack_options *o,
 		    struct revision_files *out, struct err *err)
 {

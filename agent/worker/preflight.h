@@ -10,6 +10,7 @@
 #include "installer/install.h"
 #include "model/deployment.h"
 #include "model/tree.h"
+#include "worker/progress.h"
 
 struct revision_files { /* an unpacked revision and what is known of it */
 	int archive_fd;
@@ -29,6 +30,9 @@ struct planning { /* what a plan needs beside the revision */
 	mode_t umask;
 };
 
+/* The limits of SETTINGS, for preflight_fetch(). Both others are borrowed: STOP may be NULL. */
+struct unpack_options preflight_unpack_options(const struct settings *settings, const atomic_bool *stop,
+					       struct progress *progress);
 /* Leave the bundle unpacked in the deployment's folder DIR_FD and read its appspec. OUT: revision_files_done(), on
  * failure, too: its findings tell all that is wrong with the appspec. */
 int preflight_fetch(const struct deployment *d, int dir_fd, const char *dir_path, const struct unpack_options *o,

@@ -67,17 +67,7 @@ static void take_findings(struct run *run, const struct plan *plan, bool errors)
 static int fetch(struct run *run, struct err *err)
 {
 	const struct settings *s = &run->d->settings;
-	const struct unpack_options options = {
-		.max_entries = s->max_entries,
-		.max_bytes = s->max_unpacked_bytes,
-		.max_ratio = s->max_ratio,
-		.restore_owner = geteuid() == 0,
-		.refuse_outside_links = s->refuse_outside_links,
-		.threads = s->worker_threads,
-		.stop = run->r->stop,
-		.progress = progress_work,
-		.context = run->r->progress,
-	};
+	const struct unpack_options options = preflight_unpack_options(s, run->r->stop, run->r->progress);
 	struct err ignored = ERR_INIT; /* a head start only: without it the barrier takes longer */
 	struct flusher *early = s->worker_threads ? flusher_new(NULL, run->fd, &ignored) : NULL;
 

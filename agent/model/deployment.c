@@ -91,6 +91,7 @@ void settings_copy(struct settings *out, const struct settings *s)
 	out->deployment_root = s->deployment_root ? xstrdup(s->deployment_root) : NULL;
 	out->install_prefix = s->install_prefix ? xstrdup(s->install_prefix) : NULL;
 	out->file_exists_behavior = s->file_exists_behavior ? xstrdup(s->file_exists_behavior) : NULL;
+	out->program_name = s->program_name ? xstrdup(s->program_name) : NULL;
 }
 
 void settings_done(struct settings *s)
@@ -98,6 +99,7 @@ void settings_done(struct settings *s)
 	free(s->deployment_root);
 	free(s->install_prefix);
 	free(s->file_exists_behavior);
+	free(s->program_name);
 	*s = (struct settings){ 0 };
 }
 

@@ -89,6 +89,7 @@ static const struct string_field settings_strings[] = {
 	{ FIELD(settings, deployment_root), PATH_MAX, true, CHECK_ABSOLUTE },
 	{ FIELD(settings, install_prefix), PATH_MAX, true, CHECK_ABSOLUTE_OR_EMPTY },
 	{ FIELD(settings, file_exists_behavior), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(settings, program_name), MAX_PROGRAM_NAME, false, CHECK_FOLDER_NAME },
 };
 
 static bool passes(enum check check, const char *s)

@@ -2,6 +2,7 @@
 #include "worker/preflight.h"
 
 #include "appspec/appspec_file.h"
+#include "format/plain.h"
 #include "installer/policy.h"
 #include "lifecycle/event.h"
 #include "util/auto.h"
@@ -122,6 +123,22 @@ int preflight_fetch(const struct deployment *d, int dir_fd, const char *dir_path
 	return r == 0 ? no_appspec(out, d, err) : 0;
 }
 
+/* codedeploy-local takes any word for a behaviour, and is to complain only when a file stands in the way. */
+static int blame_behavior(const struct revision_files *r, const struct deployment *d, struct err *err)
+{
+	const char *own = d->file_exists_behavior;
+
+	if (!own || !*own || r->appspec->file_exists_behavior || file_exists_from_name(own, strlen(own)))
+		return -1;
+
+	AUTO_FREE char *shown = plain_path(own);
+
+	return err_set(err, ERR_EXISTS,
+		       "The deployment failed because an invalid option was specified for fileExistsBehavior: %s. "
+		       "Valid options include OVERWRITE, RETAIN, and DISALLOW.",
+		       shown);
+}
+
 int preflight_plan(const struct revision_files *r, const struct planning *p, const struct world *world,
 		   struct plan **out, struct err *err)
 {
@@ -143,7 +160,9 @@ int preflight_plan(const struct revision_files *r, const struct planning *p, con
 		.gid = getegid(),
 	};
 
-	return plan_build(&in, out, err);
+	if (plan_build(&in, out, err) == 0)
+		return 0;
+	return err->kind == ERR_EXISTS ? blame_behavior(r, d, err) : -1;
 }
 
 static int check_script(const struct revision_files *r, const struct appspec_hook *hook, const struct appspec_script *s,

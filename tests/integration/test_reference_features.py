@@ -8,7 +8,7 @@ import subprocess
 import zipfile
 
 import pytest
-from conftest import leftovers
+from conftest import CHECKOUT, leftovers
 
 BEFORE = ["BeforeBlockTraffic", "AfterBlockTraffic", "ApplicationStop"]
 AFTER = ["BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService", "BeforeAllowTraffic", "AfterAllowTraffic"]
@@ -312,6 +312,22 @@ def test_the_configuration_file_decides_where_and_how_much_is_kept(host, tmp_pat
     (root / "deployment-logs/my-agent-deployments.log").unlink()
     assert host.run("-c", file, "-l", host.revision("five"), "-g", "web").code == 0
     assert os.listdir(root / "deployment-logs") == []
+
+
+def test_every_key_of_the_reference_is_documented_and_does_no_harm(host, tmp_path):
+    values = {"root_dir": tmp_path / "deployment-root", "max_revisions": 5, "children": 7, "proxy_uri": "", "user": "nobody"}
+    keys = """log_dir pid_dir root_dir program_name verbose wait_between_runs proxy_uri max_revisions log_aws_wire
+        disable_imds_v1 on_premises_config_file enable_deployments_log ongoing_deployment_tracking
+        kill_agent_max_wait_time_seconds http_read_timeout use_fips_mode deploy_control_endpoint s3_endpoint_override
+        enable_auth_policy codedeploy_test_profile wait_after_throttle_error wait_after_connection_problem
+        wait_between_spawning_children children max_runs_per_worker user group plugins use_mock_command_service shared_dir
+        instance_service_region instance_service_endpoint instance_service_port wait_after_error""".split()
+    page = (CHECKOUT / "docs/configuration.md").read_text(encoding="utf-8")
+    assert [key for key in keys if f"`{key}`" not in page.partition("## The configuration file of the CodeDeploy agent")[2]] == []
+    file = tmp_path / "codedeployagent.yml"
+    file.write_text("".join(f":{key}: {values.get(key, 'true')}\n" for key in keys))
+    done = host.run("-c", file, "-l", host.revision("one"))
+    assert done.code == 0 and "warning" not in done.err and host.holds("one")
 
 
 @pytest.mark.parametrize("text, message", [

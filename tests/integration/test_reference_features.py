@@ -181,6 +181,7 @@ INVALID = ("ERROR: The deployment failed because an invalid option was specified
 @pytest.mark.parametrize("words, appspec, after", [
     ([], None, EXISTS),
     (["-b", "DISALLOW"], None, EXISTS),
+    (["-b", ""], None, EXISTS),
     (["-b", "OVERWRITE"], None, "new"),
     (["--file-exists-behavior=retain"], None, "old"),
     (["--file-exists-behavior", "Overwrite"], None, "new"),
@@ -203,6 +204,13 @@ def test_an_existing_file_is_treated_as_the_command_line_or_the_appspec_says(hos
     else:
         assert host.refuse("-l", folder, *words) == after.format(path)
         assert (path.read_text(), os.listdir(host.target.path)) == ("old\n", ["conf"])
+
+
+def test_a_behavior_that_is_none_is_not_replaced_by_that_of_the_host(host):
+    host.agent.configure("file_exists_behavior: OVERWRITE\n")
+    path = host.target.write("conf/app.conf", "old\n")
+    assert host.refuse("-l", host.revision("one"), "-b", "whatever") == INVALID.format("WHATEVER")
+    assert path.read_text() == "old\n"
 
 
 def test_a_behavior_that_is_none_matters_only_when_a_file_is_in_the_way(host):
@@ -234,6 +242,27 @@ def test_a_missing_appspec_is_refused_with_its_name(host):
     words, _ = tgz(folder)
     assert ('(The CodeDeploy agent did not find an AppSpec file within the unpacked revision directory at revision-relative path '
             '"appspec.yml". The revision was unpacked to directory "') in host.refuse(*words)
+
+
+@pytest.mark.parametrize("asked, there, found", [
+    ([], ["appspec.yml", "appspec.yaml"], "appspec.yml"),
+    (["-A", "mine.yml"], ["appspec.yml", "appspec.yaml"], "appspec.yaml"),
+    (["-A", "mine.yml"], ["appspec.yml"], "appspec.yml"),
+    (["-A", "mine.yml"], ["mine.yml", "appspec.yaml", "appspec.yml"], "mine.yml"),
+    (["-A", "deploy/mine.yml"], ["deploy/mine.yml", "appspec.yml"], "deploy/mine.yml"),
+])
+def test_an_appspec_that_is_not_there_is_looked_for_by_its_other_names(host, asked, there, found):
+    folder = host.revision("one", events=[])
+    text = (folder / "appspec.yml").read_text()
+    (folder / "appspec.yml").unlink()
+    for name in there:
+        event = AFTER[there.index(name)]
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(f"{text}  {event}:\n    - location: scripts/note.sh\n")
+    words, _ = tgz(folder)
+    host.noted.write_text("")
+    assert host.run(*words, *asked).code == 0
+    assert host.noted.read_text() == f"{AFTER[there.index(found)]} one\n"
 
 
 # What is said, and what is left

@@ -213,9 +213,9 @@ static int look_ahead(struct run *run, struct err *err)
 
 	int r = look_at_plan(run, same, err);
 
-	if (r < 0)
-		return -1;
-	return run_stopped(run) ? err_set(err, ERR_STOPPED, "stopped") : r;
+	if (r)
+		return r;
+	return run_stopped(run) ? err_set(err, ERR_STOPPED, "stopped") : 0;
 }
 
 int run_preflight(struct run *run, struct err *err)

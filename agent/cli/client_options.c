@@ -45,6 +45,7 @@ static const struct known {
 	{ "file-exists-behavior", 'b', take_text, AT(file_exists_behavior), 0 },
 	{ "events", 'e', take_text, AT(events), 0 },
 	{ "digest", 0, take_text, AT(digest), 0 },
+	{ "plan", 0, take_text, AT(plan_id), 0 },
 	{ "on-failure", 0, take_text, AT(on_failure), 0 },
 	{ "requested-by", 0, take_text, AT(requested_by), 0 },
 	{ "token", 0, take_text, AT(token), 0 },

@@ -54,6 +54,10 @@ void cmd_local_help(bool compatible)
 		"      --json                       the result as one JSON document on stdout\n"
 		"  -h, --help                       this text\n"
 		"  -v, --version\n";
+	static const char own[] =
+		"      --on-failure restore|none    after a failure bring the previous revision back (default), or\n"
+		"                                   leave things as they are\n"
+		"      --plan ID                    refuse unless bundle and host are as 'slipway plan' saw them\n";
 
 	if (compatible)
 		(void)puts("Usage: codedeploy-local [options]\n\nDeploys a bundle on this machine.\n");
@@ -61,17 +65,14 @@ void cmd_local_help(bool compatible)
 		(void)puts(
 			"Usage: slipway [--config FILE] [--root DIR] local [SOURCE] [options]\n\n"
 			"Deploys SOURCE, a folder or an archive, on this machine, in this process, and waits to the\n"
-			"end. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 5 refused (busy), 6 "
-			"failed\n"
-			"and the old revision is back and validated, 130 or 143 interrupted.\n");
+			"end. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 5 refused (busy, or not "
+			"as\n"
+			"planned), 6 failed and the old revision is back and validated, 130 or 143 interrupted.\n");
 	(void)printf(options, compatible ? "directory" : "what the location is",
 		     compatible ? "; default:\n                                   " REFERENCE_CONFIGURATION
 				  ",\n                                   when it is there"
 				: "",
-		     compatible ? ""
-				: "      --on-failure restore|none    after a failure bring the previous revision back "
-				  "(default), or\n"
-				  "                                   leave things as they are\n");
+		     compatible ? "" : own);
 }
 
 /* The reference's folder of the deployment, shown before there is one. */
@@ -261,8 +262,8 @@ static int exit_status(const struct local *l, const struct worker_end *end)
 		return 1;
 	if (end->signal)
 		return 128 + end->signal;
-	if (r->kind == ERR_BUSY)
-		return 5;
+	if (r->kind == ERR_BUSY || r->kind == ERR_PLAN_CHANGED)
+		return err_exit_status(r->kind);
 	return r->restore.tried && r->restore.files && r->restore.started && r->restore.validated ? 6 : 1;
 }
 

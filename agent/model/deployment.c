@@ -116,6 +116,7 @@ void deployment_done(struct deployment *d)
 				d->appspec_filename,
 				d->file_exists_behavior,
 				d->digest,
+				d->plan_id,
 				d->token,
 				d->revision.location,
 				d->revision.bundle_type };

@@ -73,6 +73,7 @@ struct deployment {
 	char *file_exists_behavior; /* the deployment's own, NULL: the host's default */
 	bool compatible;	    /* called as codedeploy-local: its words */
 	char *digest;		    /* "sha256:" and 64 hexadecimal digits that the bundle must have; NULL: any */
+	char *plan_id;		    /* what `slipway plan` printed: refused when it is another one now; NULL: any */
 	char *token;		    /* the client's own name for this request, so that it may repeat it; NULL: none */
 	char **environment;	    /* "NAME=VALUE" for every hook, NULL-terminated; NULL: none */
 	enum on_failure on_failure;

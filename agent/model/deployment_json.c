@@ -77,6 +77,7 @@ static const struct string_field request_strings[] = {
 	{ FIELD(deployment, appspec_filename), PATH_MAX, false, CHECK_NONE },
 	{ FIELD(deployment, file_exists_behavior), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(deployment, digest), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(deployment, plan_id), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(deployment, token), MAX_NAME, false, CHECK_NONE },
 };
 
@@ -306,7 +307,7 @@ static json_t *error_to_json(const struct deployment_result *r)
 		return json_null();
 	return json_pack("{s:o, s:s, s:o, s:o, s:b}", "event", jpath(r->error_event), "error_code", err_code(r->kind),
 			 "message", jtext(r->error_message), "action", jtext(r->error_action), "refused",
-			 r->kind == ERR_BUSY || r->kind == ERR_NEEDS_RECOVERY);
+			 err_exit_status(r->kind) == err_exit_status(ERR_BUSY));
 }
 
 static json_t *restore_to_json(const struct restore_result *r)
@@ -466,7 +467,7 @@ static int error_from_json(const json_t *json, struct deployment_result *r, stru
 	    jobject_string(&o, "action", MAX_MESSAGE, &r->error_action, err) < 0 ||
 	    jobject_bool(&o, "refused", &refused, err) < 0)
 		return -1;
-	if (refused)
+	if (refused && r->kind == ERR_SYS) /* what has no code of its own */
 		r->kind = ERR_BUSY;
 	return 0;
 }

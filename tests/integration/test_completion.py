@@ -19,6 +19,7 @@ printf '%s\n' "${COMPREPLY[@]}"
     (["slipway", "--ro"], ["--root"]),
     (["slipway", "--root", "/x", "sta"], ["status"]),
     (["slipway", "deploy", "--on"], ["--on-failure"]),
+    (["slipway", "deploy", "--pl"], ["--plan"]),
     (["slipway", "deploy", "--on-failure", "re"], ["restore", "redeploy"]),
     (["slipway", "explain", "Dig"], ["DigestMismatch"]),
     (["slipway", "logs", "--fo"], ["--follow"]),

@@ -33,6 +33,7 @@ static struct deployment sample(void)
 		.requested_by_login = xstrdup("ci"),
 		.requested_by_uid = 1000,
 		.appspec_filename = xstrdup("app\xff.yml"),
+		.plan_id = xstrdup("p-1"),
 		.compatible = true,
 		.events = list("DownloadBundle", "Install"),
 		.revision = { REVISION_LOCAL_FILE, xstrdup("/srv/\xfe\xff\nshop.tgz"), xstrdup("tgz") },
@@ -71,6 +72,7 @@ static void a_request_arrives_byte_for_byte(void **state)
 	assert_string_equal(d.group_name, back.group_name);
 	assert_string_equal(d.revision.location, back.revision.location);
 	assert_string_equal(d.appspec_filename, back.appspec_filename);
+	assert_string_equal(d.plan_id, back.plan_id);
 	assert_string_equal(d.settings.deployment_root, back.settings.deployment_root);
 	assert_string_equal("RETAIN", back.settings.file_exists_behavior);
 	assert_string_equal("my-agent", back.settings.program_name);
@@ -230,6 +232,37 @@ static void a_result_keeps_what_it_says_and_loses_escapes(void **state)
 	json_decref(json);
 }
 
+static void a_refusal_keeps_its_kind_or_is_busy(void **state)
+{
+	static const struct {
+		enum err_kind kind, back;
+		bool refused;
+	} kinds[] = {
+		{ ERR_BUSY, ERR_BUSY, true },
+		{ ERR_NEEDS_RECOVERY, ERR_BUSY, true },
+		{ ERR_PLAN_CHANGED, ERR_PLAN_CHANGED, true },
+		{ ERR_DIGEST, ERR_DIGEST, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		AUTO(deployment_done) struct deployment d = sample();
+		AUTO(deployment_result_done) struct deployment_result r = sample_result();
+		AUTO(deployment_result_done) struct deployment_result back = { 0 };
+		struct err err = ERR_INIT;
+
+		r.kind = kinds[i].kind;
+
+		json_t *json = through_text(deployment_result_to_json(&d, &r));
+
+		assert_int_equal(kinds[i].refused,
+				 json_is_true(json_object_get(json_object_get(json, "error"), "refused")));
+		assert_int_equal(0, deployment_result_from_json(json, &back, &err));
+		assert_int_equal(kinds[i].back, back.kind);
+		json_decref(json);
+	}
+}
+
 static const struct {
 	const char *why;
 	const char *json; /* merged over the sample */
@@ -308,6 +341,7 @@ int main(void)
 		cmocka_unit_test(a_request_arrives_byte_for_byte),
 		cmocka_unit_test(a_damaged_request_is_refused_with_the_place),
 		cmocka_unit_test(a_result_keeps_what_it_says_and_loses_escapes),
+		cmocka_unit_test(a_refusal_keeps_its_kind_or_is_busy),
 		cmocka_unit_test(a_result_is_checked_like_a_strangers),
 		cmocka_unit_test(a_refusal_for_being_busy_survives_the_round_trip),
 		cmocka_unit_test(ids_have_the_shape_of_the_reference_and_differ),

@@ -8,3 +8,4 @@ extern const struct script_lib lib_json;   /* slipway.json */
 extern const struct script_lib lib_fs;	   /* slipway.fs */
 extern const struct script_lib lib_net;	   /* slipway.http */
 extern const struct script_lib lib_socket; /* slipway.socket */
+extern const struct script_lib lib_yaml;   /* slipway.yaml */

@@ -6,9 +6,10 @@
 struct script {
 	lua_State *L;
 	struct script_options options;
-	const char *name; /* of the script being run; NULL: none yet */
-	size_t used;	  /* bytes that Lua holds */
-	bool ended;	  /* an error was raised because of the time */
+	const char *name;	    /* of the script being run; NULL: none yet */
+	struct script_outcome *out; /* of that run */
+	size_t used;		    /* bytes that Lua holds */
+	bool ended;		    /* an error was raised because of the time */
 };
 
 /* Globals and `require`. The table `slipway` is left on the stack. */

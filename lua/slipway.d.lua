@@ -1,7 +1,7 @@
 ---@meta slipway
 -- luacheck: ignore 212 (parameters are there to be read)
--- What a hook sees as `slipway`, for editors (LuaLS) and readers. tests/integration/test_lua.py compares it with the
--- functions that are really there. docs/lua.md has examples.
+-- What a hook sees as `slipway`, for editors (LuaLS) and readers. tests/integration/test_lua_library.py compares it
+-- with the functions that are really there. docs/lua.md has examples.
 
 ---An error of these functions: `tostring(e)` and `..` give "scripts/check.lua:14: message".
 ---@class slipway.Error
@@ -251,3 +251,16 @@ function slipway.socket.connect(options) end
 ---Until somebody listens there: asks every `interval` (1) seconds, for `timeout` (60) seconds.
 ---@param options { path?: string, host?: string, port?: integer|string, timeout?: number, interval?: number }
 function slipway.socket.wait(options) end
+
+---YAML 1.1 as appspecs are read: 0755 is octal, yes is true.
+slipway.yaml = {}
+
+---The first document. Keys are the texts they were written with ("8080", "on"); null is slipway.json.null.
+---@param text string at most 1 MiB
+---@return any
+function slipway.yaml.decode(text) end
+
+---What another reader might take for something else is quoted.
+---@param value any as for slipway.json.encode
+---@return string text at most 1 MiB; keys in their order
+function slipway.yaml.encode(value) end

@@ -13,6 +13,9 @@ local function check(options)
 			error(("slipway.socket.wait: %s: %s expected, got %s"):format(name, want, type(value)), 3)
 		end
 	end
+	if options.path and (options.host or options.port) or not options.path and not (options.host and options.port) then
+		error("slipway.socket.wait: either path= of a Unix socket or host= and port= expected", 3)
+	end
 end
 
 return function(options)

@@ -212,7 +212,8 @@ function slipway.fs.symlink(target, path) end
 ---@return boolean? changed with `to`: was it written?
 function slipway.fs.template(options) end
 
----Write aside, flush, rename: nobody ever sees half of it. Mode and owner are those the file has, 0644 for a new one.
+---Write aside, flush, rename: nobody ever sees half of it. Mode and, where that is allowed, owner stay those the file has;
+---a new one gets "0644".
 ---@param path string absolute; not a link
 ---@param text string
 ---@param options? { mode?: string } "0640"
@@ -256,11 +257,11 @@ function slipway.socket.wait(options) end
 slipway.yaml = {}
 
 ---The first document. Keys are the texts they were written with ("8080", "on"); null is slipway.json.null.
----@param text string at most 1 MiB
+---@param text string at most 256 KiB
 ---@return any
 function slipway.yaml.decode(text) end
 
 ---What another reader might take for something else is quoted.
 ---@param value any as for slipway.json.encode
----@return string text at most 1 MiB; keys in their order
+---@return string text at most 256 KiB; keys in their order
 function slipway.yaml.encode(value) end

@@ -11,7 +11,7 @@
 
 #define DECODE	 "slipway.yaml.decode"
 #define ENCODE	 "slipway.yaml.encode"
-#define TEXT_MAX (1024u * 1024)	    /* a node takes some fifty times what it is written with */
+#define TEXT_MAX (256u * 1024)	    /* nothing ends its reading, and a node takes a hundred bytes */
 #define EXACT	 9007199254740992.0 /* beyond it a double has no odd numbers */
 
 static void done_document(void *bytes)

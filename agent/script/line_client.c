@@ -112,12 +112,18 @@ static int connect_tcp(struct line_client *c, const struct line_address *a, stru
 	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
 	int64_t until = limit_of(c);
-	int failed = getaddrinfo(a->host, a->port, &hints, &found), result = -1;
+	int failed = getaddrinfo(a->host, a->port, &hints, &found), result = -1, left = 0;
 
 	if (failed)
 		return err_set(err, ERR_UNREACHABLE, "connecting to %s: %s", c->name, gai_strerror(failed));
-	for (const struct addrinfo *i = found; i && result < 0 && err->kind != ERR_STOPPED; i = i->ai_next)
-		result = connect_one(c, i->ai_family, i->ai_addr, i->ai_addrlen, until, err);
+	for (const struct addrinfo *i = found; i; i = i->ai_next)
+		left++;
+	/* one that never answers leaves the others their part of the time */
+	for (const struct addrinfo *i = found; i && result < 0 && err->kind != ERR_STOPPED; i = i->ai_next, left--) {
+		int64_t now = proc_clock_ms();
+
+		result = connect_one(c, i->ai_family, i->ai_addr, i->ai_addrlen, now + (until - now) / left, err);
+	}
 	freeaddrinfo(found);
 	return result;
 }

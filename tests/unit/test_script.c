@@ -141,6 +141,8 @@ static const struct {
 	{ "sleep", "slipway.sleep(1000)" },
 	{ "sleep in a loop that catches", "while true do pcall(slipway.sleep, 1000) end" },
 	{ "a program", "slipway.run{'sleep', '1000'}" },
+	{ "patterns", "while true do pcall(slipway.fs.glob, '/*/*/*/*/*') end" },
+	{ "a socket that nobody listens to", "slipway.socket.wait{ path = FOLDER, timeout = 1000, interval = 0.01 }" },
 	{ "wait_for", "slipway.wait_for{timeout = 1000, interval = 0.01, fn = function() return false end}" },
 	{ "retry", "slipway.retry{tries = 1000000, delay = 0.01, fn = function() return false end}" },
 };

@@ -115,6 +115,7 @@ void deployment_done(struct deployment *d)
 				d->file_exists_behavior,
 				d->digest,
 				d->token,
+				d->fail_at,
 				d->revision.location,
 				d->revision.bundle_type };
 

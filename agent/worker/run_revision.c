@@ -9,6 +9,7 @@
 #include "util/str.h"
 #include "worker/outcome.h"
 #include "worker/still_runs.h"
+#include "worker/trial.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +65,14 @@ static void take_findings(struct run *run, const struct plan *plan, bool errors)
 	}
 }
 
+/* The command has told what. */
+static void take_out(struct run *run)
+{
+	AUTO(findings_done) struct findings left_out = { 0 };
+
+	trial_take_out(run->files.appspec, &left_out);
+}
+
 static int fetch(struct run *run, struct err *err)
 {
 	const struct settings *s = &run->d->settings;
@@ -78,6 +87,8 @@ static int fetch(struct run *run, struct err *err)
 
 	flusher_free(early);
 	take_warnings(run);
+	if (r == 0 && run->d->trial)
+		take_out(run);
 	return r;
 }
 

@@ -56,12 +56,11 @@ static void on_tick(void *context)
 static void on_interrupted(void *context, int signal, bool killed)
 {
 	struct output *o = &((struct local_run *)context)->output;
-	const char *name = signal == SIGINT ? "SIGINT" : "SIGTERM";
 
 	if (killed)
-		output_line(o, "%s again: the deployment is killed", name);
+		output_line(o, "SIG%s again: the deployment is killed", sigabbrev_np(signal));
 	else
-		output_line(o, "%s: stopping the deployment; once more kills it", name);
+		output_line(o, "SIG%s: stopping the deployment; once more kills it", sigabbrev_np(signal));
 }
 
 /* A worker that went without a result is a failed deployment too: say what is known, and who clears up. */

@@ -1,7 +1,6 @@
 /* cli/private_folder.h - a folder of one's own below $TMPDIR, gone again when it is done.
  *
- * From open to done SIGINT, SIGTERM and SIGHUP wait (a worker's client hears the first two), so that nothing is left
- * behind.
+ * From open to done SIGINT, SIGTERM and SIGHUP wait (a worker's client hears them), so that nothing is left behind.
  */
 #pragma once
 

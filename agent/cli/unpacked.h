@@ -1,7 +1,7 @@
 /* cli/unpacked.h - an archive unpacked by a worker, to be looked at; gone again when it is done.
  *
  * It lies in a folder of its own, 0700, below $TMPDIR. From unpacked_open() to unpacked_done() SIGINT, SIGTERM and
- * SIGHUP wait (the first two stop the unpacking), so that nothing is left behind.
+ * SIGHUP wait (they stop the unpacking), so that nothing is left behind.
  */
 #pragma once
 

@@ -20,6 +20,7 @@ printf '%s\n' "${COMPREPLY[@]}"
     (["slipway", "--root", "/x", "sta"], ["status"]),
     (["slipway", "deploy", "--on"], ["--on-failure"]),
     (["slipway", "deploy", "--on-failure", "re"], ["restore", "redeploy"]),
+    (["slipway", "try", "--fail-at", "Ins"], ["Install"]),
     (["slipway", "explain", "Dig"], ["DigestMismatch"]),
     (["slipway", "logs", "--fo"], ["--follow"]),
     (["slipway", "show", "d"], [""]),

@@ -118,6 +118,7 @@ void deployment_done(struct deployment *d)
 				d->digest,
 				d->plan_id,
 				d->token,
+				d->fail_at,
 				d->revision.location,
 				d->revision.bundle_type };
 

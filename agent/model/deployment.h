@@ -82,6 +82,10 @@ struct deployment {
 	bool outlives;	     /* a worker whose other end goes away carries on: the daemon finds it again */
 	unsigned deadline_s; /* of the whole deployment, kept by whoever started the worker; 0: none */
 	char **events;	     /* in the order asked; NULL-terminated; NULL: the default order */
+	/* Of `slipway try`: what its user may not do is left out, hooks are told. Needs an install prefix; the socket
+	 * takes no such request. */
+	bool trial;
+	char *fail_at; /* of a trial: the event that fails after its work, as ScriptFailed without a script */
 	struct revision revision;
 	struct settings settings;
 };

@@ -197,12 +197,29 @@ json_t *deployment_to_json(const struct deployment *d)
 			      "on_failure", on_failure_name(d->on_failure), "force", d->force, "waits", d->waits,
 			      "outlives", d->outlives, "deadline_s", (json_int_t)d->deadline_s);
 
+	if (d->trial) { /* no other request has these keys, so that an older agent reads all others */
+		json_object_set_new(o, "trial", json_true());
+		json_object_set_new(o, "fail_at", jbytes(d->fail_at));
+	}
 	strings_put(o, request_strings, ARRAY_LEN(request_strings), d);
 	json_object_set_new(o, "events", jstrings(d->events, jbytes));
 	json_object_set_new(o, "environment", jstrings(d->environment, jbytes));
 	json_object_set_new(o, "revision", revision_to_json(&d->revision));
 	json_object_set_new(o, "settings", settings_to_json(&d->settings));
 	return o;
+}
+
+/* A trial installs below a prefix, so that no request can become one of the host itself by mistake. */
+static int trial_fields(struct jobject *o, struct deployment *d, struct err *err)
+{
+	if (jobject_string(o, "fail_at", MAX_NAME, &d->fail_at, err) < 0 ||
+	    (json_object_get(o->json, "trial") && jobject_bool(o, "trial", &d->trial, err) < 0))
+		return -1;
+	if (d->trial && !*d->settings.install_prefix)
+		return err_set(err, ERR_STATE, "%s: 'trial' needs an 'install_prefix'", o->what);
+	if (d->fail_at && !d->trial)
+		return err_set(err, ERR_STATE, "%s: 'fail_at' is for a trial", o->what);
+	return 0;
 }
 
 static int request_fields(struct jobject *o, struct deployment *d, struct err *err)
@@ -221,7 +238,7 @@ static int request_fields(struct jobject *o, struct deployment *d, struct err *e
 	    strings_get(o, request_strings, ARRAY_LEN(request_strings), d, err) < 0 ||
 	    jobject_strings(o, "events", MAX_EVENTS, MAX_NAME, &d->events, err) < 0 ||
 	    revision_from_json(jobject_get(o, "revision"), &d->revision, err) < 0 ||
-	    settings_from_json(jobject_get(o, "settings"), &d->settings, err) < 0)
+	    settings_from_json(jobject_get(o, "settings"), &d->settings, err) < 0 || trial_fields(o, d, err) < 0)
 		return -1;
 	d->requested_by_uid = (unsigned)uid;
 	d->on_failure = (enum on_failure)on_failure;

@@ -11,6 +11,7 @@
 #include "worker/recovery.h"
 #include "worker/restore.h"
 #include "worker/run.h"
+#include "worker/trial.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -155,6 +156,7 @@ static int run_event(struct run *run, size_t index, struct err *err)
 		r = (strcmp(event->event, EVENT_INSTALL) ? run_download_bundle : run_install)(run, event, err);
 	else
 		r = run_hooks(run, index, event, err);
+	r = r < 0 ? -1 : trial_fail(run->d, event, run->result, err);
 	if (r < 0)
 		run_tell_deadline(run, err);
 	outcome_event_finished(event, r, err);

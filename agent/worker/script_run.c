@@ -7,6 +7,7 @@
 #include "worker/no_restore.h"
 #include "worker/outcome.h"
 #include "worker/preflight.h"
+#include "worker/trial.h"
 
 #include <fcntl.h>
 
@@ -50,12 +51,14 @@ static char **variables(const struct script_run *s)
 	while (s->environment && s->environment[n])
 		n++;
 
-	char **list = xcalloc(n + 3, sizeof(*list));
+	char **list = xcalloc(n + 4, sizeof(*list));
 
 	for (size_t i = 0; i < n; i++)
 		list[i] = xstrdup(s->environment[i]);
 	if (s->restoring)
 		list[n++] = xstrdup("SLIPWAY_RESTORE=1");
+	if (s->deployment->trial)
+		list[n++] = xstrdup("SLIPWAY_TRY=1");
 	if (s->no_restore_fd >= 0)
 		list[n] = xasprintf("SLIPWAY_NO_RESTORE=%s/" NO_RESTORE_NAME, s->folder);
 	return list;
@@ -144,5 +147,7 @@ int script_run_of(struct script_run *s, const char *folder, const char *appspec_
 
 	if (r <= 0)
 		return r < 0 ? -1 : 1;
+	if (s->deployment->trial)
+		trial_take_out(appspec, &findings);
 	return script_run(s, appspec_hook(appspec, event->event), archive, event, err);
 }

@@ -89,6 +89,27 @@ static void a_request_arrives_byte_for_byte(void **state)
 	json_decref(json);
 }
 
+static void a_trial_arrives_as_one(void **state)
+{
+	AUTO(deployment_done) struct deployment d = sample();
+	AUTO(deployment_done) struct deployment back = { 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	free(d.settings.install_prefix);
+	d.settings.install_prefix = xstrdup("/tmp/x");
+	d.trial = true;
+	d.fail_at = xstrdup("ApplicationStop");
+
+	json_t *json = through_text(deployment_to_json(&d));
+
+	if (deployment_from_json(json, &back, &err) < 0)
+		fail_msg("%s", err.msg);
+	json_decref(json);
+	assert_true(back.trial);
+	assert_string_equal("ApplicationStop", back.fail_at);
+}
+
 static const struct {
 	const char *why;
 	const char *section; /* NULL: the request itself */
@@ -115,6 +136,10 @@ static const struct {
 	{ "events that are no list", NULL, "events", "\"Install\"",
 	  "request: 'events' is not a list of at most 200 strings" },
 	{ "an event that is no string", NULL, "events", "[1]", "request: 'events' is not a list of strings" },
+	{ "a trial of the host itself", NULL, "trial", "true", "request: 'trial' needs an 'install_prefix'" },
+	{ "a trial in words", NULL, "trial", "\"yes\"", "request: 'trial' is not true or false" },
+	{ "a failure on purpose of a real deployment", NULL, "fail_at", "\"Install\"",
+	  "request: 'fail_at' is for a trial" },
 	{ "no revision", NULL, "revision", NULL, "revision of the request: not a JSON object" },
 	{ "a relative location", "revision", "location", "\"x\"",
 	  "revision of the request: 'location' is not an absolute path" },
@@ -339,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_arrives_byte_for_byte),
+		cmocka_unit_test(a_trial_arrives_as_one),
 		cmocka_unit_test(a_damaged_request_is_refused_with_the_place),
 		cmocka_unit_test(a_result_keeps_what_it_says_and_loses_escapes),
 		cmocka_unit_test(a_refusal_keeps_its_kind_or_is_busy),

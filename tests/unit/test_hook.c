@@ -390,6 +390,7 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 	assert_int_equal(0, setenv("DEPLOYMENT_ID", "the agent's own", 1));
 	f->run.previous_archive_dir = "/previous";
 	f->run.environment = more;
+	f->deployment.settings.install_prefix = (char *)"/prefix";
 	succeeds(f, "env > env; pwd > pwd");
 
 	AUTO_FREE char *text = file_get(f->folder, "env");
@@ -401,6 +402,7 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 				     "\nDEPLOYMENT_GROUP_ID=g-1\n",
 				     archive,
 				     "\nSLIPWAY_PREVIOUS_ARCHIVE_DIR=/previous\n",
+				     "\nSLIPWAY_INSTALL_PREFIX=/prefix\n",
 				     "\nSLIPWAY_RESTORE=1\n",
 				     "\nAWS_REGION=eu-central-1\n" };
 

@@ -156,7 +156,8 @@ static int look_ahead(struct run *run, struct err *err)
 	    preflight_list(&run->files, run->d->settings.max_entries, err) < 0)
 		return -1;
 	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
-	    preflight_check_hooks(&run->files, run->order, err) < 0 || trial_plan(run, err) < 0)
+	    preflight_check_hooks(&run->files, run->order, event_is_blue_green_rollback(run->d), err) < 0 ||
+	    trial_plan(run, err) < 0)
 		return -1;
 	return run_stopped(run) ? err_set(err, ERR_STOPPED, "stopped") : 0;
 }

@@ -351,7 +351,8 @@ list("slipway.", slipway)
     assert done.code == 0, done.err
     assert set(done.out.split()) == described
     fields = set(re.findall(r"^---@field (\w+)", stubs[stubs.index("---@class slipway\n"):stubs.index("slipway = {}")], re.M))
-    assert fields == {"event", "deployment", "application", "group", "archive_dir", "previous", "restore", "env"}
+    assert fields == {"event", "deployment", "application", "group", "instance", "region", "archive_dir", "previous",
+                      "restore", "env"}
 
 
 def test_the_documented_functions_are_all_of_them():

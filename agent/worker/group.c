@@ -271,8 +271,10 @@ int group_pointer(const struct group *g, enum group_pointer pointer, char **out,
 	AUTO_FREE char *name = xasprintf("%s_%s", g->id, pointer_names[pointer]);
 	int found = fs_read_file(g->instructions_fd, name, &text, err);
 
-	if (found <= 0)
-		return found;
+	if (found < 0)
+		return err_add(err, "in '%s/deployment-instructions', from where it may be removed", g->root);
+	if (!found)
+		return 0;
 	trim_end(&text);
 	if (!text.len)
 		return 0;

@@ -218,6 +218,17 @@ def test_a_pointer_to_nothing_is_skipped_with_a_warning(agent, stopped, text, na
     assert not said.exists()
 
 
+def test_what_cannot_be_a_pointer_says_where_it_is(agent, stopped):
+    _, second, _ = stopped
+    pointer_of(agent).write_text("x" * 10000)
+    done = agent.local(second, "--json")
+    assert (done.code, done.json["error"]["message"]) == (
+        1, f"in '{agent.deployment_root}/deployment-instructions', from where it may be removed: "
+           f"'{GROUP}_last_successful_install' is larger than 4096 bytes"), done.err
+    pointer_of(agent).unlink()
+    assert agent.local(second).code == 0
+
+
 def test_an_empty_pointer_is_none(agent, stopped):
     _, second, said = stopped
     pointer_of(agent).write_text("\n")

@@ -384,6 +384,7 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 	assert_int_equal(0, setenv("AWS_SESSION_TOKEN", "secret", 1));
 	assert_int_equal(0, setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret", 1));
 	assert_int_equal(0, setenv("CREDENTIALS_DIRECTORY", "/run/credentials/secret", 1));
+	assert_int_equal(0, setenv("AWS_CREDENTIAL_FILE", "/root/secret", 1));
 	assert_int_equal(0, setenv("STATE_DIRECTORY", "/secret", 1));
 	assert_int_equal(0, setenv("SLIPWAY_INTERNAL", "secret", 1));
 	assert_int_equal(0, setenv("AWS_REGION", "eu-central-1", 1));

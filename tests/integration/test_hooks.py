@@ -152,6 +152,13 @@ def test_a_hook_knows_its_instance_and_region(agent, tmp_path):
     assert "[stdout]i-0abc,eu-central-1" in entries(agent, done.json["deployment_id"])
 
 
+def test_a_trial_knows_its_instance_too(agent, tmp_path):
+    script = tmp_path / "s.sh"
+    script.write_text("#!/bin/sh\necho $SLIPWAY_INSTANCE\n")
+    script.chmod(0o755)
+    assert agent("hook", script).out == f"{socket.gethostname()}\n"
+
+
 # The log
 
 

@@ -15,11 +15,14 @@
 #include <string.h>
 #include <time.h>
 
+#define REFERENCE_CONFIGURATION "/etc/codedeploy-agent/conf/codedeployagent.yml"
+
 struct local {
 	bool compatible, json;
 	struct output output;
 	struct deployment deployment;
 	char *folder; /* of the deployment, as the worker told it; NULL: it did not */
+	bool begun;   /* codedeploy-local has said where the deployment will be, and will say where its log is */
 	char host[HOST_NAME_MAX + 1];
 	int64_t started_at_ms;	 /* since 1970 */
 	struct own_end *own_end; /* while a recovery runs; borrowed */
@@ -44,8 +47,8 @@ void cmd_local_help(bool compatible)
 		"  -d, --deployment-group-name N    for the hooks' environment (default: LocalFleet)\n"
 		"  -a, --application-name NAME      for the hooks' environment (default: the location)\n"
 		"  -e, --events A,B,..              these lifecycle events, in this order\n"
-		"  -c, --agent-configuration-file F a codedeployagent.yml: root_dir, max_revisions and\n"
-		"                                   enable_deployments_log are taken from it\n"
+		"  -c, --agent-configuration-file F a codedeployagent.yml: root_dir, max_revisions, program_name and\n"
+		"                                   enable_deployments_log are taken from it%s\n"
 		"  -A, --appspec-filename NAME      in the bundle (default: appspec.yml, then appspec.yaml)\n"
 		"%s"
 		"      --json                       the result as one JSON document on stdout\n"
@@ -62,23 +65,68 @@ void cmd_local_help(bool compatible)
 			"failed\n"
 			"and the old revision is back and validated, 130 or 143 interrupted.\n");
 	(void)printf(options, compatible ? "directory" : "what the location is",
+		     compatible ? "; default:\n                                   " REFERENCE_CONFIGURATION
+				  ",\n                                   when it is there"
+				: "",
 		     compatible ? ""
 				: "      --on-failure restore|none    after a failure bring the previous revision back "
 				  "(default), or\n"
 				  "                                   leave things as they are\n");
 }
 
-/* A failure before there is a deployment; the exit status. The reference tells it on stdout. */
+/* The reference's folder of the deployment, shown before there is one. */
+static char *announced_folder(const struct deployment *d)
+{
+	AUTO_FREE char *root = plain_path(d->settings.deployment_root);
+
+	return xasprintf("%s/%s/%s", root, d->group, d->id);
+}
+
+static void say_compatible_begin(struct local *l)
+{
+	AUTO_FREE char *folder = announced_folder(&l->deployment);
+
+	if (!l->compatible || l->json)
+		return;
+	(void)printf("Starting to execute deployment from within folder %s\n", folder);
+	(void)fflush(stdout); /* the progress on stderr comes after it */
+	l->begun = true;
+}
+
+/* It says so whatever has become of the deployment, and of the log. */
+static void say_compatible_log(const struct local *l)
+{
+	AUTO_FREE char *folder = l->begun ? announced_folder(&l->deployment) : NULL;
+
+	if (folder)
+		(void)printf("See the deployment log at %s/logs/scripts.log for more details\n", folder);
+}
+
+/* A failure without a result; the exit status. The reference tells it on stdout. */
 static int refuse(struct local *l, const struct err *err)
 {
-	if (l->compatible) {
-		AUTO_FREE char *text = plain_text(err->msg, sizeof(err->msg));
-
-		(void)printf("ERROR: %s\n", text);
-		return 1;
+	if (!l->compatible || l->json) {
+		output_error(&l->output, "%s", err->msg);
+		return l->compatible ? 1 : err_exit_status(err->kind);
 	}
-	output_error(&l->output, "%s", err->msg);
-	return err_exit_status(err->kind);
+
+	AUTO_FREE char *text = plain_text(err->msg, sizeof(err->msg));
+
+	say_compatible_log(l);
+	(void)printf("ERROR: %s\n", text);
+	return 1;
+}
+
+/* The reference's file: the one that was named, or its usual place when we stand in for it and there is one. */
+static int take_reference_file(struct config *c, const char *named, bool compatible, struct err *err)
+{
+	AUTO_FREE char *usual = xasprintf("%s" REFERENCE_CONFIGURATION, c->root);
+
+	if (named)
+		return config_take_codedeployagent(c, named, err);
+	if (!compatible || access(usual, F_OK) < 0)
+		return 0;
+	return config_take_codedeployagent(c, usual, err);
 }
 
 /* Take over the settings; what is wrong in the configuration is found here. */
@@ -91,7 +139,7 @@ static int settle(const struct cli *cli, struct local *l, const char *agent_file
 		return -1;
 	for (size_t i = 0; i < c.warning_count; i++)
 		output_warning(&l->output, "%s", c.warnings[i]);
-	if (agent_file && config_take_codedeployagent(&c, agent_file, err) < 0)
+	if (take_reference_file(&c, agent_file, l->compatible, err) < 0)
 		return -1;
 	if (config_check_writable(&c, err) < 0)
 		return -1;
@@ -227,8 +275,7 @@ static void say_compatible_end(const struct local *l, const struct deployment_re
 	for (size_t i = 0; i < r->event_count; i++)
 		if (r->events[i].status == EVENT_FAILED && r->events[i].script)
 			script = r->events[i].script;
-	if (folder)
-		(void)printf("See the deployment log at %s/logs/scripts.log for more details\n", folder);
+	say_compatible_log(l);
 	if (r->status == DEPLOYMENT_SUCCEEDED) {
 		(void)puts("AppSpec file valid. Local deployment successful");
 	} else if (script && folder) {
@@ -255,8 +302,7 @@ static void say_end(struct local *l, const struct deployment_result *r)
 	}
 	if (l->compatible && !l->json)
 		say_compatible_end(l, r);
-	if (!l->compatible || r->status != DEPLOYMENT_SUCCEEDED)
-		output_result(&l->output, &l->deployment, r, l->folder, l->host);
+	output_result(&l->output, &l->deployment, r, l->folder, l->host);
 }
 
 static int deploy(struct local *l, struct err *err)
@@ -277,13 +323,7 @@ static int deploy(struct local *l, struct err *err)
 
 	if (worker_find(&worker, err) < 0)
 		return refuse(l, err);
-	if (l->compatible && !l->json) {
-		AUTO_FREE char *root = plain_path(l->deployment.settings.deployment_root);
-
-		(void)printf("Starting to execute deployment from within folder %s/%s/%s\n", root, l->deployment.group,
-			     l->deployment.id);
-		(void)fflush(stdout);
-	}
+	say_compatible_begin(l);
 	l->started_at_ms = wall_ms();
 	if (worker_run(worker, &l->deployment, &watch, &end, err) < 0)
 		return refuse(l, err);

@@ -183,6 +183,23 @@ static int check_on_failure(const char *policy, bool compatible, enum on_failure
 					   : 0;
 }
 
+/* An empty value counts as none in the reference, too: what it must have is asked for in this order. */
+static int check_present(const struct local_options *o, struct err *err)
+{
+	const struct {
+		const char *value, *name;
+	} needed[] = {
+		{ o->group, "DeploymentGroupId" },
+		{ o->group_name, "DeploymentGroupName" },
+		{ o->application, "ApplicationName" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		if (needed[i].value && !*needed[i].value)
+			return err_set(err, ERR_USAGE, "Deployment Spec has no %s", needed[i].name);
+	return 0;
+}
+
 static int check_events(const char *events, char ***out, struct err *err)
 {
 	AUTO_FREE char *shown = plain_path(events);
@@ -215,16 +232,31 @@ static void fill(const struct local_options *o, bool compatible, struct deployme
 	d->force = true; /* as the reference: what runs already is deployed again */
 }
 
+/* What the reference fetches it asks for last. */
+static int check_source_and_events(const struct local_options *o, bool compatible, const char *type,
+				   struct deployment *d, struct err *err)
+{
+	bool remote = local_source_is_remote(o->location);
+
+	if (!remote && local_source_check(o->location, type, o->appspec_filename, &d->revision, err) < 0)
+		return -1;
+	if (o->events && check_events(o->events, &d->events, err) < 0)
+		return -1;
+	if (!remote)
+		return 0;
+	if (compatible && local_source_check_remote(o->location, err) < 0)
+		return -1;
+	return local_source_check(o->location, type, o->appspec_filename, &d->revision, err);
+}
+
 int local_options_check(const struct local_options *o, bool compatible, struct deployment *out, struct err *err)
 {
 	AUTO(deployment_done) struct deployment d = { 0 };
 	const char *type = o->type ? o->type : compatible ? "directory" : NULL;
 
-	if (check_type(type, compatible, err) < 0 ||
-	    local_source_check(o->location, type, o->appspec_filename, &d.revision, err) < 0 ||
-	    (o->events && check_events(o->events, &d.events, err) < 0) ||
+	if (check_type(type, compatible, err) < 0 || check_source_and_events(o, compatible, type, &d, err) < 0 ||
 	    check_on_failure(o->on_failure, compatible, &d.on_failure, err) < 0 ||
-	    (o->group && check_group(o->group, err) < 0) ||
+	    (compatible && check_present(o, err) < 0) || (o->group && check_group(o->group, err) < 0) ||
 	    (o->file_exists_behavior &&
 	     check_behavior(o->file_exists_behavior, compatible, &d.file_exists_behavior, err) < 0))
 		return -1;

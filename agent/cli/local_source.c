@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <limits.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -70,6 +71,58 @@ static char *file_url_path(const char *url)
 	return path;
 }
 
+/* What the reference fetches, and how it wants it to be written. */
+static const struct {
+	const char *front, *pattern, *what, *example;
+} formats[] = {
+	{ "s3:", "^s3://[^/?#]+/[^?#]+(\\?[^#]*)?$", "s3", "s3://bucket/key" },
+	{ "https://github.com/", "^https://github\\.com/[^/?#]+/[^/?#]+$", "github", "https://github.com/owner/repo" },
+	{ "https://api.github.com/", "^https://api\\.github\\.com/repos/[^/?#]+/[^/?#]+/(tarball|zipball)/[^/?#]+$",
+	  "github", "https://api.github.com/repos/owner/repo/(tarball|zipball)/commit" },
+};
+
+static int unknown_location(const char *shown, struct err *err)
+{
+	return err_set(err, ERR_USAGE,
+		       "unknown location %s cannot be determined to be S3, Github, or a local file / directory", shown);
+}
+
+static bool matches(const char *pattern, const char *text)
+{
+	regex_t regex;
+
+	if (regcomp(&regex, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB))
+		return false; /* no memory */
+
+	bool found = regexec(&regex, text, 0, NULL, 0) == 0;
+
+	regfree(&regex);
+	return found;
+}
+
+int local_source_check_remote(const char *location, struct err *err)
+{
+	AUTO_FREE char *shown = plain_path(location);
+
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		if (strncasecmp(location, formats[i].front, strlen(formats[i].front)))
+			continue;
+		return matches(formats[i].pattern, location)
+			       ? 0
+			       : err_set(err, ERR_USAGE, "%s location %s not in the expected format of '%s'",
+					 formats[i].what, shown, formats[i].example);
+	}
+	return unknown_location(shown, err);
+}
+
+bool local_source_is_remote(const char *location)
+{
+	struct stat st;
+
+	return location && scheme_length(location) && !has_scheme(location, "file") && !has_scheme(location, "http") &&
+	       is_valid_uri(location) && stat(location, &st) < 0;
+}
+
 static int refuse_remote(const char *location, const char *shown, struct err *err)
 {
 	if (!is_valid_uri(location))
@@ -84,8 +137,7 @@ static int refuse_remote(const char *location, const char *shown, struct err *er
 			"location %s cannot be fetched: this version deploys local folders and archives. Download it "
 			"first and give its path",
 			shown);
-	return err_set(err, ERR_USAGE,
-		       "unknown location %s cannot be determined to be S3, Github, or a local file / directory", shown);
+	return unknown_location(shown, err);
 }
 
 /* The path that LOCATION means. A path that is there counts as one, whatever it looks like. */

@@ -34,8 +34,9 @@ struct config {
 
 /* OUT is the caller's: config_done(). To reload, load another one and swap them: nothing is shared. */
 int config_load(const struct config_place *place, struct config *out, struct err *err);
-/* Take over what the reference's codedeployagent.yml at PATH says in our terms (root_dir, max_revisions,
- * enable_deployments_log; with or without a leading colon, anything else is ignored). Messages are the reference's. */
+/* Take over what the reference's codedeployagent.yml at PATH says in our terms: root_dir, max_revisions, program_name
+ * and enable_deployments_log, with or without a leading colon. Anything else is ignored (docs/configuration.md says
+ * what of it has a counterpart). Messages are the reference's. */
 int config_take_codedeployagent(struct config *c, const char *path, struct err *err);
 void config_done(struct config *c);
 /* Can deployments be recorded there? Nothing is changed. ERR_CONFIG names --root when an ordinary user cannot. */

@@ -55,6 +55,17 @@ static bool take_path_or_empty(const struct yml_node *node, void *slot)
 	return true;
 }
 
+static bool take_file_name(const struct yml_node *node, void *slot)
+{
+	AUTO_FREE char *shown = yml_is_scalar(node) ? plain_path(node->text) : NULL;
+
+	if (!shown || !*shown || strcmp(shown, node->text) || strchr(shown, '/') || !strcmp(shown, ".") ||
+	    !strcmp(shown, "..") || node->len > MAX_PROGRAM_NAME)
+		return false;
+	put(slot, node->text);
+	return true;
+}
+
 static bool take_bool(const struct yml_node *node, void *slot)
 {
 	if (node->type != YML_BOOL)
@@ -443,11 +454,14 @@ int config_keys_take_codedeployagent(struct config *c, const struct yml_node *ro
 	const struct yml_node *dir = ruby_get(root, "root_dir");
 	const struct yml_node *revisions = ruby_get(root, "max_revisions");
 	const struct yml_node *log = ruby_get(root, "enable_deployments_log");
+	const struct yml_node *program = ruby_get(root, "program_name");
 
 	if (dir && !take_path(dir, &c->settings.deployment_root))
 		return err_set(err, ERR_CONFIG, "root_dir is not a path from '/'");
 	if (revisions && !take_count(revisions, &c->settings.max_revisions))
 		return err_set(err, ERR_CONFIG, "Invalid configuration :max_revision=%s", revisions->text);
+	if (program && !take_file_name(program, &c->settings.program_name))
+		return err_set(err, ERR_CONFIG, "program_name cannot be a part of a file's name");
 	if (log)
 		c->settings.deployments_log = log->type != YML_BOOL || log->truth; /* Ruby: all but false is true */
 	return 0;

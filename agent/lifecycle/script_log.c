@@ -14,12 +14,11 @@
 #include <string.h>
 #include <time.h>
 
-#define FULL		(128 * 1024) /* this much is collected before it is written */
-#define BUFFER_MAX	(1024 * 1024)
-#define DEPLOYMENTS_LOG "codedeploy-agent-deployments.log"
+#define FULL	   (128 * 1024) /* this much is collected before it is written */
+#define BUFFER_MAX (1024 * 1024)
 
 struct script_log {
-	char *folder, *deployment_root, *deployment_id;
+	char *folder, *deployment_root, *deployment_id, *deployments_name;
 	struct capped_file scripts;
 	struct rotated_file deployments;
 	int deployments_dir;
@@ -53,7 +52,9 @@ struct script_log *script_log_new(const struct script_log_place *place)
 	log->max_bytes = place->max_bytes;
 	log->scripts.fd = log->deployments.fd = log->deployments_dir = -1;
 	log->deployments.max = place->rotate_bytes;
-	log->deployments.name = DEPLOYMENTS_LOG;
+	log->deployments_name = xasprintf("%s-deployments.log",
+					  place->program_name ? place->program_name : "codedeploy-agent");
+	log->deployments.name = log->deployments_name;
 	log->scripts_text = STR_INIT(BUFFER_MAX);
 	log->deployments_text = STR_INIT(BUFFER_MAX);
 	script_log_tick(log);
@@ -73,6 +74,7 @@ void script_log_free(struct script_log *log)
 	free(log->folder);
 	free(log->deployment_root);
 	free(log->deployment_id);
+	free(log->deployments_name);
 	free(log);
 }
 
@@ -146,7 +148,7 @@ static int write_deployments(struct script_log *log, struct err *err)
 	(void)snprintf(first, sizeof(first), "# Logfile created on %s%s by slipway/%s\n", log->stamp, zone,
 		       SLIPWAY_VERSION);
 	if (rotated_file_add(&log->deployments, first, log->deployments_text.data, log->deployments_text.len) < 0)
-		return err_sys(err, "writing '%s/deployment-logs/" DEPLOYMENTS_LOG "'", log->deployment_root);
+		return err_sys(err, "writing '%s/deployment-logs/%s'", log->deployment_root, log->deployments_name);
 	return 0;
 }
 

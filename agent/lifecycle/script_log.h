@@ -1,7 +1,7 @@
 /* lifecycle/script_log.h - what hooks print, kept for people: two files and a tail for reports.
  *
  * <folder>/logs/scripts.log		"YYYY-MM-DD HH:MM:SS <entry>", local time
- * <root>/deployment-logs/codedeploy-agent-deployments.log
+ * <root>/deployment-logs/<program name>-deployments.log
  *					"[YYYY-MM-DD HH:MM:SS.mmm] [<id>]<entry without blanks at its end>", of all
  *					deployments; 64 MiB, then .0 to .6
  * Entries are "LifecycleEvent - <event>", "Script - <location>", "[stdout]<line>", "[stderr]<line>", and lines of our
@@ -31,8 +31,9 @@ struct script_log_place {
 	const char *folder;	     /* of the deployment */
 	const char *deployment_root; /* NULL: no deployments log */
 	const char *deployment_id;
-	uint64_t max_bytes;    /* of scripts.log; at least 4096 */
-	uint64_t rotate_bytes; /* of each deployments log */
+	const char *program_name; /* NULL: codedeploy-agent */
+	uint64_t max_bytes;	  /* of scripts.log; at least 4096 */
+	uint64_t rotate_bytes;	  /* of each deployments log */
 };
 
 /* Touches no file. PLACE is copied. The caller owns the log: script_log_free(), which writes what is left. */

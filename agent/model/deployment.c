@@ -114,6 +114,7 @@ void settings_copy(struct settings *out, const struct settings *s)
 	out->file_exists_behavior = s->file_exists_behavior ? xstrdup(s->file_exists_behavior) : NULL;
 	out->instance = s->instance ? xstrdup(s->instance) : NULL;
 	out->region = s->region ? xstrdup(s->region) : NULL;
+	out->program_name = s->program_name ? xstrdup(s->program_name) : NULL;
 }
 
 void settings_done(struct settings *s)
@@ -123,6 +124,7 @@ void settings_done(struct settings *s)
 	free(s->file_exists_behavior);
 	free(s->instance);
 	free(s->region);
+	free(s->program_name);
 	*s = (struct settings){ 0 };
 }
 

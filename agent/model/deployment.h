@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #define DEPLOYMENT_SCHEMA 1
+#define MAX_PROGRAM_NAME  200 /* bytes: "-deployments.log.6" fits behind it in a file's name */
 
 enum outputs_left_open { OUTPUTS_WAIT, OUTPUTS_WARN, OUTPUTS_FAIL, OUTPUTS_COUNT };
 const char *outputs_left_open_name(enum outputs_left_open policy);		/* "wait", "warn", "fail" */
@@ -49,6 +50,7 @@ struct settings {
 	char *file_exists_behavior;  /* the host's default, NULL: DISALLOW */
 	char *instance;		     /* what hooks are told about this host, NULL: nothing */
 	char *region;		     /* the same */
+	char *program_name;	     /* names the deployments log; NULL: "codedeploy-agent" */
 	unsigned max_revisions;	     /* >= 1, default 5 */
 	uint64_t max_entries;	     /* of an archive: default 1,000,000 */
 	uint64_t max_unpacked_bytes; /* default 20 GiB */

@@ -96,6 +96,7 @@ static const struct string_field settings_strings[] = {
 	{ FIELD(settings, file_exists_behavior), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(settings, instance), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(settings, region), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(settings, program_name), MAX_PROGRAM_NAME, false, CHECK_FOLDER_NAME },
 };
 
 static bool passes(enum check check, const char *s)

@@ -2,6 +2,7 @@
 #include "worker/preflight.h"
 
 #include "appspec/appspec_file.h"
+#include "format/plain.h"
 #include "installer/policy.h"
 #include "lifecycle/event.h"
 #include "util/auto.h"
@@ -122,11 +123,32 @@ int preflight_fetch(const struct deployment *d, int dir_fd, const char *dir_path
 	return r == 0 ? no_appspec(out, d, err) : 0;
 }
 
+/* The deployment's own word. codedeploy-local takes any: it is to fail only when a file stands in the way. */
+static enum file_exists own_behavior(const struct deployment *d, bool *valid)
+{
+	const char *own = d->file_exists_behavior ? d->file_exists_behavior : "";
+	enum file_exists behavior = file_exists_from_name(own, strlen(own));
+
+	*valid = behavior != FILE_EXISTS_UNSET || !*own;
+	return *valid ? behavior : FILE_EXISTS_DISALLOW;
+}
+
+static int blame_behavior(const struct deployment *d, struct err *err)
+{
+	AUTO_FREE char *shown = plain_path(d->file_exists_behavior);
+
+	return err_set(err, ERR_EXISTS,
+		       "The deployment failed because an invalid option was specified for fileExistsBehavior: %s. "
+		       "Valid options include OVERWRITE, RETAIN, and DISALLOW.",
+		       shown);
+}
+
 int preflight_plan(const struct revision_files *r, const struct planning *p, const struct world *world,
 		   struct plan **out, struct err *err)
 {
 	const struct deployment *d = p->deployment;
-	const char *own = d->file_exists_behavior, *host = d->settings.file_exists_behavior;
+	const char *host = d->settings.file_exists_behavior;
+	bool valid;
 	const struct plan_input in = {
 		.appspec = r->appspec,
 		.tree = &r->tree,
@@ -134,8 +156,7 @@ int preflight_plan(const struct revision_files *r, const struct planning *p, con
 		.digests = r->digests,
 		.manifest = p->manifest,
 		.world = world,
-		.behavior = policy_behavior(r->appspec->file_exists_behavior,
-					    own ? file_exists_from_name(own, strlen(own)) : FILE_EXISTS_UNSET,
+		.behavior = policy_behavior(r->appspec->file_exists_behavior, own_behavior(d, &valid),
 					    host ? file_exists_from_name(host, strlen(host)) : FILE_EXISTS_UNSET),
 		.install_prefix = d->settings.install_prefix,
 		.umask = p->umask,
@@ -143,7 +164,9 @@ int preflight_plan(const struct revision_files *r, const struct planning *p, con
 		.gid = getegid(),
 	};
 
-	return plan_build(&in, out, err);
+	if (plan_build(&in, out, err) == 0)
+		return 0;
+	return err->kind == ERR_EXISTS && !valid && !r->appspec->file_exists_behavior ? blame_behavior(d, err) : -1;
 }
 
 static int check_script(const struct revision_files *r, const struct appspec_hook *hook, const struct appspec_script *s,

@@ -148,6 +148,7 @@ static int restore(struct interrupted *in, struct err *err)
 		.deployment_root = in->deployment.settings.deployments_log ? in->deployment.settings.deployment_root
 									   : NULL,
 		.deployment_id = in->id,
+		.program_name = in->deployment.settings.program_name,
 		.max_bytes = SCRIPT_LOG_MAX_BYTES,
 		.rotate_bytes = SCRIPT_LOG_MAX_BYTES,
 	};

@@ -55,6 +55,7 @@ static void prepare_scripts(struct run *run)
 		.folder = run->path,
 		.deployment_root = run->d->settings.deployments_log ? run->d->settings.deployment_root : NULL,
 		.deployment_id = run->d->id,
+		.program_name = run->d->settings.program_name,
 		.max_bytes = SCRIPT_LOG_MAX_BYTES,
 		.rotate_bytes = SCRIPT_LOG_MAX_BYTES,
 	};

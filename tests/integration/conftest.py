@@ -60,6 +60,16 @@ class Agent:
         kind = "directory" if bundle.is_dir() else "tgz"
         return self("local", "--bundle-location", bundle, "--type", kind, *words, **rest)
 
+    def codedeploy_local(self, *words, env=None, timeout=120, **rest):
+        """The same program by the name of the CodeDeploy agent's, which has no option --root."""
+        link = self.root.with_name(f"{self.root.name}-programs") / "codedeploy-local"
+        if not link.is_symlink():
+            link.parent.mkdir()
+            link.symlink_to(self.program)
+        done = subprocess.run([link, *words], env={**self.env, "SLIPWAY_ROOT": str(self.root), **(env or {})},
+                              capture_output=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL, **rest)
+        return Outcome(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
     @property
     def deployment_root(self):
         return self.root / "var/lib/slipway/deployment-root"

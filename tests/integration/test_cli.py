@@ -411,6 +411,45 @@ def test_the_references_configuration_file_sets_the_root(agent, tmp_path):
         1, "ERROR: configuration file /nowhere does not exist or is not readable\n")
 
 
+def test_the_references_configuration_file_is_taken_from_its_usual_place(agent, tmp_path):
+    usual = agent.root / "etc/codedeploy-agent/conf/codedeployagent.yml"
+    usual.parent.mkdir(parents=True)
+    usual.write_text(f":root_dir: {tmp_path}/usual\n:program_name: my-agent\n:log_dir: /nowhere\n:no_such_key: 1\n")
+    done = agent.codedeploy_local("-l", agent.bundle)
+    assert done.returncode == 0 and "key" not in done.stderr
+    assert done.stdout.startswith(f"Starting to execute deployment from within folder {tmp_path}/usual/default-local-")
+    assert agent.request()["settings"]["program_name"] == "my-agent"
+    (tmp_path / "agent.yml").write_text(f":root_dir: {tmp_path}/named\n")
+    assert agent.codedeploy_local("-l", agent.bundle, "-c", tmp_path / "agent.yml").returncode == 0
+    assert agent.request()["settings"]["deployment_root"] == f"{tmp_path}/named"
+    assert agent.request()["settings"]["program_name"] is None
+    assert agent.local().returncode == 0
+    assert agent.request()["settings"]["deployment_root"].startswith(str(agent.root)), "slipway local does not look there"
+    usual.write_text("")
+    assert agent.codedeploy_local("-l", agent.bundle).stdout == (
+        f"ERROR: An error occurred loading the CodeDeploy agent config file at {usual}. Error message: it is empty, not a map\n")
+    usual.unlink()
+    usual.mkdir()
+    assert agent.codedeploy_local("-l", agent.bundle).stdout == (
+        f"ERROR: configuration file {usual} does not exist or is not readable\n")
+
+
+@pytest.mark.parametrize("scenario", ["succeeds", "script_fails", "busy", "appspec", "crashes", "exits"])
+def test_the_references_last_words_name_the_log_whatever_has_happened(agent, scenario):
+    done = agent.codedeploy_local("-l", agent.bundle, scenario=scenario)
+    log = f"See the deployment log at {folder_of(agent)}/logs/scripts.log for more details"
+    assert done.stdout.splitlines()[1] == log and len(done.stdout.splitlines()) == 3
+    assert done.returncode == (0 if scenario == "succeeds" else 1)
+
+
+def test_with_json_stdout_of_codedeploy_local_holds_nothing_else(agent):
+    done = agent.codedeploy_local("-l", agent.bundle, "--json")
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "Succeeded")
+    done = agent.codedeploy_local("-l", "gone", "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: location gone is specified as a file or directory which does not exist\n"
+
+
 def test_the_references_help_and_version_end_with_1(agent):
     assert (agent.codedeploy_local("--version").stdout, agent.codedeploy_local("-v").returncode) == ("1.0\n", 1)
     done = agent.codedeploy_local("--help")

@@ -1,7 +1,9 @@
-"""What the CodeDeploy agent was observed to install, against `slipway local`: every scenario of tests/cases/install.
+"""What the CodeDeploy agent was observed to install: every scenario of tests/cases/install, and that three ways.
 
-When the corpus that they come from is there ($SLIPWAY_SHARED, else ../shared beside the checkout), its own runner has to
-come to the same result, on another file system where there is one.
+All go through `codedeploy-local`. More than a third, among them all that deploy more than once or fail, go through a
+daemon and `slipway deploy`; with --on-failure none and --force, for the reference restores nothing and deploys again what
+runs already. When the corpus that they come from is there ($SLIPWAY_SHARED, else ../shared beside the checkout), its own
+runner has to come to the same result with `slipway local`, on another file system where there is one.
 """
 import base64
 import concurrent.futures
@@ -17,9 +19,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pytest
 from conftest import BUILD, CHECKOUT, Agent, leftovers
+from daemon_kit import Daemon
 
 SCENARIOS = CHECKOUT / "tests/cases/install/scenarios.jsonl"
 SHARED = pathlib.Path(os.environ.get("SLIPWAY_SHARED", CHECKOUT.parent / "shared")) / "corpus"
@@ -146,11 +150,55 @@ def pack(folder):
     return archive
 
 
-def run(scenario):
+def kind_of(bundle):
+    return "directory" if bundle.is_dir() else "tgz"
+
+
+def codedeploy_local(scenario, top):
+    """deploy(bundle, step) with an agent of its own below TOP."""
+    agent, umask = Agent(top / "root"), int(scenario.get("umask", "022"), 8)
+    return lambda bundle, step: agent.codedeploy_local(
+        "--bundle-location", bundle, "--type", kind_of(bundle), "--file-exists-behavior", step["behavior"],
+        "--deployment-group", step.get("group", "g1"), cwd="/", umask=umask)
+
+
+class Daemons:
+    """One for each umask, shared by the scenarios: each has deployment groups of its own."""
+
+    def __init__(self, top):
+        self.top, self.running, self.lock = top, {}, threading.Lock()
+
+    def of(self, umask):
+        with self.lock:
+            if umask not in self.running:
+                top = self.top / umask
+                (top / "root").mkdir(parents=True)
+                self.running[umask] = Daemon(Agent(top / "root"), top).start(umask=int(umask, 8))
+            return self.running[umask]
+
+    def __call__(self, scenario, top):
+        daemon = self.of(scenario.get("umask", "022"))
+        return lambda bundle, step: daemon.agent(
+            "deploy", bundle, "--type", kind_of(bundle), "--file-exists-behavior", step["behavior"],
+            "--group", f"{scenario['id']}-{step.get('group', 'g1')}", "--on-failure", "none", "--force")
+
+    def stop(self):
+        """What they have left behind."""
+        found = []
+        for daemon in self.running.values():
+            if daemon.stop() != 0:
+                found.append(daemon.log)
+            found += leftovers(daemon.top) + [f"worker {pid}" for pid in daemon.workers()]
+            daemon.clean_up()
+        return found
+
+
+def run(scenario, way):
     """[(succeeded, listing)] of its deployments, and what the last one said."""
     with tempfile.TemporaryDirectory(prefix="scenario-") as folder:
         top = pathlib.Path(folder)
-        agent, dest, results = Agent(top / "root"), top / "dest", []
+        dest, results = top / "dest", []
+        deploy = way(scenario, top)
         make_folder(dest)
         put(dest, scenario["seed"], str(dest))
         for number, step in enumerate([scenario, *scenario["steps"]]):
@@ -158,23 +206,37 @@ def run(scenario):
             bundle.mkdir()
             put(bundle, [*step["bundle"], {"path": "appspec.yml", "type": "file", "content": step["appspec"]}], str(dest))
             put(dest, step.get("before", []), str(dest))
-            done = agent.local(pack(bundle) if scenario.get("via") == "tgz" else bundle, "--file-exists-behavior",
-                               step["behavior"], "--deployment-group", step.get("group", "g1"), cwd="/",
-                               umask=int(scenario.get("umask", "022"), 8))
+            done = deploy(pack(bundle) if scenario.get("via") == "tgz" else bundle, step)
             assert done.code in (0, 1), done.err
             assert leftovers(top) == []
             results.append((done.code == 0, listing(dest, scenario.get("check_mtime"))))
         return results, done.err.replace(str(dest), ROOT)
 
 
+def chosen_for_the_daemon():
+    every = scenarios()
+    return [scenario for number, scenario in enumerate(every)
+            if number % 3 == 0 or scenario["steps"] or not all(result["ok"] for result in right(scenario))]
+
+
 @pytest.fixture(scope="module")
-def outcomes(request):
-    """{id: future} of the scenarios that are asked for: two at a time, the time goes into waiting for the disk."""
-    chosen = [item.callspec.params["scenario"] for item in request.session.items
+def outcomes(request, tmp_path_factory):
+    """{(test, id): future} of the scenarios that are asked for: a few at a time, the time goes into waiting for the disk."""
+    chosen = [(item.originalname, item.callspec.params["scenario"]) for item in request.session.items
               if item.path == request.path and hasattr(item, "callspec")]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        yield {scenario["id"]: pool.submit(run, scenario) for scenario in chosen}
-        pool.shutdown(cancel_futures=True)
+    daemons = Daemons(tmp_path_factory.mktemp("daemons"))
+    ways = {"test_it_installs_what_the_reference_installs": codedeploy_local, "test_the_daemon_installs_the_same": daemons}
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        try:
+            yield {(test, scenario["id"]): pool.submit(run, scenario, ways[test]) for test, scenario in chosen}
+        finally:
+            pool.shutdown(cancel_futures=True)
+            assert daemons.stop() == []
+
+
+def right(scenario):
+    """The results that slipway is to have."""
+    return scenario.get("expect_slipway") or scenario["expect"]
 
 
 def differences(want, got):
@@ -193,13 +255,28 @@ def wrong(want, results):
     return problems
 
 
+def judge(scenario, results, said):
+    wanted = [right(scenario), *scenario.get("also_ok", [])]
+    if not any(not wrong(want, results) for want in wanted):
+        pytest.fail("\n".join([scenario["title"], *wrong(wanted[0], results), said]), pytrace=False)
+    assert [text for text in scenario.get("report", []) if text not in said] == []
+
+
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda scenario: scenario["id"])
 def test_it_installs_what_the_reference_installs(as_root, outcomes, scenario):
-    results, said = outcomes[scenario["id"]].result()
-    first = scenario.get("expect_slipway") or scenario["expect"]
-    if not any(not wrong(want, results) for want in [first, *scenario.get("also_ok", [])]):
-        pytest.fail("\n".join([scenario["title"], *wrong(first, results), said]), pytrace=False)
-    assert [text for text in scenario.get("report", []) if text not in said] == []
+    judge(scenario, *outcomes["test_it_installs_what_the_reference_installs", scenario["id"]].result())
+
+
+@pytest.mark.parametrize("scenario", chosen_for_the_daemon(), ids=lambda scenario: scenario["id"])
+def test_the_daemon_installs_the_same(as_root, outcomes, scenario):
+    judge(scenario, *outcomes["test_the_daemon_installs_the_same", scenario["id"]].result())
+
+
+def test_a_stated_deviation_has_its_reason():
+    every = scenarios()
+    assert len(every) == 162 and 3 * len(chosen_for_the_daemon()) >= len(every)
+    assert [s["id"] for s in every if bool(s.get("expect_slipway")) != bool(s.get("deviates"))] == []
+    assert [s["id"] for s in every if s.get("also_ok") and not s.get("ambiguous")] == []
 
 
 def test_the_corpus_own_runner_comes_to_the_same_result(as_root, tmp_path):

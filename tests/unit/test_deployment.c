@@ -43,6 +43,7 @@ static struct deployment sample(void)
 	d.settings.file_exists_behavior = xstrdup("RETAIN");
 	d.settings.runas_method = RUNAS_SU;
 	d.settings.instance = xstrdup("web-17");
+	d.settings.program_name = xstrdup("my-agent");
 	return d;
 }
 
@@ -74,6 +75,7 @@ static void a_request_arrives_byte_for_byte(void **state)
 	assert_string_equal(d.appspec_filename, back.appspec_filename);
 	assert_string_equal(d.settings.deployment_root, back.settings.deployment_root);
 	assert_string_equal("RETAIN", back.settings.file_exists_behavior);
+	assert_string_equal("my-agent", back.settings.program_name);
 	assert_null(back.requested_by_text);
 	assert_null(back.file_exists_behavior);
 	assert_string_equal("Install", back.events[1]);
@@ -122,6 +124,8 @@ static const struct {
 	{ "an unknown source", "revision", "type", "\"S3\"",
 	  "revision of the request: 'type' is not one of the names this version knows" },
 	{ "no source", "revision", "type", NULL, "revision of the request: 'type' is missing" },
+	{ "a program's name that is a path", "settings", "program_name", "\"a/b\"",
+	  "settings of the request: 'program_name' is not the name of a folder" },
 	{ "a relative root", "settings", "deployment_root", "\"\"",
 	  "settings of the request: 'deployment_root' is not an absolute path" },
 	{ "a relative prefix", "settings", "install_prefix", "\"x\"",

@@ -61,6 +61,48 @@ static void options_may_be_written_in_every_usual_way(void **state)
 	}
 }
 
+/* Each of the reference's options: short, with its value beside or behind it, and long, with a blank or a '='. */
+static void every_option_of_the_reference_has_four_spellings(void **state)
+{
+	static const struct {
+		const char letter, *name;
+		size_t offset;
+	} options[] = {
+		{ 'l', "bundle-location", offsetof(struct local_options, location) },
+		{ 't', "type", offsetof(struct local_options, type) },
+		{ 'b', "file-exists-behavior", offsetof(struct local_options, file_exists_behavior) },
+		{ 'g', "deployment-group", offsetof(struct local_options, group) },
+		{ 'd', "deployment-group-name", offsetof(struct local_options, group_name) },
+		{ 'a', "application-name", offsetof(struct local_options, application) },
+		{ 'e', "events", offsetof(struct local_options, events) },
+		{ 'c', "agent-configuration-file", offsetof(struct local_options, agent_configuration_file) },
+		{ 'A', "appspec-filename", offsetof(struct local_options, appspec_filename) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		AUTO_FREE char *letter = xasprintf("-%c", options[i].letter);
+		AUTO_FREE char *joined = xasprintf("-%cvalue", options[i].letter);
+		AUTO_FREE char *name = xasprintf("--%s", options[i].name);
+		AUTO_FREE char *equals = xasprintf("--%s=value", options[i].name);
+		const char *const spellings[][4] = {
+			{ "codedeploy-local", letter, "value" },
+			{ "codedeploy-local", joined },
+			{ "codedeploy-local", name, "value" },
+			{ "codedeploy-local", equals },
+		};
+
+		print_message("  %s\n", name);
+		for (size_t k = 0; k < ARRAY_LEN(spellings); k++) {
+			struct local_options o;
+			struct err err = ERR_INIT;
+
+			assert_int_equal(0, read_words(spellings[k], true, &o, &err));
+			assert_string_equal("value", *(const char **)((char *)&o + options[i].offset));
+		}
+	}
+}
+
 static void the_other_options_find_their_places(void **state)
 {
 	static const char *const words[] = { "local", "-g", "G",  "-d", "D",	  "-a",	    "A",
@@ -291,8 +333,98 @@ static const struct {
 	  "deployment group 'deployment-instructions' cannot be the name of a folder of its own: use letters, digits, "
 	  "'-' "
 	  "and '_'" },
-	{ "an empty group",
+	{ "S3 without a key",
 	  true,
+	  { .location = "s3://bucket/" },
+	  "s3 location s3://bucket/ not in the expected format of 's3://bucket/key'" },
+	{ "S3 without a bucket",
+	  true,
+	  { .location = "s3:///key" },
+	  "s3 location s3:///key not in the expected format of 's3://bucket/key'" },
+	{ "S3 with nothing",
+	  true,
+	  { .location = "s3:" },
+	  "s3 location s3: not in the expected format of 's3://bucket/key'" },
+	{ "S3 with a version of nothing",
+	  true,
+	  { .location = "s3://bucket?versionId=1" },
+	  "s3 location s3://bucket?versionId=1 not in the expected format of 's3://bucket/key'" },
+	{ "S3 as it should be",
+	  true,
+	  { .location = "s3://bucket/a/key?versionId=1&etag=2" },
+	  "location s3://bucket/a/key?versionId=1&etag=2 cannot be fetched: this version deploys local folders and "
+	  "archives. Download it first and give its path" },
+	{ "any case of a scheme",
+	  true,
+	  { .location = "S3://bucket/key" },
+	  "location S3://bucket/key cannot be fetched: this version deploys local folders and archives. Download it "
+	  "first and give its path" },
+	{ "GitHub without a repository",
+	  true,
+	  { .location = "https://github.com/owner" },
+	  "github location https://github.com/owner not in the expected format of 'https://github.com/owner/repo'" },
+	{ "a page of GitHub",
+	  true,
+	  { .location = "https://github.com/owner/repo/tree/main" },
+	  "github location https://github.com/owner/repo/tree/main not in the expected format of "
+	  "'https://github.com/owner/repo'" },
+	{ "a repository of GitHub",
+	  true,
+	  { .location = "https://github.com/owner/repo" },
+	  "location https://github.com/owner/repo cannot be fetched: this version deploys local folders and archives. "
+	  "Download it first and give its path" },
+	{ "an archive without a commit",
+	  true,
+	  { .location = "https://api.github.com/repos/owner/repo/zipball" },
+	  "github location https://api.github.com/repos/owner/repo/zipball not in the expected format of "
+	  "'https://api.github.com/repos/owner/repo/(tarball|zipball)/commit'" },
+	{ "an archive of an unknown kind",
+	  true,
+	  { .location = "https://api.github.com/repos/owner/repo/rarball/1" },
+	  "github location https://api.github.com/repos/owner/repo/rarball/1 not in the expected format of "
+	  "'https://api.github.com/repos/owner/repo/(tarball|zipball)/commit'" },
+	{ "an archive of GitHub",
+	  true,
+	  { .location = "https://api.github.com/repos/owner/repo/tarball/1a2b" },
+	  "location https://api.github.com/repos/owner/repo/tarball/1a2b cannot be fetched: this version deploys local "
+	  "folders and archives. Download it first and give its path" },
+	{ "https to anywhere else",
+	  true,
+	  { .location = "https://example.com/shop.tgz" },
+	  "unknown location https://example.com/shop.tgz cannot be determined to be S3, Github, or a local file / "
+	  "directory" },
+	{ "mail",
+	  true,
+	  { .location = "mailto:a@example.com" },
+	  "unknown location mailto:a@example.com cannot be determined to be S3, Github, or a local file / directory" },
+	{ "events come before what is to be fetched",
+	  true,
+	  { .location = "s3://bucket", .events = "Install,DownloadBundle" },
+	  "The only events that can be specified before DownloadBundle are "
+	  "BeforeBlockTraffic,AfterBlockTraffic,ApplicationStop. Please fix the order of your specified events: "
+	  "Install,DownloadBundle" },
+	{ "http comes before events",
+	  true,
+	  { .location = "http://x", .events = "Install,DownloadBundle" },
+	  "location http://x cannot be http, only encrypted (https) url endpoints supported" },
+	{ "a location before events",
+	  true,
+	  { .location = "gone", .events = "Install,DownloadBundle" },
+	  "location gone is specified as a file or directory which does not exist" },
+	{ "no name of a group",
+	  true,
+	  { .location = "app", .group = "", .group_name = "", .application = "" },
+	  "Deployment Spec has no DeploymentGroupId" },
+	{ "no name for a group",
+	  true,
+	  { .location = "app", .group_name = "", .application = "" },
+	  "Deployment Spec has no DeploymentGroupName" },
+	{ "no name of an application",
+	  true,
+	  { .location = "app", .application = "" },
+	  "Deployment Spec has no ApplicationName" },
+	{ "an empty group",
+	  false,
 	  { .location = "app", .group = "" },
 	  "deployment group '' cannot be the name of a folder of its own: use letters, digits, '-' and '_'" },
 	{ "a behaviour that is none",
@@ -397,6 +529,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_may_be_written_in_every_usual_way),
+		cmocka_unit_test(every_option_of_the_reference_has_four_spellings),
 		cmocka_unit_test(the_other_options_find_their_places),
 		cmocka_unit_test(wrong_usage_is_named),
 		cmocka_unit_test(options_are_checked_with_the_references_words),

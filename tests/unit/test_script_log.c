@@ -125,6 +125,23 @@ static void the_deployments_log_can_be_off(void **state)
 	assert_int_equal(-1, access(shared, F_OK));
 }
 
+static void the_deployments_log_bears_the_name_of_the_program(void **state)
+{
+	struct script_log *log = script_log_new(&(struct script_log_place){ .folder = *state,
+									    .deployment_root = *state,
+									    .deployment_id = "d-1",
+									    .program_name = "my-agent",
+									    .max_bytes = 4096,
+									    .rotate_bytes = 4096 });
+
+	script_log_event(log, "One");
+	script_log_free(log);
+
+	AUTO_FREE char *text = file_get(*state, "deployment-logs/my-agent-deployments.log");
+
+	assert_non_null(strstr(text, "LifecycleEvent - One\n"));
+}
+
 /* COUNT numbered lines; every FLUSH_EVERYth is flushed. */
 static void print_numbers(struct script_log *log, int from, int count, int flush_every)
 {
@@ -299,6 +316,7 @@ int main(void)
 		TEST(no_file_appears_before_the_first_entry),
 		TEST(a_second_process_goes_on_where_the_first_ended),
 		TEST(the_deployments_log_can_be_off),
+		TEST(the_deployments_log_bears_the_name_of_the_program),
 		TEST(a_capped_log_keeps_head_and_tail_and_says_so),
 		TEST(one_deployment_cannot_flood_the_deployments_log),
 		TEST(the_deployments_log_is_rotated_through_eight_files),

@@ -32,6 +32,11 @@ static const char *type_name(int type)
 	return revision_type_name((enum revision_type)type);
 }
 
+static const char *method_name(int method)
+{
+	return runas_method_name((enum runas_method)method);
+}
+
 static const char *outputs_name(int policy)
 {
 	return outputs_left_open_name((enum outputs_left_open)policy);
@@ -90,6 +95,8 @@ static const struct string_field settings_strings[] = {
 	{ FIELD(settings, deployment_root), PATH_MAX, true, CHECK_ABSOLUTE },
 	{ FIELD(settings, install_prefix), PATH_MAX, true, CHECK_ABSOLUTE_OR_EMPTY },
 	{ FIELD(settings, file_exists_behavior), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(settings, instance), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(settings, region), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(settings, program_name), MAX_PROGRAM_NAME, false, CHECK_FOLDER_NAME },
 };
 
@@ -134,12 +141,13 @@ static int strings_get(struct jobject *o, const struct string_field *fields, siz
 
 static json_t *settings_to_json(const struct settings *s)
 {
-	json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:s, s:b, s:b, s:b}", "max_revisions", (json_int_t)s->max_revisions,
-			      "max_entries", (json_int_t)s->max_entries, "max_unpacked_bytes",
-			      (json_int_t)s->max_unpacked_bytes, "max_ratio", (json_int_t)s->max_ratio,
-			      "outputs_left_open", outputs_left_open_name(s->outputs_left_open), "refuse_outside_links",
-			      s->refuse_outside_links, "deployments_log", s->deployments_log, "worker_threads",
-			      s->worker_threads);
+	json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:b, s:b}", "max_revisions",
+			      (json_int_t)s->max_revisions, "max_entries", (json_int_t)s->max_entries,
+			      "max_unpacked_bytes", (json_int_t)s->max_unpacked_bytes, "max_ratio",
+			      (json_int_t)s->max_ratio, "outputs_left_open",
+			      outputs_left_open_name(s->outputs_left_open), "runas_method",
+			      runas_method_name(s->runas_method), "refuse_outside_links", s->refuse_outside_links,
+			      "deployments_log", s->deployments_log, "worker_threads", s->worker_threads);
 
 	strings_put(o, settings_strings, ARRAY_LEN(settings_strings), s);
 	return o;
@@ -149,7 +157,7 @@ static int settings_from_json(const json_t *json, struct settings *s, struct err
 {
 	struct jobject o;
 	uint64_t revisions;
-	int outputs = OUTPUTS_WAIT;
+	int outputs = OUTPUTS_WAIT, method = RUNAS_DIRECT;
 
 	if (jobject_open(json, "settings of the request", &o, err) < 0 ||
 	    strings_get(&o, settings_strings, ARRAY_LEN(settings_strings), s, err) < 0 ||
@@ -158,12 +166,14 @@ static int settings_from_json(const json_t *json, struct settings *s, struct err
 	    jobject_number(&o, "max_unpacked_bytes", 1, INT64_MAX, &s->max_unpacked_bytes, err) < 0 ||
 	    jobject_number(&o, "max_ratio", 0, INT64_MAX, &s->max_ratio, err) < 0 ||
 	    jobject_name(&o, "outputs_left_open", outputs_name, OUTPUTS_COUNT, &outputs, err) < 0 ||
+	    jobject_name(&o, "runas_method", method_name, RUNAS_METHOD_COUNT, &method, err) < 0 ||
 	    jobject_bool(&o, "refuse_outside_links", &s->refuse_outside_links, err) < 0 ||
 	    jobject_bool(&o, "deployments_log", &s->deployments_log, err) < 0 ||
 	    jobject_bool(&o, "worker_threads", &s->worker_threads, err) < 0)
 		return -1;
 	s->max_revisions = (unsigned)revisions;
 	s->outputs_left_open = (enum outputs_left_open)outputs;
+	s->runas_method = (enum runas_method)method;
 	return jobject_end(&o, err);
 }
 

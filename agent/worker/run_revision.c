@@ -204,7 +204,7 @@ static int look_at_plan(struct run *run, bool same, struct err *err)
 	if (same)
 		return leave_it(run);
 	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
-	    preflight_check_hooks(&run->files, run->order, err) < 0)
+	    preflight_check_hooks(&run->files, run->order, event_is_blue_green_rollback(run->d), err) < 0)
 		return -1;
 	return judge_trial(run, &t, err);
 }

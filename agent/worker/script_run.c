@@ -90,10 +90,18 @@ static void take_outcome(struct script_run *s, const struct appspec_hook *hook, 
 	event->exit_code = outcome->exit_code;
 }
 
+/* NULL: there was no revision before, or it was removed meanwhile. */
+static char *previous_archive(const struct script_run *s)
+{
+	AUTO_FREE char *path = s->previous ? xasprintf("%s/" UNPACK_FOLDER, s->previous) : NULL;
+
+	return path && access(path, F_OK) == 0 ? TAKE_PTR(path) : NULL;
+}
+
 int script_run(struct script_run *s, const struct appspec_hook *hook, const char *archive, struct event_result *event,
 	       struct err *err)
 {
-	AUTO_FREE char *previous = s->previous ? xasprintf("%s/" UNPACK_FOLDER, s->previous) : NULL;
+	AUTO_FREE char *previous = previous_archive(s);
 	struct hook_outcome outcome = { .exit_code = -1 };
 	struct hook_run hr = HOOK_RUN_INIT;
 

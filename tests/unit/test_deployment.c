@@ -42,6 +42,8 @@ static struct deployment sample(void)
 	settings_defaults(&d.settings, "/var/lib/x\x80/deployment-root");
 	d.settings.outputs_left_open = OUTPUTS_FAIL;
 	d.settings.file_exists_behavior = xstrdup("RETAIN");
+	d.settings.runas_method = RUNAS_SU;
+	d.settings.instance = xstrdup("web-17");
 	d.settings.program_name = xstrdup("my-agent");
 	return d;
 }
@@ -83,6 +85,9 @@ static void a_request_arrives_byte_for_byte(void **state)
 	assert_int_equal(REVISION_LOCAL_FILE, back.revision.type);
 	assert_int_equal(1000, back.requested_by_uid);
 	assert_int_equal(OUTPUTS_FAIL, back.settings.outputs_left_open);
+	assert_int_equal(RUNAS_SU, back.settings.runas_method);
+	assert_string_equal("web-17", back.settings.instance);
+	assert_null(back.settings.region);
 	assert_true(back.compatible && back.settings.worker_threads && back.settings.deployments_log);
 	assert_int_equal(5, back.settings.max_revisions);
 	assert_true(back.settings.max_unpacked_bytes == UINT64_C(20) << 30);
@@ -158,6 +163,8 @@ static const struct {
 	  "settings of the request: 'max_entries' is not a whole number from 1 to 9223372036854775807" },
 	{ "an unknown policy", "settings", "outputs_left_open", "\"shrug\"",
 	  "settings of the request: 'outputs_left_open' is not one of the names this version knows" },
+	{ "an unknown way to change users", "settings", "runas_method", "\"sudo\"",
+	  "settings of the request: 'runas_method' is not one of the names this version knows" },
 	{ "an unknown setting", "settings", "speed", "11",
 	  "settings of the request: has a key that this version does not know" },
 };

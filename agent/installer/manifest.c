@@ -1,6 +1,7 @@
 /* installer/manifest.c - the manifest's file: written in one pass, mapped to be read. */
 #include "installer/manifest.h"
 
+#include "installer/context_rule.h"
 #include "model/tree.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -8,6 +9,7 @@
 #include "util/str.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -65,7 +67,8 @@ static bool entry_sound(const struct manifest *m, uint32_t i)
 	const struct manifest_entry *e = &m->entries[i];
 
 	return (i ? e->parent < i : e->parent == 0) && e->name < m->pool_len && e->text < m->pool_len &&
-	       e->acl < m->pool_len && e->type < TREE_OTHER && (!i || plain_name(manifest_name(m, i)));
+	       e->acl < m->pool_len && e->context < m->pool_len && e->type < TREE_OTHER &&
+	       (!i || plain_name(manifest_name(m, i)));
 }
 
 /* A file that has the right checksum and still makes no sense was not written by us: trust nothing of it. */
@@ -194,10 +197,10 @@ static int pool_string(struct manifest_writer *w, const char *s, uint32_t *offse
 }
 
 int manifest_add(struct manifest_writer *w, struct manifest_entry *entry, const char *name, const char *text,
-		 const char *acl, struct err *err)
+		 const char *acl, const char *context, struct err *err)
 {
 	if (pool_string(w, name, &entry->name, err) < 0 || pool_string(w, text, &entry->text, err) < 0 ||
-	    pool_string(w, acl, &entry->acl, err) < 0)
+	    pool_string(w, acl, &entry->acl, err) < 0 || pool_string(w, context, &entry->context, err) < 0)
 		return -1;
 	(void)str_append(&w->pending, entry, sizeof(*entry)); /* fits: flushed below its limit */
 	w->count++;
@@ -229,6 +232,7 @@ struct builder {
 	struct manifest_entry *entries;
 	uint32_t count, capacity;
 	struct str pool;
+	uint32_t unknown; /* in it: CONTEXT_UNKNOWN */
 	struct name_index index;
 };
 
@@ -260,24 +264,49 @@ static uint32_t builder_child(struct builder *b, uint32_t parent, const char *na
 	return b->count++;
 }
 
-static void builder_line(struct builder *b, const char *line, size_t len)
+/* The entry of a path; 0: it is none that an install of ours would record. */
+static uint32_t builder_path(struct builder *b, const char *line, size_t len)
 {
 	uint32_t at = 0;
 
 	if (!len || line[0] != '/' || memchr(line, '\0', len))
-		return; /* `semanage` lines hold a NUL; relative paths were never ours to remove */
+		return 0; /* relative paths were never ours to remove */
 	for (size_t i = 0; i < len;) {
 		const char *slash = memchr(line + i, '/', len - i);
 		size_t n = slash ? (size_t)(slash - line) - i : len - i;
 
 		if (n == 2 && !memcmp(line + i, "..", 2))
-			return;
+			return 0;
 		if (n && !(n == 1 && line[i] == '.'))
 			at = builder_child(b, at, line + i, n);
 		i += n + 1;
 	}
-	if (at)
+	return at;
+}
+
+static bool has_blank(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (isspace((unsigned char)s[i]))
+			return true;
+	return false;
+}
+
+static void builder_line(struct builder *b, const char *line, size_t len)
+{
+	static const char rule[] = "semanage"; /* with its NUL */
+	bool is_rule = len > sizeof(rule) && !memcmp(line, rule, sizeof(rule));
+	size_t skip = is_rule ? sizeof(rule) : 0;
+	uint32_t at = builder_path(b, line + skip, len - skip);
+
+	if (!at)
+		return;
+	if (!is_rule) {
 		b->entries[at].flags |= MANIFEST_OURS;
+	} else if (!has_blank(line + skip, len - skip)) { /* that agent's semanage refused those */
+		b->entries[at].flags |= MANIFEST_FOREIGN;
+		b->entries[at].context = b->unknown;
+	}
 }
 
 struct manifest *manifest_from_cleanup(const char *text, size_t len)
@@ -286,7 +315,9 @@ struct manifest *manifest_from_cleanup(const char *text, size_t len)
 	struct manifest *m = xcalloc(1, sizeof(*m));
 
 	name_index_init(&b.index, builder_name, &b);
-	(void)str_append(&b.pool, "", 1);  /* offset 0 means none */
+	(void)str_append(&b.pool, "", 1); /* offset 0 means none */
+	b.unknown = (uint32_t)b.pool.len;
+	(void)str_append(&b.pool, CONTEXT_UNKNOWN, sizeof(CONTEXT_UNKNOWN));
 	(void)builder_child(&b, 0, "", 0); /* entry 0 is the root */
 	for (size_t i = 0; i < len;) {
 		const char *end = memchr(text + i, '\n', len - i);

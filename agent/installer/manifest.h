@@ -13,6 +13,7 @@
 #include "model/digest_index.h"
 #include "util/err.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,9 +53,10 @@ struct manifest {
 /* 0: there is none, 1: opened, the caller owns *OUT. ERR_STATE: damaged, or written by a newer agent. */
 int manifest_open(int dir_fd, const char *name, struct manifest **out, struct err *err);
 /* From the `<group>-cleanup` file of a CodeDeploy agent (LEN bytes at TEXT): paths without identities, so that a
- * host can change over without the old files standing in the way; of an SELinux rule no more is known than that there
- * is one. Relative and unfinished lines are left out. */
-struct manifest *manifest_from_cleanup(const char *text, size_t len);
+ * host can change over without the old files standing in the way. Relative and unfinished lines are left out.
+ * INSTRUCTIONS: its `<group>-install.json`, which tells the SELinux rules (NULL: all that is known is that there are
+ * some). */
+struct manifest *manifest_from_cleanup(const char *text, size_t len, const json_t *instructions);
 void manifest_free(struct manifest *m);
 
 const char *manifest_name(const struct manifest *m, uint32_t index);

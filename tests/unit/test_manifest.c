@@ -271,7 +271,7 @@ static void the_cleanup_file_of_another_agent_is_taken_over(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cleanups); i++) {
 		size_t len = cleanups[i].len ? cleanups[i].len : strlen(cleanups[i].text);
-		AUTO(manifest_freep) struct manifest *m = manifest_from_cleanup(cleanups[i].text, len);
+		AUTO(manifest_freep) struct manifest *m = manifest_from_cleanup(cleanups[i].text, len, NULL);
 		struct str ours = STR_INIT(4096);
 
 		print_message("  %s\n", cleanups[i].why);

@@ -48,7 +48,7 @@ static struct manifest *manifest_of(const char *ours)
 
 	for (char *c = lines; (c = strchr(c, ' '));)
 		*c = '\n';
-	return manifest_from_cleanup(lines, strlen(lines));
+	return manifest_from_cleanup(lines, strlen(lines), NULL);
 }
 
 static void host_init(struct host *h, const char *bundle, const char *disk, const char *ours, const char *spec)

@@ -305,7 +305,7 @@ def test_a_plan_tells_the_contexts(good, bundle, selinux):
         "change", {"user": None, "type": "other_t", "range": None})
     assert paths[f"{good.target.path}/b"]["context"] == {"user": "staff_u", "type": "web_t", "range": "s0-s1:c0.c1"}
     assert paths[f"{good.target.path}/d/x"]["context"] is None
-    shown = good.agent("plan", bundle(files={"a": "1", "b": "2", "d/x": "1"}, extra=extra), "--group", GROUP).out
+    shown = good.agent("plan", bundle(files={"a": "1", "b": "2", "d/x": "1"}, extra=extra), "--group", GROUP, "-v").out
     assert f"  change     {good.target.path}/a  SELinux context other_t\n" in shown
     assert f"  change     {good.target.path}/b  SELinux context {LABEL.replace(':', ' ', 2)}\n" in shown
     assert selinux.calls() == []

@@ -13,8 +13,9 @@
 
 #define TIMEOUT_MS   (10 * 60 * 1000)
 #define OUTPUT_MAX   (64 * 1024)
-#define MAX_WORDS    12	 /* semanage fcontext -a -s USER -t TYPE -r RANGE SPEC */
-#define MAX_PATHS    100 /* for one restorecon: far below what the kernel takes */
+#define LISTING_MAX  (16 * 1024 * 1024) /* of the host's own rules; cut, it makes the import fail */
+#define MAX_WORDS    12			/* semanage fcontext -a -s USER -t TYPE -r RANGE SPEC */
+#define MAX_PATHS    100		/* for one restorecon: far below what the kernel takes */
 #define SYSTEM_PATH  "/usr/sbin:/sbin:/usr/bin:/bin"
 #define SELINUX_FILE "/sys/fs/selinux/enforce"
 
@@ -92,11 +93,11 @@ static char *last_line(const struct str *text)
 	return str_take(&out);
 }
 
-/* 1: it ended well; 0: it did not, and WHY (when asked for) tells so in the words of the reference; -1: it could not be
- * run. */
-static int run(const char *const *argv, const struct str *input, struct err *why, struct err *err)
+/* 1: it ended well; 0: it did not, and WHY tells so in the words of the reference; -1: it could not be run. INPUT,
+ * OUTPUT and WHY may be NULL. */
+static int run(const char *const *argv, const struct str *input, struct str *output, struct err *why, struct err *err)
 {
-	AUTO(str_done) struct str out = STR_INIT(OUTPUT_MAX);
+	AUTO(str_done) struct str unheard = STR_INIT(OUTPUT_MAX);
 	AUTO(str_done) struct str error = STR_INIT(OUTPUT_MAX);
 	AUTO(str_done) struct str words = STR_INIT(400);
 	const struct run_command c = {
@@ -107,7 +108,7 @@ static int run(const char *const *argv, const struct str *input, struct err *why
 	};
 	int status;
 
-	if (run_command(&c, &status, &out, &error, err) < 0)
+	if (run_command(&c, &status, output ? output : &unheard, &error, err) < 0)
 		return -1;
 	if (!status || !why)
 		return !status;
@@ -149,12 +150,12 @@ static int run_line(const char *tool, const char *line, struct err *err)
 	split(tool, words, argv);
 
 	bool adds = !strcmp(argv[2], "-a");
-	int r = run(argv, NULL, &why, err);
+	int r = run(argv, NULL, NULL, &why, err);
 
 	if (r || !adds)
 		return r < 0 ? -1 : 0;
 	argv[2] = "-m";
-	r = run(argv, NULL, NULL, err);
+	r = run(argv, NULL, NULL, NULL, err);
 	if (r == 0)
 		*err = why;
 	return r > 0 ? 0 : -1;
@@ -179,11 +180,40 @@ static bool is_ascii(const char *s)
 	return true;
 }
 
+/* Is there a rule for SPEC in what `semanage fcontext -E` has listed? */
+static bool is_listed(const struct str *listing, const char *spec)
+{
+	AUTO_FREE char *quoted = xasprintf("'%s'\n", spec);
+
+	return strstr(str_text(listing), quoted);
+}
+
+/* The lines of one label as an import takes them: whatever has a rule loses it first, and nothing else may. */
+static void add_lines(const struct str *listing, char *lines, struct str *out)
+{
+	size_t start = out->len;
+
+	for (char *line; (line = strsep(&lines, "\n"));) {
+		if (!*line)
+			continue;
+
+		const char *spec = strrchr(line, ' ') + 1;
+		AUTO_FREE char *removal = xasprintf("fcontext -d %s\n", spec);
+
+		if (is_listed(listing, spec) && !strstr(str_text(out) + start, removal))
+			(void)str_add(out, removal); /* memory only */
+		if (str_starts(line, "fcontext -a "))
+			(void)str_printf(out, "%s\n", line);
+	}
+}
+
 /* 1: all rules are set; 0: none, they must be set one by one. semanage cuts its input at whatever Unicode calls a
  * blank, so only ASCII is given to it. */
 static int import(const struct tools *t, const struct steps *s, bool back, struct err *err)
 {
+	AUTO(str_done) struct str listing = STR_INIT(LISTING_MAX);
 	AUTO(str_done) struct str all = STR_INIT(SIZE_MAX / 2);
+	const char *const list[] = { t->semanage, "fcontext", "-E", NULL };
 	const char *const argv[] = { t->semanage, "import", NULL };
 	size_t changes = 0;
 
@@ -191,22 +221,46 @@ static int import(const struct tools *t, const struct steps *s, bool back, struc
 		AUTO_FREE char *lines = context_lines(&s->labels[i], back);
 
 		changes += *lines != '\0';
-		if (!is_ascii(lines) || str_add(&all, lines) < 0)
+		if (!is_ascii(lines))
 			return 0;
 	}
-	return changes > 1 ? run(argv, &all, NULL, err) : 0;
+	if (changes < 2)
+		return 0;
+
+	int r = run(list, NULL, &listing, NULL, err);
+
+	for (size_t i = 0; r > 0 && i < s->label_count; i++) {
+		AUTO_FREE char *lines = context_lines(&s->labels[i], back);
+
+		add_lines(&listing, lines, &all);
+	}
+	return r <= 0 ? r : all.len ? run(argv, &all, NULL, NULL, err) : 1;
+}
+
+/* The first label with a rule that no label before it has. */
+static bool is_first(const struct steps *s, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (!strcmp(s->labels[k].after, s->labels[i].after))
+			return false;
+	return true;
+}
+
+/* One of each kind comes first: what is wrong with a rule seldom lies in its path, and a semanage takes its time. */
+static int set_one_by_one(const struct tools *t, const struct steps *s, bool back, struct err *err)
+{
+	for (int first = 1; first >= 0; first--)
+		for (size_t i = 0; i < s->label_count; i++)
+			if (is_first(s, i) == first && set_rule(t->semanage, &s->labels[i], back, err) < 0)
+				return -1;
+	return 0;
 }
 
 static int set_rules(const struct tools *t, const struct steps *s, bool back, struct err *err)
 {
 	int done = import(t, s, back, err);
 
-	if (done)
-		return done < 0 ? -1 : 0;
-	for (size_t i = 0; i < s->label_count; i++)
-		if (set_rule(t->semanage, &s->labels[i], back, err) < 0)
-			return -1;
-	return 0;
+	return done ? (done < 0 ? -1 : 0) : set_one_by_one(t, s, back, err);
 }
 
 /* Labels */
@@ -222,7 +276,7 @@ static int relabel(const struct tools *t, const struct step_label *const *labels
 	for (size_t i = 0; i < count; i++)
 		argv[n++] = labels[i]->path;
 	argv[n] = NULL;
-	return run(argv, NULL, why, err);
+	return run(argv, NULL, NULL, why, err);
 }
 
 /* All at once; if that fails, one by one, to tell which of them it is. */

@@ -85,6 +85,11 @@ def fcontext(rules, action, *words):
 
 
 def semanage(command, *words):
+    if words == ("-E",):
+        note("semanage", command, *words)
+        for spec, rule in load().items():
+            print("-a -f a -t {1} -r '{2}' '{0}'".format(spec, *rule.split(":", 2)[1:]))
+        return
     lines = sys.stdin.read().splitlines() if command == "import" else []
     note("semanage", command, *words, *lines)
     rules = load()

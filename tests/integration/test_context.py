@@ -112,7 +112,8 @@ def test_the_order_of_the_records_is_mode_context_owner(agent, bundle, target, s
 def test_many_objects_take_one_transaction(agent, bundle, target, selinux):
     files = {f"d/{n}": "x" for n in range(150)}
     assert agent.local(bundle(files=files, extra=permit(target, ("**", "type: web_t", "file, directory")))).code == 0
-    first, *rest = selinux.calls()
+    listed, first, *rest = selinux.calls()
+    assert listed == ["semanage", "fcontext", "-E"]
     assert first[:2] == ["semanage", "import"] and len(first) == 2 + 151
     assert [len(c) - 2 for c in rest] == [100, 51] and {c[0] for c in rest} == {"restorecon"}
     assert {selinux.label(p) for p in target.path.rglob("*")} == {"system_u:web_t:s0"}
@@ -203,6 +204,13 @@ def test_a_label_that_cannot_be_set_fails_the_install(good, bundle, selinux):
     assert say(good.target, command, 1, said, 7) in bad.err.splitlines(), bad.err
     assert selinux.state(good.target) == before
     good.clean()
+
+
+def test_of_many_rules_a_wrong_one_is_found_at_once(agent, bundle, target, selinux):
+    files = {f"a{n}": "x" for n in range(50)}
+    extra = permit(target, ("a*", "type: web_t"), ("z", "type: bad"))
+    assert agent.local(bundle(files={**files, "z": "1"}, extra=extra)).code == 1
+    assert len(selinux.calls()) < 10 and (selinux.rules, target.tree()) == ({}, {})
 
 
 def test_a_first_install_that_fails_leaves_no_rules(agent, bundle, target, selinux):

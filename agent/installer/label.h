@@ -5,7 +5,8 @@
  * comes right after the steps, under the same journal: done again, it comes to the same.
  * A semanage takes about a second. So when there are several rules they go through one `semanage import`, which is one
  * transaction, and knows by `semanage fcontext -E` what is there. When it does not like one of them nothing has
- * changed, and the rules are set one by one, as the reference does, which tells the one that is wrong. Source: spec/codedeploy-agent.md section 7.9; DESIGN.md section 6.
+ * changed, and the rules are set one by one, as the reference does, which tells the one that is wrong. Source:
+ * spec/codedeploy-agent.md section 7.9; DESIGN.md section 6.
  */
 #pragma once
 

@@ -76,6 +76,7 @@ struct plan_attr { /* what a permission entry says, names resolved */
 	gid_t gid;
 	const struct appspec_permission *permission; /* its acls */
 	const char *acl;			     /* canonical, joined by commas; NULL: none */
+	const char *context;			     /* the SELinux rule, installer/context_rule.h; NULL: none */
 };
 
 /* What stands where the bundle has something to put, and is not simply ours to replace. */

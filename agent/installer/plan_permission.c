@@ -1,5 +1,6 @@
 /* installer/plan_permission.c - the permissions section, laid over what the files section wants. */
 #include "appspec/pattern.h"
+#include "installer/context_rule.h"
 #include "installer/plan_internal.h"
 #include "util/arena.h"
 #include "util/auto.h"
@@ -201,6 +202,29 @@ static bool resolve_acls(struct plan *p, const struct appspec_permission *perm, 
 	return true;
 }
 
+static bool resolve_context(struct plan *p, const struct appspec_permission *perm, struct plan_attr *a)
+{
+	AUTO_FREE char *rule = context_text(perm->context);
+	const struct world *w = p->in.world;
+	struct err missing = ERR_INIT;
+
+	if (!perm->context)
+		return true;
+	if (p->in.uid) {
+		(void)plan_refuse(p, ERR_APPSPEC, perm->place,
+				  "object '%s' has an SELinux context: only root sets one; run the agent as root",
+				  perm->object);
+		return false;
+	}
+	if (w->label_tools && w->label_tools(w->context, &missing) < 0) {
+		(void)plan_refuse(p, missing.kind, perm->place, "object '%s' has an SELinux context: %s", perm->object,
+				  missing.msg);
+		return false;
+	}
+	a->context = arena_strdup(p->arena, rule);
+	return true;
+}
+
 void plan_apply_permissions(struct plan *p)
 {
 	const struct appspec *spec = p->in.appspec;
@@ -211,15 +235,7 @@ void plan_apply_permissions(struct plan *p)
 		struct plan_attr *a = &p->attrs[p->attr_count];
 
 		*a = (struct plan_attr){ .permission = perm, .has_mode = perm->mode_text, .mode = perm->mode };
-		if (perm->context) {
-			(void)plan_refuse(
-				p, ERR_APPSPEC, perm->place,
-				"object '%s' asks for an SELinux context, which this version does not set; remove "
-				"'context' and label the destination with semanage fcontext",
-				perm->object);
-			continue;
-		}
-		if (!resolve_owner(p, perm, a) || !resolve_acls(p, perm, a))
+		if (!resolve_owner(p, perm, a) || !resolve_acls(p, perm, a) || !resolve_context(p, perm, a))
 			continue;
 		apply_one(p, ++p->attr_count);
 	}

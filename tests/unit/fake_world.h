@@ -25,7 +25,8 @@ struct fake_entry {
 struct fake_world {
 	struct fake_entry items[FAKE_MAX];
 	size_t count;
-	bool broken; /* every question about the disk fails */
+	bool broken;   /* every question about the disk fails */
+	bool no_tools; /* for SELinux contexts */
 	struct world world;
 };
 
@@ -185,6 +186,13 @@ static inline int fake_group(void *context, const char *name, gid_t *out)
 	return *out || !strcmp(name, "root");
 }
 
+static inline int fake_label_tools(void *context, struct err *err)
+{
+	const struct fake_world *w = context;
+
+	return w->no_tools ? err_set(err, ERR_NOT_READY, "there is no semanage on this host") : 0;
+}
+
 /* The next of the words at *TEXT: its path, kind and what follows the sign. NULL at the end; the caller frees it. */
 static inline char *fake_word(const char **text, enum disk_kind *kind, const char **tail)
 {
@@ -220,8 +228,8 @@ static inline void fake_world_init(struct fake_world *w, const char *words)
 	const char *tail;
 
 	*w = (struct fake_world){ 0 };
-	w->world = (struct world){ fake_probe,	   fake_follow, fake_list,  fake_link_text,
-				   fake_digest_of, fake_user,	fake_group, w };
+	w->world = (struct world){ fake_probe, fake_follow, fake_list, fake_link_text,	fake_digest_of,
+				   fake_user,  fake_group,  w,	       fake_label_tools };
 	for (char *word; (word = fake_word(&words, &kind, &tail)); free(word))
 		(void)fake_add(w, word, kind, tail);
 }

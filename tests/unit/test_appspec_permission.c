@@ -231,6 +231,12 @@ static const struct {
 	{ "context without type", "context: {name: u, range: s0}",
 	  FAILED "the application specification file specifies an invalid context type ({\"name\"=>\"u\", "
 		 "\"range\"=>\"s0\"}). Update the permissions section of the AppSpec file, and then try again." },
+	{ "a type that would be an option", "context: {type: -d}", "'type' of a context is the name of an SELinux" },
+	{ "a type with a blank", "context: {type: a b}", "'type' of a context is the name of an SELinux" },
+	{ "a whole label as the type", "context: {type: 'system_u:object_r:etc_t:s0'}",
+	  "not 'system_u:object_r:etc_t:s0'" },
+	{ "a user that is none", "context: {name: 'a;b', type: t}", "'name' of a context is the name of an SELinux" },
+	{ "a user of no letters", "context: {name: '', type: t}", "'name' of a context is the name of an SELinux" },
 	{ "context as text", "context: t", "'context' must be a mapping with 'type', not text" },
 	{ "unknown type", "type: [file, link]",
 	  FAILED "the application specification filespecifies a permission for an object type not supported for "

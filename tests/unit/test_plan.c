@@ -48,7 +48,7 @@ static struct manifest *manifest_of(const char *ours)
 
 	for (char *c = lines; (c = strchr(c, ' '));)
 		*c = '\n';
-	return manifest_from_cleanup(lines, strlen(lines));
+	return manifest_from_cleanup(lines, strlen(lines), NULL);
 }
 
 static void host_init(struct host *h, const char *bundle, const char *disk, const char *ours, const char *spec)
@@ -748,8 +748,8 @@ static const struct {
 	  "can't find group for nobodyknows", FINDING_ERROR },
 	{ "an unknown name in an ACL", "/srv/", TREE_SPEC PERMIT("/srv/app", "acls: ['u:nobodyknows:7']"), NULL,
 	  "There is no user called 'nobodyknows'", FINDING_ERROR },
-	{ "an SELinux context", "/srv/", TREE_SPEC PERMIT("/srv/app", "context: {type: t}"), NULL, "SELinux",
-	  FINDING_ERROR },
+	{ "an SELinux context", "/srv/", TREE_SPEC PERMIT("/srv/app", "mode: 700, type: [file], context: {type: t}"),
+	  "a b.tmp c.tmp d/e d/f/g", NULL, 0 },
 };
 
 /* Below FOLDER, what has the mode 0700; "-" when nothing has. FOLDER itself shows as an empty word. */
@@ -800,6 +800,38 @@ static void every_rule_of_the_permissions_section(void **state)
 
 			assert_string_equal(permissions[i].want, text);
 		}
+		host_done(&h);
+	}
+}
+
+static const struct {
+	const char *why;
+	uid_t uid;
+	bool no_tools;
+	enum err_kind want;
+	const char *message;
+} needs[] = {
+	{ "root, and the tools are there", 0, false, ERR_NONE, NULL },
+	{ "no semanage: a hook may install it", 0, true, ERR_NOT_READY,
+	  "object '/srv/app' has an SELinux context: there is no semanage on this host" },
+	{ "an ordinary user", 1001, false, ERR_APPSPEC, "only root sets one" },
+};
+
+static void a_context_needs_root_and_the_tools(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
+		struct host h;
+		struct err err;
+
+		print_message("  %s\n", needs[i].why);
+		host_init(&h, TREE_WORDS, "/srv/", NULL, TREE_SPEC PERMIT("/srv/app", "context: {type: t}"));
+		h.in.uid = needs[i].uid;
+		h.disk.no_tools = needs[i].no_tools;
+		assert_int_equal(needs[i].message ? -1 : 0, host_plan(&h, &err));
+		assert_int_equal(needs[i].want, err.kind);
+		if (needs[i].message)
+			assert_non_null(strstr(err.msg, needs[i].message));
 		host_done(&h);
 	}
 }
@@ -1259,6 +1291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_rule_of_the_files_section),
 		cmocka_unit_test(every_rule_of_the_permissions_section),
+		cmocka_unit_test(a_context_needs_root_and_the_tools),
 		cmocka_unit_test(a_folder_with_two_spellings_answers_to_both),
 		cmocka_unit_test(files_bring_their_attributes_and_folders_have_the_agents),
 		cmocka_unit_test(without_root_everything_is_the_users_own),

@@ -367,7 +367,7 @@ static void what_another_agent_installed_may_have_been_edited(void **state)
 	static const char cleanup[] = "/etc/shop/a.conf\n/etc/shop/b.conf\n/etc/shop/c\n";
 	struct host h;
 	struct err err = ERR_INIT;
-	struct manifest *m = manifest_from_cleanup(cleanup, strlen(cleanup));
+	struct manifest *m = manifest_from_cleanup(cleanup, strlen(cleanup), NULL);
 
 	(void)state;
 	host_init(&h, "w/a.conf=1 w/b.conf=2 w/c=2", "/etc/shop/a.conf=1 /etc/shop/b.conf=1 /etc/shop/c=1", "",

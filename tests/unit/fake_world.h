@@ -25,8 +25,9 @@ struct fake_entry {
 struct fake_world {
 	struct fake_entry items[FAKE_MAX];
 	size_t count;
-	bool broken;   /* every question about the disk fails */
-	bool no_tools; /* for SELinux contexts */
+	bool broken;		  /* every question about the disk fails */
+	bool no_tools;		  /* for SELinux contexts */
+	unsigned asked, fails_at; /* only the question of this number fails; 0: none */
 	struct world world;
 };
 
@@ -72,12 +73,17 @@ static inline char *fake_joined(const char *dir, const char *name)
 	return xasprintf("%s/%s", strcmp(dir, "/") ? dir : "", name);
 }
 
+static inline int fake_ask(struct fake_world *w, struct err *err)
+{
+	return ++w->asked == w->fails_at || w->broken ? err_set(err, ERR_SYS, "the disk does not answer") : 0;
+}
+
 static inline int fake_probe(void *context, const char *dir, const char *name, struct disk_entry *out, struct err *err)
 {
 	struct fake_world *w = context;
 
-	if (w->broken)
-		return err_set(err, ERR_SYS, "the disk does not answer");
+	if (fake_ask(w, err) < 0)
+		return -1;
 
 	char *path = fake_joined(dir, name);
 	const struct fake_entry *e = fake_find(w, path);
@@ -93,8 +99,8 @@ static inline int fake_follow(void *context, const char *path, char **out, enum 
 	char rest[4096], real[4096] = "";
 	int links = 40;
 
-	if (w->broken)
-		return err_set(err, ERR_SYS, "the disk does not answer");
+	if (fake_ask(w, err) < 0)
+		return -1;
 	(void)snprintf(rest, sizeof(rest), "%s", path);
 	*kind = DISK_DIRECTORY;
 	while (rest[strspn(rest, "/")]) {
@@ -134,7 +140,7 @@ static inline int fake_list(void *context, const char *dir, int (*each)(void *ar
 {
 	struct fake_world *w = context;
 	char *below = fake_joined(dir, "");
-	int r = w->broken ? err_set(err, ERR_SYS, "the disk does not answer") : 0;
+	int r = fake_ask(w, err);
 
 	for (size_t i = 0; r == 0 && i < w->count; i++)
 		if (str_starts(w->items[i].path, below) && !strchr(w->items[i].path + strlen(below), '/'))
@@ -161,10 +167,12 @@ static inline void fake_digest(const char *content, unsigned char out[DIGEST_SIZ
 static inline int fake_digest_of(void *context, const char *dir, const char *name, unsigned char out[DIGEST_SIZE],
 				 struct err *err)
 {
+	if (fake_ask(context, err) < 0)
+		return -1;
+
 	char *path = fake_joined(dir, name);
 	const struct fake_entry *e = fake_find(context, path);
 
-	(void)err;
 	free(path);
 	if (!e || e->entry.kind != DISK_FILE || !e->entry.mode) /* nobody may read it */
 		return 0;

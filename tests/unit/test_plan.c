@@ -725,6 +725,15 @@ static const struct {
 	  NULL,
 	  "the except parameter for a pattern in the permissions section ([\"x\"]) for the object named /srv/app/a",
 	  FINDING_ERROR },
+	{ "a file as the object with exceptions", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "except: [x, y], mode: 700"),
+	  NULL,
+	  "the except parameter for a pattern in the permissions section ([\"x\", ...]) for the object named "
+	  "/srv/app/a",
+	  FINDING_ERROR },
+	{ "a default ACL for a file behind one that is none", "/srv/",
+	  TREE_SPEC PERMIT("/srv/app/a", "acls: ['bob:r', 'd:bob:7']"), NULL, "the -d parameter", FINDING_ERROR },
+	{ "ACLs for a file", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "mode: 700, acls: ['bob:r', 'g:web:r', 'm:r']"),
+	  "a", NULL, 0 },
 	{ "a default ACL for a file", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "acls: ['d:bob:7']"), NULL,
 	  "the -d parameter", FINDING_ERROR },
 	{ "a default ACL for folders", "/srv/",
@@ -750,6 +759,8 @@ static const struct {
 	  "There is no user called 'nobodyknows'", FINDING_ERROR },
 	{ "an SELinux context", "/srv/", TREE_SPEC PERMIT("/srv/app", "mode: 700, type: [file], context: {type: t}"),
 	  "a b.tmp c.tmp d/e d/f/g", NULL, 0 },
+	{ "an unknown group in an ACL", "/srv/", TREE_SPEC PERMIT("/srv/app", "acls: ['g:nobodyknows:7']"), NULL,
+	  "There is no group called 'nobodyknows'", FINDING_ERROR },
 };
 
 /* Below FOLDER, what has the mode 0700; "-" when nothing has. FOLDER itself shows as an empty word. */
@@ -933,13 +944,15 @@ static void without_root_everything_is_the_users_own(void **state)
 	struct err err;
 
 	(void)state;
-	host_init(&h, "w/f=1 w/s=2 w/own=3", "/srv/", NULL, FILES PUT("w", "/srv"));
+	host_init(&h, "w/f=1 w/s=2 w/own=3 w/group=4", "/srv/", NULL, FILES PUT("w", "/srv"));
 	give(entry_at(&h, "w/f"), 0640, 7, 8);
 	give(entry_at(&h, "w/s"), 06755, 7, 8);
 	give(entry_at(&h, "w/own"), 04755, 500, 600);
+	give(entry_at(&h, "w/group"), 06755, 500, 8);
 	h.in.uid = 500;
 	h.in.gid = 600;
 	assert_int_equal(0, host_plan(&h, &err));
+	assert_attributes(h.plan, "/srv/group", 0755, 500, 600);
 	assert_attributes(h.plan, "/srv/f", 0640, 500, 600);
 	assert_attributes(h.plan, "/srv/s", 0755, 500, 600);
 	assert_attributes(h.plan, "/srv/own", 04755, 500, 600);
@@ -972,6 +985,24 @@ static void a_new_owner_clears_what_chown_clears_unless_the_mode_is_given(void *
 	assert_attributes(h.plan, "/srv/b", 06711, 1001, 8);
 	assert_attributes(h.plan, "/srv/c", 02745, 7, 2001); /* setgid without group execution is a lock, and stays */
 	assert_attributes(h.plan, "/srv/l", 0777, 1001, 0);
+	host_done(&h);
+}
+
+static void each_setgid_folder_hands_down_its_own_group(void **state)
+{
+	struct host h;
+	struct err err;
+
+	(void)state;
+	host_init(&h, "w/e/", "/one/ /two/ /three/", NULL, FILES PUT("w", "/one") PUT("w", "/two") PUT("w", "/three"));
+	fake_find(&h.disk, "/one")->entry.mode = 02755;
+	fake_find(&h.disk, "/one")->entry.gid = 71;
+	fake_find(&h.disk, "/two")->entry.mode = 02755;
+	fake_find(&h.disk, "/two")->entry.gid = 72;
+	assert_int_equal(0, host_plan(&h, &err));
+	assert_attributes(h.plan, "/one/e", 02755, 0, 71);
+	assert_attributes(h.plan, "/two/e", 02755, 0, 72);
+	assert_attributes(h.plan, "/three/e", 0755, 0, 0);
 	host_done(&h);
 }
 
@@ -1118,32 +1149,60 @@ static void a_different_bundle_makes_it_changed(void **state)
 	host_done(&h);
 }
 
+#define OWN_FOLDER FILES PUT("w", "/srv")
+
+static const struct {
+	const char *why, *spec;
+	mode_t mode; /* of what stands there; it was made 0755 for 0 and 0 */
+	uid_t uid;
+	gid_t gid;
+	bool had_acl;
+	const char *want;
+} folders[] = {
+	{ "as it was made", OWN_FOLDER, 0755, 0, 0, false, "=d/srv/d ~f/srv/d/a" },
+	{ "another mode", OWN_FOLDER, 0700, 0, 0, false, "@d/srv/d ~f/srv/d/a" },
+	{ "another owner", OWN_FOLDER, 0755, 5, 0, false, "@d/srv/d ~f/srv/d/a" },
+	{ "another group", OWN_FOLDER, 0755, 0, 5, false, "@d/srv/d ~f/srv/d/a" },
+	{ "an ACL that it is to have", OWN_FOLDER PERMISSIONS PERMIT("/srv", "type: [directory], acls: ['bob:r']"),
+	  0755, 0, 0, false, "@d/srv/d ~f/srv/d/a" },
+	{ "an ACL that it is not to have any more", OWN_FOLDER, 0755, 0, 0, true, "@d/srv/d ~f/srv/d/a" },
+	{ "a permission that says nothing of ACLs",
+	  OWN_FOLDER PERMISSIONS PERMIT("/srv", "type: [directory], mode: 755"), 0755, 0, 0, false,
+	  "=d/srv/d ~f/srv/d/a" },
+};
+
 static void a_folder_of_ours_gets_its_attributes_back(void **state)
 {
-	struct host h;
-	struct err err;
-
 	(void)state;
-	host_init(&h, "w/d/a=1", "/srv/d/a=x", "/srv/d /srv/d/a", FILES PUT("w", "/srv"));
-	assert_int_equal(0, host_plan(&h, &err));
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		static const char pool[] = "\0srv\0d\0a\0user:bob:r--";
+		struct manifest_entry entries[] = {
+			{ .type = TREE_DIRECTORY },
+			{ .name = 1, .type = TREE_DIRECTORY },
+			{ .parent = 1,
+			  .name = 5,
+			  .type = TREE_DIRECTORY,
+			  .flags = MANIFEST_OURS,
+			  .acl = folders[i].had_acl ? 9 : 0 },
+			{ .parent = 2, .name = 7, .type = TREE_FILE, .flags = MANIFEST_OURS },
+		};
+		struct manifest m = { .entries = entries, .count = 4, .pool = pool, .pool_len = sizeof(pool) };
+		struct host h;
+		struct err err;
 
-	AUTO_FREE char *same = shown(h.plan);
+		print_message("  %s\n", folders[i].why);
+		host_init(&h, "w/d/a=1", "/srv/d/a=x", NULL, folders[i].spec);
+		fake_find(&h.disk, "/srv/d")->entry.mode = folders[i].mode;
+		fake_find(&h.disk, "/srv/d")->entry.uid = folders[i].uid;
+		fake_find(&h.disk, "/srv/d")->entry.gid = folders[i].gid;
+		h.in.manifest = &m;
+		assert_int_equal(0, host_plan(&h, &err));
 
-	assert_string_equal("=d/srv/d ~f/srv/d/a", same);
-	fake_find(&h.disk, "/srv/d")->entry.mode = 0700;
-	assert_int_equal(0, host_plan(&h, &err));
+		AUTO_FREE char *text = shown(h.plan);
 
-	AUTO_FREE char *mode = shown(h.plan);
-
-	assert_string_equal("@d/srv/d ~f/srv/d/a", mode);
-	fake_find(&h.disk, "/srv/d")->entry.mode = 0755;
-	fake_find(&h.disk, "/srv/d")->entry.uid = 5;
-	assert_int_equal(0, host_plan(&h, &err));
-
-	AUTO_FREE char *owner = shown(h.plan);
-
-	assert_string_equal("@d/srv/d ~f/srv/d/a", owner);
-	host_done(&h);
+		assert_string_equal(folders[i].want, text);
+		host_done(&h);
+	}
 }
 
 /* The rest */
@@ -1250,6 +1309,54 @@ static void a_disk_that_does_not_answer_ends_the_plan(void **state)
 	host_done(&h);
 }
 
+/* Every question of every case in turn: the plan ends with that failure, and leaves nothing behind. */
+static void whichever_question_stays_without_an_answer_there_is_no_plan(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct host h;
+		struct err err;
+
+		host_init(&h, cases[i].bundle, cases[i].disk, cases[i].ours, cases[i].spec);
+		h.in.behavior = cases[i].behavior;
+		(void)host_plan(&h, &err); /* refused or not */
+
+		unsigned questions = h.disk.asked;
+
+		for (h.disk.fails_at = 1; h.disk.fails_at <= questions; h.disk.fails_at++) {
+			h.disk.asked = 0;
+			assert_int_equal(-1, host_plan(&h, &err));
+			assert_string_equal("the disk does not answer", err.msg);
+		}
+		host_done(&h);
+	}
+}
+
+static void a_destination_or_an_object_longer_than_a_path_can_be_is_refused(void **state)
+{
+	AUTO_FREE char *deep = xcalloc(1, 5000);
+	struct host h;
+	struct err err;
+
+	(void)state;
+	memset(deep, 'a', 4999);
+
+	AUTO_FREE char *destination = xasprintf(FILES "- {source: a, destination: /%s}\n", deep);
+	AUTO_FREE char *object = xasprintf(FILES PUT("a", "/srv") PERMISSIONS "- {object: /%s, mode: 644}\n", deep);
+
+	host_init(&h, "a=1", "/srv/", NULL, destination);
+	assert_int_equal(-1, host_plan(&h, &err));
+	assert_int_equal(ERR_APPSPEC, err.kind);
+	assert_non_null(strstr(err.msg, "longer than 4095 bytes"));
+	host_done(&h);
+
+	host_init(&h, "a=1", "/srv/", NULL, object);
+	assert_int_equal(-1, host_plan(&h, &err));
+	assert_int_equal(ERR_APPSPEC, err.kind);
+	assert_non_null(strstr(err.msg, "longer than 4095 bytes"));
+	host_done(&h);
+}
+
 /* Folders chained by links: each is copied into the one before, and so deeper and deeper. */
 static void a_destination_deeper_than_a_path_can_be_is_refused(void **state)
 {
@@ -1297,6 +1404,7 @@ int main(void)
 		cmocka_unit_test(without_root_everything_is_the_users_own),
 		cmocka_unit_test(a_new_owner_clears_what_chown_clears_unless_the_mode_is_given),
 		cmocka_unit_test(a_setgid_folder_hands_its_group_down),
+		cmocka_unit_test(each_setgid_folder_hands_down_its_own_group),
 		cmocka_unit_test(any_single_difference_makes_it_changed),
 		cmocka_unit_test(a_different_bundle_makes_it_changed),
 		cmocka_unit_test(a_folder_of_ours_gets_its_attributes_back),
@@ -1305,6 +1413,8 @@ int main(void)
 		cmocka_unit_test(the_counts_add_up),
 		cmocka_unit_test(what_a_hook_could_still_cure_is_told_apart),
 		cmocka_unit_test(a_disk_that_does_not_answer_ends_the_plan),
+		cmocka_unit_test(whichever_question_stays_without_an_answer_there_is_no_plan),
+		cmocka_unit_test(a_destination_or_an_object_longer_than_a_path_can_be_is_refused),
 		cmocka_unit_test(a_destination_deeper_than_a_path_can_be_is_refused),
 	};
 

@@ -93,6 +93,13 @@ bool plan_is_wanted(const struct plan_node *n)
 	return n->want == PLAN_WANT_FOLDER || n->want == PLAN_WANT_FILE || n->want == PLAN_WANT_LINK;
 }
 
+bool plan_is_place(const struct plan *p, uint32_t node)
+{
+	const struct plan_node *n = &p->nodes[node];
+
+	return n->real == node || n->want == PLAN_WANT_RETAINED || n->want == PLAN_WANT_EDITED;
+}
+
 char *plan_path(const struct plan *p, uint32_t node)
 {
 	size_t len = 0;
@@ -323,11 +330,18 @@ static int through_link(struct plan *p, uint32_t node, uint32_t *out, struct err
 	return 0;
 }
 
+uint32_t plan_place(struct plan *p, uint32_t spelled)
+{
+	uint32_t parent = p->nodes[spelled].parent, base = p->nodes[parent].real;
+	const char *name = p->nodes[spelled].name;
+
+	return base == parent ? spelled : plan_child(p, base, name, strlen(name));
+}
+
 int plan_step(struct plan *p, uint32_t spelled, const char *name, size_t len, uint32_t *out, struct err *err)
 {
 	uint32_t child = plan_child(p, spelled, name, len);
-	uint32_t base = p->nodes[spelled].real;
-	uint32_t real = base == spelled ? child : plan_child(p, base, p->nodes[child].name, len);
+	uint32_t real = plan_place(p, child);
 	enum disk_kind kind;
 
 	if (plan_after_cleanup(p, real, &kind, err) < 0)

@@ -106,7 +106,7 @@ int plan_id(const struct plan *p, const struct revision_files *r, const char *pr
 	feed_text(d, previous);
 	feed_bundle(d, r);
 	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true))
-		if (p->nodes[i].real == i && feed_path(d, p, i, err) < 0)
+		if (plan_is_place(p, i) && feed_path(d, p, i, err) < 0)
 			return -1;
 	if (feed_conflicts(d, p, err) < 0)
 		return -1;

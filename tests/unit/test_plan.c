@@ -799,7 +799,8 @@ static const struct {
 	  "", NULL, 0 },
 	{ "a file as the object", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "mode: 700"), "a", NULL, 0 },
 	{ "a file as the object of an entry for folders: nothing, not even its pattern is looked at", "/srv/",
-	  TREE_SPEC PERMIT("/srv/app/a", "type: [directory], pattern: x, mode: 700"), "-", NULL, 0 },
+	  TREE_SPEC PERMIT("/srv/app/a", "type: [directory], pattern: x, mode: 700"), "-", "match nothing",
+	  FINDING_WARNING },
 	{ "a file as the object with a pattern", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "pattern: 'x*', mode: 700"),
 	  NULL, "includes an object (/srv/app/a) with an invalid pattern (x*)", FINDING_ERROR },
 	{ "a file as the object with an exception", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "except: [x], mode: 700"),
@@ -829,6 +830,15 @@ static const struct {
 	  "can't find group for nobodyknows", FINDING_ERROR },
 	{ "an unknown name in an ACL", "/srv/", TREE_SPEC PERMIT("/srv/app", "acls: ['u:nobodyknows:7']"), NULL,
 	  "There is no user called 'nobodyknows'", FINDING_ERROR },
+	{ "an unknown owner of nothing", "/srv/", TREE_SPEC PERMIT("/srv/app", "pattern: '*.old', owner: nobodyknows"),
+	  "-", "match nothing that this deployment installs: can't find user for nobodyknows", FINDING_WARNING },
+	{ "an unknown group of nothing", "/srv/", TREE_SPEC PERMIT("/opt", "group: nobodyknows"), "-",
+	  "match nothing that this deployment installs: can't find group for nobodyknows", FINDING_WARNING },
+	{ "an unknown name in an ACL of nothing", "/srv/", TREE_SPEC PERMIT("/opt", "acls: ['u:nobodyknows:7']"), "-",
+	  "There is no user called 'nobodyknows'", FINDING_WARNING },
+	{ "an unknown owner in an entry for folders whose object is a file", "/srv/",
+	  TREE_SPEC PERMIT("/srv/app/a", "type: [directory], owner: nobodyknows"), "-", "match nothing",
+	  FINDING_WARNING },
 	{ "an SELinux context", "/srv/", TREE_SPEC PERMIT("/srv/app", "context: {type: t}"), NULL, "SELinux",
 	  FINDING_ERROR },
 };
@@ -858,16 +868,6 @@ static char *reached(const struct plan *p, const char *folder)
 	return count ? str_take(&s) : xstrdup("-");
 }
 
-static void every_rule_of_the_permissions_section(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(permissions); i++) {
-		struct host h;
-		struct err err;
-
-		print_message("  %s\n", permissions[i].why);
-		host_init(&h, TREE_WORDS, permissions[i].disk, NULL, permissions[i].spec);
-		assert_int_equal(permissions[i].want ? 0 : -1, host_plan(&h, &err));
 static uint32_t node_at(const struct plan *p, const char *path)
 {
 	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true)) {
@@ -926,6 +926,16 @@ static void a_link_leads_where_the_last_revisions_files_are_gone(void **state)
 	}
 }
 
+static void every_rule_of_the_permissions_section(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(permissions); i++) {
+		struct host h;
+		struct err err;
+
+		print_message("  %s\n", permissions[i].why);
+		host_init(&h, TREE_WORDS, permissions[i].disk, NULL, permissions[i].spec);
+		assert_int_equal(permissions[i].want ? 0 : -1, host_plan(&h, &err));
 		if (permissions[i].message) {
 			assert_true(h.plan->findings.count > 0);
 			assert_int_equal(permissions[i].level, h.plan->findings.items[0].level);
@@ -1385,6 +1395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_rule_of_the_files_section),
+		cmocka_unit_test(a_link_leads_where_the_last_revisions_files_are_gone),
 		cmocka_unit_test(every_rule_of_the_permissions_section),
 		cmocka_unit_test(a_folder_with_two_spellings_answers_to_both),
 		cmocka_unit_test(files_bring_their_attributes_and_folders_have_the_agents),
@@ -1395,7 +1406,6 @@ int main(void)
 		cmocka_unit_test(a_different_bundle_makes_it_changed),
 		cmocka_unit_test(a_folder_of_ours_gets_its_attributes_back),
 		cmocka_unit_test(the_prefix_goes_before_destinations_and_objects),
-		cmocka_unit_test(a_link_leads_where_the_last_revisions_files_are_gone),
 		cmocka_unit_test(a_relative_destination_is_warned_about),
 		cmocka_unit_test(the_counts_add_up),
 		cmocka_unit_test(what_a_hook_could_still_cure_is_told_apart),

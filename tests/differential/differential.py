@@ -44,9 +44,19 @@ def write_node(path, node):
         with open(path, "w", encoding="utf-8") as out:
             out.write(node.data)
     os.chown(path, node.uid, node.gid)
+    if not node.acl:
+        remove_acl(path)  # handed down by the folder
     os.chmod(path, node.mode)
     if node.kind == FILE:
         os.utime(path, (node.mtime, node.mtime))
+
+
+def remove_acl(path):
+    for name in ("access", "default"):
+        try:
+            os.removexattr(path, f"system.posix_acl_{name}")
+        except OSError:
+            pass
 
 
 def change(path, node, other):

@@ -166,6 +166,7 @@ def components_match(patterns, names):
 
 
 def component_matches(pattern, name):
+    pattern, name = (each.encode(errors="surrogateescape").decode("latin-1") for each in (pattern, name))  # byte by byte
     parts = re.findall(r"\\.|\[!?[^]]+\]|.", pattern, re.DOTALL)
     wanted = "".join(".*" if part == "*" else "." if part == "?" else part.replace("[!", "[^") if len(part) > 1 and part[0] == "["
                      else re.escape(part[-1]) for part in parts)

@@ -178,7 +178,7 @@ static int decide_node(struct plan *p, uint32_t node, struct err *err)
 int plan_decide(struct plan *p, struct err *err)
 {
 	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true))
-		if (p->nodes[i].real == i && decide_node(p, i, err) < 0)
+		if (plan_is_place(p, i) && decide_node(p, i, err) < 0)
 			return -1;
 	return 0;
 }

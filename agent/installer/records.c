@@ -320,7 +320,7 @@ struct manifest_pass {
 static void mark_wanted(struct manifest_pass *m)
 {
 	for (uint32_t i = 0; i < m->p->count; i++)
-		if (m->p->nodes[i].real == i &&
+		if (plan_is_place(m->p, i) &&
 		    (plan_is_wanted(&m->p->nodes[i]) || m->p->nodes[i].want == PLAN_WANT_EDITED))
 			for (uint32_t n = i; !m->index[n]; n = m->p->nodes[n].parent)
 				m->index[n] = 1;

@@ -252,7 +252,7 @@ int plan_report_paths(const struct plan_report *r, json_t *o, struct err *err)
 	w.destinations = xcalloc(1, sizeof(*w.destinations)); /* the first: below no destination */
 	w.destination_count = 1;
 	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(w.p, i, true))
-		if (w.p->nodes[i].real == i && visit(&w, i, err) < 0)
+		if (plan_is_place(w.p, i) && visit(&w, i, err) < 0)
 			return -1;
 	if (flush(&w, err) < 0)
 		return -1;

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "fake_world.h"
-#include "installer/plan.h"
+#include "installer/plan_internal.h"
 #include "util/auto.h"
 
 #define FILES		     "version: 0.0\nos: linux\nfiles:\n"
@@ -88,6 +88,14 @@ static int host_plan(struct host *h, struct err *err)
 	return plan_build(&h->in, &h->plan, err);
 }
 
+static const char *node_name(const void *tree, uint32_t id, uint32_t *parent)
+{
+	const struct plan *p = tree;
+
+	*parent = p->nodes[id].parent;
+	return p->nodes[id].name;
+}
+
 static char letter(uint8_t want, uint8_t disk, uint8_t action)
 {
 	static const char wants[] = { '?', 'd', 'f', 'l', 'r' }, kinds[] = { '-', 'd', 'f', 'l', 'o' };
@@ -112,7 +120,7 @@ static char *shown(const struct plan *p)
 		const struct plan_node *n = &p->nodes[i];
 		AUTO_FREE char *path = plan_path(p, i);
 
-		if (n->real != i || (n->action == PLAN_STAY && n->want != PLAN_WANT_RETAINED))
+		if (!plan_is_place(p, i) || (n->action == PLAN_STAY && n->want != PLAN_WANT_RETAINED))
 			continue;
 		words[count++] = xasprintf("%c%c%s", actions[n->action], letter(n->want, n->disk, n->action), path);
 	}
@@ -427,6 +435,79 @@ static const struct {
 	  "~f/srv/a",
 	  {} },
 	{ "RETAIN, a link to a file", "a=1", "/f=x /srv/a->/f", NULL, FILES PUT("a", "/srv"), RETAIN, " r/srv/a", {} },
+	{ "DISALLOW, a link to a folder",
+	  "a=1",
+	  "/d/ /srv/a->/d",
+	  NULL,
+	  FILES PUT("a", "/srv"),
+	  DISALLOW,
+	  NULL,
+	  { EXISTS("/srv/a") } },
+	{ "OVERWRITE replaces a link to a folder like any other",
+	  "a=1",
+	  "/d/a=x /srv/a->/d",
+	  NULL,
+	  FILES PUT("a", "/srv"),
+	  OVERWRITE,
+	  "~f/srv/a",
+	  {} },
+	{ "by a link of the bundle, too",
+	  "l->x",
+	  "/d/ /srv/l->/d",
+	  NULL,
+	  FILES PUT("l", "/srv"),
+	  OVERWRITE,
+	  "~l/srv/l",
+	  {} },
+	{ "RETAIN, a link to a folder", "a=1", "/d/ /srv/a->/d", NULL, FILES PUT("a", "/srv"), RETAIN, " r/srv/a", {} },
+	{ "the link is the last step of a way that goes through others",
+	  "a=1",
+	  "/d/ /data/a->/d /srv->/data",
+	  NULL,
+	  FILES PUT("a", "/srv"),
+	  OVERWRITE,
+	  "~f/data/a",
+	  {} },
+	{ "a file at a link through which another destination goes",
+	  "a=1 b=2",
+	  "/d/ /srv/a->/d",
+	  NULL,
+	  FILES PUT("b", "/srv/a/x") PUT("a", "/srv"),
+	  OVERWRITE,
+	  NULL,
+	  { "a file with that name already exists at the location (/srv/a)" } },
+	{ "the other way round",
+	  "a=1 b=2",
+	  "/d/ /srv/a->/d",
+	  NULL,
+	  FILES PUT("a", "/srv") PUT("b", "/srv/a/x"),
+	  OVERWRITE,
+	  NULL,
+	  { "an mkdir command more than once for the same destination path (/srv/a)" } },
+	{ "a retained one may be a way all the same",
+	  "a=1 b=2",
+	  "/d/ /srv/a->/d",
+	  NULL,
+	  FILES PUT("a", "/srv") PUT("b", "/srv/a"),
+	  RETAIN,
+	  "+f/d/b  r/srv/a",
+	  {} },
+	{ "what lies where the link leads goes there by its own name",
+	  "a=1 b=2",
+	  "/d/ /srv/a->/d",
+	  NULL,
+	  FILES PUT("a", "/srv") PUT("b", "/d"),
+	  OVERWRITE,
+	  "+f/d/b ~f/srv/a",
+	  {} },
+	{ "two files at one link to a folder",
+	  "a/x=1 b/x=2",
+	  "/d/ /srv/x->/d",
+	  NULL,
+	  FILES PUT("a", "/srv") PUT("b", "/srv"),
+	  OVERWRITE,
+	  NULL,
+	  { "two source files named /archive/b/x and /archive/a/x for the same destination (/srv/x)" } },
 	{ "a dangling link does not count",
 	  "a=1",
 	  "/srv/a->gone",
@@ -647,6 +728,22 @@ static const struct {
 	  DISALLOW,
 	  "+d/srv/app +f/srv/app/a",
 	  {} },
+	{ "a link to a link of ours that goes leads nowhere",
+	  "b=1",
+	  "/data/x=x /srv/d->/data /srv/c->d",
+	  "/srv/d /srv/d/x",
+	  FILES PUT("b", "/srv/c"),
+	  DISALLOW,
+	  NULL,
+	  { EXISTS("/srv/c") } },
+	{ "a folder moved into another of ours, with a link in its place",
+	  "b=1",
+	  "/srv/z/a=x /srv/d->z",
+	  "/srv/d /srv/d/a /srv/z",
+	  FILES PUT("b", "/srv"),
+	  DISALLOW,
+	  "+f/srv/b -l/srv/d -d/srv/z -f/srv/z/a",
+	  {} },
 	{ "what was ours below a link is found there",
 	  "b=1",
 	  "/data/app/a=x /srv->/data",
@@ -718,7 +815,8 @@ static const struct {
 	  "", NULL, 0 },
 	{ "a file as the object", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "mode: 700"), "a", NULL, 0 },
 	{ "a file as the object of an entry for folders: nothing, not even its pattern is looked at", "/srv/",
-	  TREE_SPEC PERMIT("/srv/app/a", "type: [directory], pattern: x, mode: 700"), "-", NULL, 0 },
+	  TREE_SPEC PERMIT("/srv/app/a", "type: [directory], pattern: x, mode: 700"), "-", "match nothing",
+	  FINDING_WARNING },
 	{ "a file as the object with a pattern", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "pattern: 'x*', mode: 700"),
 	  NULL, "includes an object (/srv/app/a) with an invalid pattern (x*)", FINDING_ERROR },
 	{ "a file as the object with an exception", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "except: [x], mode: 700"),
@@ -761,6 +859,15 @@ static const struct {
 	  "a b.tmp c.tmp d/e d/f/g", NULL, 0 },
 	{ "an unknown group in an ACL", "/srv/", TREE_SPEC PERMIT("/srv/app", "acls: ['g:nobodyknows:7']"), NULL,
 	  "There is no group called 'nobodyknows'", FINDING_ERROR },
+	{ "an unknown owner of nothing", "/srv/", TREE_SPEC PERMIT("/srv/app", "pattern: '*.old', owner: nobodyknows"),
+	  "-", "match nothing that this deployment installs: can't find user for nobodyknows", FINDING_WARNING },
+	{ "an unknown group of nothing", "/srv/", TREE_SPEC PERMIT("/opt", "group: nobodyknows"), "-",
+	  "match nothing that this deployment installs: can't find group for nobodyknows", FINDING_WARNING },
+	{ "an unknown name in an ACL of nothing", "/srv/", TREE_SPEC PERMIT("/opt", "acls: ['u:nobodyknows:7']"), "-",
+	  "There is no user called 'nobodyknows'", FINDING_WARNING },
+	{ "an unknown owner in an entry for folders whose object is a file", "/srv/",
+	  TREE_SPEC PERMIT("/srv/app/a", "type: [directory], owner: nobodyknows"), "-", "match nothing",
+	  FINDING_WARNING },
 };
 
 /* Below FOLDER, what has the mode 0700; "-" when nothing has. FOLDER itself shows as an empty word. */
@@ -786,6 +893,71 @@ static char *reached(const struct plan *p, const char *folder)
 		free(words[i]);
 	}
 	return count ? str_take(&s) : xstrdup("-");
+}
+
+static uint32_t node_at(const struct plan *p, const char *path)
+{
+	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true)) {
+		AUTO_FREE char *have = plan_path(p, i);
+
+		if (!strcmp(have, path))
+			return i;
+	}
+	fail_msg("%s is not in the plan", path);
+	return 0;
+}
+
+/* Where a link leads once the last revision's files are gone; it is /srv/l in all of these. */
+static const struct {
+	const char *why, *disk, *ours, *real;
+	enum disk_kind kind;
+} leads[] = {
+	{ "to a folder", "/d/ /srv/l->/d", NULL, "/d", DISK_DIRECTORY },
+	{ "to a file", "/f=x /srv/l->../f", NULL, "/f", DISK_FILE },
+	{ "to a socket", "/s| /srv/l->/s", NULL, "/s", DISK_OTHER },
+	{ "to nothing", "/srv/l->/gone", NULL, "/srv/l", DISK_ABSENT },
+	{ "in circles", "/srv/l->m /srv/m->l", NULL, "/srv/l", DISK_ABSENT },
+	{ "by way of other links", "/d/e/ /k->/d /srv/m->/k/e /srv/l->m", NULL, "/d/e", DISK_DIRECTORY },
+	{ "to the root", "/srv/l->/", NULL, "/", DISK_DIRECTORY },
+	{ "to a file that goes with the last revision", "/f=x /srv/l->/f", "/f", "/srv/l", DISK_ABSENT },
+	{ "to a folder that goes", "/d/a=x /srv/l->/d", "/d /d/a", "/srv/l", DISK_ABSENT },
+	{ "to a folder of ours that holds a file of the user's", "/d/a=x /d/mine=x /srv/l->/d", "/d /d/a", "/d",
+	  DISK_DIRECTORY },
+	{ "to a file in a folder that goes", "/d/a=x /srv/l->/d/a", "/d /d/a", "/srv/l", DISK_ABSENT },
+	{ "by way of a link of ours that goes", "/d/ /srv/m->/d /srv/l->m", "/srv/m", "/srv/l", DISK_ABSENT },
+	{ "by way of a folder that goes, and up again", "/d/ /e/ /srv/l->/e/../d", "/e", "/srv/l", DISK_ABSENT },
+	{ "by way of a file", "/f=x /d/ /srv/l->/f/../d", NULL, "/srv/l", DISK_ABSENT },
+	{ "to a file with a slash behind it", "/f=x /srv/l->/f/", NULL, "/srv/l", DISK_ABSENT },
+	{ "to a folder with a slash behind it", "/d/ /srv/l->/d/", NULL, "/d", DISK_DIRECTORY },
+	{ "up and down", "/d/ /srv/l->./../srv/..//d/.", NULL, "/d", DISK_DIRECTORY },
+};
+
+static void a_link_leads_where_the_last_revisions_files_are_gone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(leads); i++) {
+		struct host h;
+		struct err err;
+		enum disk_kind kind;
+		uint32_t real;
+
+		print_message("  %s\n", leads[i].why);
+		host_init(&h, "a=1", leads[i].disk, leads[i].ours, FILES PUT("a", "/opt"));
+		assert_int_equal(0, host_plan(&h, &err));
+		name_index_init(&h.plan->index, node_name, h.plan); /* let go at the end of plan_build */
+		for (uint32_t n = 0; n < h.plan->count; n++)
+			name_index_add(&h.plan->index, n);
+
+		uint32_t link = plan_child(h.plan, plan_child(h.plan, 0, "srv", 3), "l", 1);
+
+		h.disk.broken = true;
+		assert_int_equal(-1, plan_leads_to(h.plan, link, &real, &kind, &err));
+		h.disk.broken = false;
+		assert_int_equal(0, plan_leads_to(h.plan, link, &real, &kind, &err));
+		assert_int_equal(leads[i].kind, kind);
+		assert_int_equal(node_at(h.plan, leads[i].real), real);
+		host_done(&h);
+	}
 }
 
 static void every_rule_of_the_permissions_section(void **state)
@@ -879,18 +1051,6 @@ static void a_folder_with_two_spellings_answers_to_both(void **state)
 }
 
 /* Attributes */
-
-static uint32_t node_at(const struct plan *p, const char *path)
-{
-	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true)) {
-		AUTO_FREE char *have = plan_path(p, i);
-
-		if (!strcmp(have, path))
-			return i;
-	}
-	fail_msg("%s is not in the plan", path);
-	return 0;
-}
 
 static void assert_attributes(const struct plan *p, const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
@@ -1397,6 +1557,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_rule_of_the_files_section),
+		cmocka_unit_test(a_link_leads_where_the_last_revisions_files_are_gone),
 		cmocka_unit_test(every_rule_of_the_permissions_section),
 		cmocka_unit_test(a_context_needs_root_and_the_tools),
 		cmocka_unit_test(a_folder_with_two_spellings_answers_to_both),

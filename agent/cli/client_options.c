@@ -40,6 +40,8 @@ static const struct known {
 	{ "diff", 0, take_flag, AT(diff), 0 },
 	{ "detailed-exitcode", 0, take_flag, AT(detailed_exitcode), 0 },
 	{ "verbose", 'v', take_flag, AT(verbose), 0 },
+	{ "keep", 0, take_flag, AT(keep), 0 },
+	{ "fail-at", 0, take_text, AT(fail_at), 0 },
 	{ "application", 'a', take_text, AT(application), 0 },
 	{ "group", 'g', take_text, AT(group), 0 },
 	{ "file-exists-behavior", 'b', take_text, AT(file_exists_behavior), 0 },

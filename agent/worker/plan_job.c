@@ -103,7 +103,7 @@ static void check_hooks(struct planner *p)
 	struct err e = ERR_INIT;
 
 	if (event_check_local_hooks(p->files.appspec, p->files.appspec_name, p->order, &e) < 0 ||
-	    preflight_check_hooks(&p->files, p->order, &e) < 0)
+	    preflight_check_hooks(&p->files, p->order, false, &e) < 0)
 		add_error(p, &e);
 }
 

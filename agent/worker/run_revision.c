@@ -10,6 +10,7 @@
 #include "worker/outcome.h"
 #include "worker/plan_compare.h"
 #include "worker/still_runs.h"
+#include "worker/trial.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +66,14 @@ static void take_findings(struct run *run, const struct plan *plan, bool errors)
 	}
 }
 
+/* The command has told what. */
+static void take_out(struct run *run)
+{
+	AUTO(findings_done) struct findings left_out = { 0 };
+
+	trial_take_out(run->files.appspec, &left_out);
+}
+
 static int fetch(struct run *run, struct err *err)
 {
 	const struct settings *s = &run->d->settings;
@@ -79,6 +88,8 @@ static int fetch(struct run *run, struct err *err)
 
 	flusher_free(early);
 	take_warnings(run);
+	if (r == 0 && run->d->trial)
+		take_out(run);
 	return r;
 }
 
@@ -193,7 +204,7 @@ static int look_at_plan(struct run *run, bool same, struct err *err)
 	if (same)
 		return leave_it(run);
 	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
-	    preflight_check_hooks(&run->files, run->order, err) < 0)
+	    preflight_check_hooks(&run->files, run->order, event_is_blue_green_rollback(run->d), err) < 0)
 		return -1;
 	return judge_trial(run, &t, err);
 }

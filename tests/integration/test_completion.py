@@ -21,6 +21,7 @@ printf '%s\n' "${COMPREPLY[@]}"
     (["slipway", "deploy", "--on"], ["--on-failure"]),
     (["slipway", "deploy", "--pl"], ["--plan"]),
     (["slipway", "deploy", "--on-failure", "re"], ["restore", "redeploy"]),
+    (["slipway", "try", "--fail-at", "Ins"], ["Install"]),
     (["slipway", "explain", "Dig"], ["DigestMismatch"]),
     (["slipway", "logs", "--fo"], ["--follow"]),
     (["slipway", "show", "d"], [""]),

@@ -148,6 +148,8 @@ static const struct {
 	{ "an unknown key", START ",\"colour\":1}", "has a key that this version does not know" },
 	{ "settings are not the client's", START ",\"settings\":{}}", "has a key that this version does not know" },
 	{ "nor is who asks", START ",\"requested_by_uid\":0}", "has a key that this version does not know" },
+	{ "nor whether it is a trial", START ",\"trial\":true}", "has a key that this version does not know" },
+	{ "nor that it is to fail", START ",\"fail_at\":\"Install\"}", "has a key that this version does not know" },
 	{ "a group with a slash", START ",\"group\":\"a/b\"}", "'a/b' cannot be a deployment group" },
 	{ "a group above", START ",\"group\":\"..\"}", "'..' cannot be a deployment group" },
 	{ "a folder of the agent", START ",\"group\":\"deployment-logs\"}", "cannot be a deployment group" },

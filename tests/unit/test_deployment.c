@@ -42,6 +42,8 @@ static struct deployment sample(void)
 	settings_defaults(&d.settings, "/var/lib/x\x80/deployment-root");
 	d.settings.outputs_left_open = OUTPUTS_FAIL;
 	d.settings.file_exists_behavior = xstrdup("RETAIN");
+	d.settings.runas_method = RUNAS_SU;
+	d.settings.instance = xstrdup("web-17");
 	d.settings.program_name = xstrdup("my-agent");
 	return d;
 }
@@ -83,10 +85,34 @@ static void a_request_arrives_byte_for_byte(void **state)
 	assert_int_equal(REVISION_LOCAL_FILE, back.revision.type);
 	assert_int_equal(1000, back.requested_by_uid);
 	assert_int_equal(OUTPUTS_FAIL, back.settings.outputs_left_open);
+	assert_int_equal(RUNAS_SU, back.settings.runas_method);
+	assert_string_equal("web-17", back.settings.instance);
+	assert_null(back.settings.region);
 	assert_true(back.compatible && back.settings.worker_threads && back.settings.deployments_log);
 	assert_int_equal(5, back.settings.max_revisions);
 	assert_true(back.settings.max_unpacked_bytes == UINT64_C(20) << 30);
 	json_decref(json);
+}
+
+static void a_trial_arrives_as_one(void **state)
+{
+	AUTO(deployment_done) struct deployment d = sample();
+	AUTO(deployment_done) struct deployment back = { 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	free(d.settings.install_prefix);
+	d.settings.install_prefix = xstrdup("/tmp/x");
+	d.trial = true;
+	d.fail_at = xstrdup("ApplicationStop");
+
+	json_t *json = through_text(deployment_to_json(&d));
+
+	if (deployment_from_json(json, &back, &err) < 0)
+		fail_msg("%s", err.msg);
+	json_decref(json);
+	assert_true(back.trial);
+	assert_string_equal("ApplicationStop", back.fail_at);
 }
 
 static const struct {
@@ -115,6 +141,10 @@ static const struct {
 	{ "events that are no list", NULL, "events", "\"Install\"",
 	  "request: 'events' is not a list of at most 200 strings" },
 	{ "an event that is no string", NULL, "events", "[1]", "request: 'events' is not a list of strings" },
+	{ "a trial of the host itself", NULL, "trial", "true", "request: 'trial' needs an 'install_prefix'" },
+	{ "a trial in words", NULL, "trial", "\"yes\"", "request: 'trial' is not true or false" },
+	{ "a failure on purpose of a real deployment", NULL, "fail_at", "\"Install\"",
+	  "request: 'fail_at' is for a trial" },
 	{ "no revision", NULL, "revision", NULL, "revision of the request: not a JSON object" },
 	{ "a relative location", "revision", "location", "\"x\"",
 	  "revision of the request: 'location' is not an absolute path" },
@@ -133,6 +163,8 @@ static const struct {
 	  "settings of the request: 'max_entries' is not a whole number from 1 to 9223372036854775807" },
 	{ "an unknown policy", "settings", "outputs_left_open", "\"shrug\"",
 	  "settings of the request: 'outputs_left_open' is not one of the names this version knows" },
+	{ "an unknown way to change users", "settings", "runas_method", "\"sudo\"",
+	  "settings of the request: 'runas_method' is not one of the names this version knows" },
 	{ "an unknown setting", "settings", "speed", "11",
 	  "settings of the request: has a key that this version does not know" },
 };
@@ -339,6 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_arrives_byte_for_byte),
+		cmocka_unit_test(a_trial_arrives_as_one),
 		cmocka_unit_test(a_damaged_request_is_refused_with_the_place),
 		cmocka_unit_test(a_result_keeps_what_it_says_and_loses_escapes),
 		cmocka_unit_test(a_refusal_keeps_its_kind_or_is_busy),

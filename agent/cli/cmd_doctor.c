@@ -102,6 +102,7 @@ static int examine(const struct cli *cli, const struct client_options *options)
 	if (d.config) {
 		doctor_daemon(&d);
 		doctor_state(&d);
+		doctor_hooks(&d);
 	}
 	doctor_system(&d);
 	if (d.config)

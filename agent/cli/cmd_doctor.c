@@ -16,7 +16,8 @@ static const struct command_spec spec = {
 	.word = WORD_NONE,
 	.usage = "Usage: slipway doctor [OPTION]...\n"
 		 "\n"
-		 "Looks at the configuration, the daemon, the state folder, space, the hooks of the host, clock, su and\n"
+		 "Looks at the configuration, the daemon, the state folder, space, the hooks of the host, clock, su "
+		 "and\n"
 		 "sudo, and at every deployment group. Changes nothing.\n"
 		 "\n"
 		 "      --timeout TIME  how long to wait for the daemon's answer (default: 60s)\n"

@@ -56,9 +56,11 @@ static void blame(struct findings *f, const char *path, const char *what, const 
 		     str_ends(cure, " ") ? word : "");
 }
 
-static void blame_errno(struct findings *f, const char *path)
+static void blame_errno(struct findings *f, const char *path, int error)
 {
-	blame(f, path, strerrordesc_np(errno), "the agent must be able to read it");
+	AUTO_FREE char *what = xasprintf("cannot be looked at (%s)", strerrordesc_np(error));
+
+	blame(f, path, what, "the agent must be able to read it");
 }
 
 /* 0: it may be used. */
@@ -91,24 +93,24 @@ static int check(struct findings *f, const char *path, const struct stat *st, bo
 	return -1;
 }
 
-/* A folder that is not there is fine: no descriptor, and nothing found. */
+/* A folder that is not there is fine: no descriptor, and nothing found. What is looked at is what was opened. */
 static int open_folder(int at, const char *name, int flags, const char *path, struct findings *f)
 {
+	AUTO_FD int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+	int error = errno;
 	struct stat st;
 
-	if (fstatat(at, name, &st, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) < 0) {
-		if (errno != ENOENT)
-			blame_errno(f, path);
+	if (fd < 0 && error == ENOENT)
+		return -1;
+	if ((fd < 0 ? fstatat(at, name, &st, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) : fstat(fd, &st)) < 0) {
+		blame_errno(f, path, errno);
 		return -1;
 	}
 	if (check(f, path, &st, true) < 0)
 		return -1;
-
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
-
 	if (fd < 0)
-		blame_errno(f, path);
-	return fd;
+		blame_errno(f, path, error);
+	return TAKE_FD(fd);
 }
 
 static int by_name(const void *a, const void *b)
@@ -140,7 +142,7 @@ static void look_at(int fd, const char *folder, const char *event, const char *n
 		return;
 	}
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		blame_errno(f, path);
+		blame_errno(f, path, errno);
 	else if (check(f, path, &st, false) < 0)
 		return;
 	else if (!hook_is_lua(path) && faccessat(fd, name, X_OK, AT_EACCESS) < 0)
@@ -165,7 +167,7 @@ static void list(DIR *dir, const char *folder, const char *event, unsigned timeo
 		errno = 0;
 	}
 	if (errno)
-		blame_errno(f, folder);
+		blame_errno(f, folder, errno);
 	qsort(h->scripts, h->count, sizeof(*h->scripts), by_name);
 }
 

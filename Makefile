@@ -203,7 +203,7 @@ install: all ## into DESTDIR and PREFIX, as MODE says (MODE=release for use)
 	install -D -m 0755 $(O)/slipway-http.so $(DESTDIR)$(LIBEXECDIR)/slipway-http.so
 	install -D -m 0755 $(O)/slipway-systemd.so $(DESTDIR)$(LIBEXECDIR)/slipway-systemd.so
 	cd lua && find slipway -name '*.lua' -exec install -D -m 0644 '{}' '$(DESTDIR)$(LUADIR)/{}' ';'
-	install -d -m 0755 $(DESTDIR)$(CONFDIR)/conf.d
+	install -d -m 0755 $(DESTDIR)$(CONFDIR)/conf.d $(DESTDIR)$(CONFDIR)/hooks.d
 	test -e $(DESTDIR)$(CONFDIR)/slipway.yml || \
 		install -m 0644 packaging/slipway.yml $(DESTDIR)$(CONFDIR)/slipway.yml
 	test -z '$(UNITDIR)' || { install -d -m 0755 $(DESTDIR)$(UNITDIR) && sed 's|/usr/bin/slipway|$(PREFIX)/bin/slipway|' \

@@ -7,6 +7,7 @@
 #include "util/auto.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct command_spec spec = {
 	.name = "check-config",
@@ -28,6 +29,21 @@ static json_t *optional(const char *text)
 	return text ? jpath(text) : json_null();
 }
 
+/* The names alone: a value may be a secret. */
+static json_t *vars_json(const struct config *c)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < c->vars_count; i++) {
+		json_t *names = json_array();
+
+		for (char **v = c->vars[i].items; v && *v; v++)
+			json_array_append_new(names, json_stringn(*v, strcspn(*v, "=")));
+		json_object_set_new(all, c->vars[i].group, names);
+	}
+	return all;
+}
+
 static json_t *settings_json(const struct config *c)
 {
 	const struct settings *s = &c->settings;
@@ -35,7 +51,7 @@ static json_t *settings_json(const struct config *c)
 
 	return json_pack(
 		"{s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}, "
-		"s:{s:o, s:o}}",
+		"s:{s:o, s:o}, s:o, s:I, s:o}",
 		"state_dir", jpath(c->state_dir), "socket", jpath(c->socket), "install_prefix",
 		jpath(s->install_prefix), "file_exists_behavior", behavior, "on_failure",
 		on_failure_name(c->on_failure), "outputs_left_open", outputs_left_open_name(s->outputs_left_open),
@@ -45,7 +61,8 @@ static json_t *settings_json(const struct config *c)
 		"deadline", (json_int_t)c->deadline_s, "stop_timeout", (json_int_t)c->stop_timeout_s, "limits",
 		"entries", (json_int_t)s->max_entries, "unpacked_size", (json_int_t)s->max_unpacked_bytes, "ratio",
 		(json_int_t)s->max_ratio, "access", "status", jstrings(c->access_status, jpath), "deploy",
-		jstrings(c->access_deploy, jpath));
+		jstrings(c->access_deploy, jpath), "hooks_dir", optional(s->hooks_dir), "hooks_timeout",
+		(json_int_t)s->hooks_timeout_s, "vars", vars_json(c));
 }
 
 static void print_json(const struct config *c, const char *error)

@@ -16,8 +16,9 @@ static const struct command_spec spec = {
 	.word = WORD_NONE,
 	.usage = "Usage: slipway doctor [OPTION]...\n"
 		 "\n"
-		 "Looks at the configuration, the daemon, the state folder, space, clock, su and sudo, and at every\n"
-		 "deployment group. Changes nothing.\n"
+		 "Looks at the configuration, the daemon, the state folder, space, the hooks of the host, clock, su "
+		 "and\n"
+		 "sudo, and at every deployment group. Changes nothing.\n"
 		 "\n"
 		 "      --timeout TIME  how long to wait for the daemon's answer (default: 60s)\n"
 		 "      --json          one JSON document on stdout\n"
@@ -102,6 +103,7 @@ static int examine(const struct cli *cli, const struct client_options *options)
 	if (d.config) {
 		doctor_daemon(&d);
 		doctor_state(&d);
+		doctor_hooks(&d);
 	}
 	doctor_system(&d);
 	if (d.config)

@@ -135,8 +135,7 @@ static int settle(const struct cli *cli, struct local *l, const char *agent_file
 		return -1;
 	if (config_check_writable(&c, err) < 0)
 		return -1;
-	l->run.deployment.settings = c.settings;
-	c.settings = (struct settings){ 0 };
+	config_settings(&c, l->run.deployment.group, &l->run.deployment.settings);
 	return 0;
 }
 

@@ -66,7 +66,7 @@ static int request_of(struct client *c, struct plan_request *r, struct err *err)
 
 	if (local_options_check(&asked, false, &r->deployment, err) < 0 || config_check_writable(&c->config, err) < 0)
 		return -1;
-	settings_copy(&r->deployment.settings, &c->config.settings);
+	config_settings(&c->config, r->deployment.group, &r->deployment.settings);
 	return 0;
 }
 

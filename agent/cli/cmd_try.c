@@ -97,7 +97,7 @@ static int request_of(const struct trying *t, struct deployment *out, struct err
 
 	if (local_options_check(&asked, false, out, err) < 0)
 		return -1;
-	settings_copy(&out->settings, &t->client->config.settings);
+	config_settings(&t->client->config, out->group, &out->settings);
 	out->trial = true;
 	return 0;
 }

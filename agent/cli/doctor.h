@@ -27,5 +27,6 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *check, co
 
 void doctor_daemon(struct doctor *d); /* also asks for the status that doctor_groups() shows */
 void doctor_state(struct doctor *d);  /* the state folder, its modes, space and inodes */
+void doctor_hooks(struct doctor *d);  /* the hooks of this host: who may write to them */
 void doctor_system(struct doctor *d); /* clock, su and sudo */
 void doctor_groups(struct doctor *d); /* what the daemon knows, else what the folders say */

@@ -233,6 +233,8 @@ static void print_hooks(const json_t *plan)
 		(void)printf("  %-18s  %s", text_of(h, "event"), text_of(h, "script"));
 		if (!strcmp(text_of(h, "revision"), "previous"))
 			(void)printf("  of revision %s", text_of(h, "deployment_id"));
+		if (!strcmp(text_of(h, "revision"), "host"))
+			(void)printf("  of this host");
 		if (*runas)
 			(void)printf("  as %s", runas);
 		(void)putchar('\n');

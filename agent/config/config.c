@@ -1,6 +1,7 @@
 /* config/config.c - where the configuration is looked for, and what its files add up to. Keys are in config_keys.c. */
 #include "config/config.h"
 #include "config/config_keys.h"
+#include "config/config_vars.h"
 #include "format/json.h"
 #include "format/plain.h"
 #include "format/yaml.h"
@@ -25,6 +26,7 @@ void config_done(struct config *c)
 	free(c->socket);
 	jstrings_free(c->access_status);
 	jstrings_free(c->access_deploy);
+	config_vars_done(c);
 	settings_done(&c->settings);
 	*c = (struct config){ 0 };
 }
@@ -149,6 +151,7 @@ static void set_defaults(struct config *c)
 	c->stop_timeout_s = 60;
 	c->history = 100;
 	settings_defaults(&c->settings, "");
+	c->settings.hooks_dir = xasprintf("%s/etc/slipway/hooks.d", c->root);
 }
 
 /* What no key says, the host does. */

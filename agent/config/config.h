@@ -17,6 +17,12 @@ struct config_place {
 	const char *file; /* this file alone, in place of slipway.yml and conf.d; it must be there */
 };
 
+/* The variables that the hooks of a group get (key 'vars'). */
+struct config_vars {
+	char *group;  /* "*": of all */
+	char **items; /* "NAME=VALUE", NULL-terminated; NULL: none */
+};
+
 struct config {
 	char *root;	 /* absolute, without a slash at its end: "" for the real one */
 	char *state_dir; /* absolute */
@@ -28,7 +34,9 @@ struct config {
 	unsigned deadline_s;	    /* the same; 0: none */
 	unsigned stop_timeout_s;    /* how long a daemon told to stop waits for what runs; 0: not at all */
 	unsigned history;	    /* rows kept of each group, >= 1 */
-	char **warnings;	    /* NULL-terminated; NULL: none */
+	struct config_vars *vars;   /* in the order in which their groups were first named */
+	size_t vars_count;
+	char **warnings; /* NULL-terminated; NULL: none */
 	size_t warning_count;
 };
 
@@ -38,6 +46,9 @@ int config_load(const struct config_place *place, struct config *out, struct err
  * and enable_deployments_log, with or without a leading colon. Anything else is ignored (docs/configuration.md says
  * what of it has a counterpart). Messages are the reference's. */
 int config_take_codedeployagent(struct config *c, const char *path, struct err *err);
+/* The settings of a deployment of GROUP: those of C, with the variables of "*" and then of GROUP. OUT: settings_done().
+ */
+void config_settings(const struct config *c, const char *group, struct settings *out);
 void config_done(struct config *c);
 /* Can deployments be recorded there? Nothing is changed. ERR_CONFIG names --root when an ordinary user cannot. */
 int config_check_writable(const struct config *c, struct err *err);

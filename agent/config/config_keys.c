@@ -1,5 +1,6 @@
 /* config/config_keys.c - one table of keys, one function a type. */
 #include "config/config_keys.h"
+#include "config/config_vars.h"
 #include "format/json.h"
 #include "format/plain.h"
 #include "util/auto.h"
@@ -53,6 +54,18 @@ static bool take_path_or_empty(const struct yml_node *node, void *slot)
 	if (!strcmp(*(char **)slot, "/"))
 		put(slot, ""); /* before every destination: nothing */
 	return true;
+}
+
+static bool take_hooks_dir(const struct yml_node *node, void *slot)
+{
+	char **dir = slot;
+
+	if (yml_is_scalar(node) && !node->len) {
+		free(*dir);
+		*dir = NULL;
+		return true;
+	}
+	return take_path(node, slot);
 }
 
 static bool take_file_name(const struct yml_node *node, void *slot)
@@ -178,6 +191,16 @@ static bool take_duration(const struct yml_node *node, void *slot)
 	return false;
 }
 
+static bool take_timeout(const struct yml_node *node, void *slot)
+{
+	unsigned seconds;
+
+	if (!take_duration(node, &seconds) || !seconds)
+		return false;
+	*(unsigned *)slot = seconds;
+	return true;
+}
+
 /* The kernel has 108 bytes for the path of a socket and its end. */
 static bool take_socket(const struct yml_node *node, void *slot)
 {
@@ -271,6 +294,10 @@ static const struct key top_keys[] = {
 	  "write e.g. 'runas_method: su'" },
 	{ "instance", AT(settings.instance), take_label, WANTS_LABEL, "write e.g. 'instance: web-17'" },
 	{ "region", AT(settings.region), take_label, WANTS_LABEL, "write e.g. 'region: eu-central-1'" },
+	{ "hooks_dir", AT(settings.hooks_dir), take_hooks_dir, WANTS_PATH " or empty",
+	  "write e.g. 'hooks_dir: /etc/slipway/hooks.d', or '' for none" },
+	{ "hooks_timeout", AT(settings.hooks_timeout_s), take_timeout, "a time above 0 of at most a year",
+	  "write seconds, or e.g. '10m' or '1h'" },
 	{ "refuse_outside_links", AT(settings.refuse_outside_links), WANTS_BOOL("refuse_outside_links") },
 	{ "enable_deployments_log", AT(settings.deployments_log), WANTS_BOOL("enable_deployments_log") },
 	{ "socket", AT(socket), take_socket, WANTS_PATH " of at most 107 bytes",
@@ -326,13 +353,15 @@ static void warn(struct config *c, char *text)
 
 static void warn_unknown(struct config *c, const struct section *s, const struct yml_node *key, const char *shown)
 {
-	const char *names[ARRAY_LEN(top_keys) + ARRAY_LEN(parts)]; /* no section has more */
+	const char *names[ARRAY_LEN(top_keys) + ARRAY_LEN(parts) + 1]; /* no section has more */
 	size_t n = 0;
 
 	for (; n < s->count; n++)
 		names[n] = s->keys[n].name;
 	for (size_t i = 0; i < s->part_count; i++)
 		names[n++] = s->parts[i].name;
+	if (s == &top)
+		names[n++] = CONFIG_VARS;
 
 	const char *meant = nearest_name(key->text, names, n);
 	AUTO_FREE char *name = plain_path(key->text);
@@ -416,7 +445,10 @@ static int apply_map(struct config *c, const struct section *s, const struct yml
 	for (size_t i = 0; i < map->count; i++) {
 		const struct yml_pair *pair = &map->pairs[i];
 		const struct section *part = part_called(s, pair->key->text);
-		int r = part ? apply_map(c, part, pair->value, shown, err) : apply_pair(c, s, pair, shown, err);
+		int r = part ? apply_map(c, part, pair->value, shown, err)
+			: s == &top && !strcmp(pair->key->text, CONFIG_VARS)
+				? config_vars_apply(c, pair->value, shown, err)
+				: apply_pair(c, s, pair, shown, err);
 
 		if (r < 0)
 			return -1;

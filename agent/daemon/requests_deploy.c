@@ -102,7 +102,7 @@ static void build(const struct request *r, struct deploy_request *asked, struct 
 		out->application = xstrdup(out->group);
 	if (!out->group_name)
 		out->group_name = xstrdup(out->group);
-	settings_copy(&out->settings, &c->settings);
+	config_settings(c, out->group, &out->settings);
 	sign(r, out);
 }
 

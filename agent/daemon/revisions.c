@@ -157,5 +157,5 @@ void revisions_deployment(const struct daemon *d, const struct db_row *row, stru
 			      .bundle_type = xstrdup("directory") },
 	};
 	deployment_done(&old);
-	settings_copy(&out->settings, &d->config.settings);
+	config_settings(&d->config, out->group, &out->settings);
 }

@@ -4,7 +4,7 @@
 #include "lifecycle/hook_command.h"
 #include "lifecycle/hook_environment.h"
 #include "lifecycle/hook_exec.h"
-#include "lifecycle/hook_lua.h"
+#include "lifecycle/hook_language.h"
 #include "lifecycle/hook_report.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -47,6 +47,12 @@ static void command_done(struct command *c)
 	environment_done(&c->environment);
 }
 
+/* What messages call the script: the operator of the host is told which file it is. */
+static const char *called(const struct hook_run *run)
+{
+	return run->script->path ? run->script->path : run->script->location;
+}
+
 /* Does the text alone climb out, whatever lies on the disk? */
 static bool climbs_out(const char *location)
 {
@@ -70,9 +76,15 @@ static int leads_out(const char *location, const char *where, struct err *err)
 		       where ? " (to '" : "", where ? where : "", where ? "')" : "");
 }
 
-/* The script's absolute path, as the reference would spell it; it is a file that really lies in the archive. */
+/* The script's absolute path, as the reference would spell it; it is a file that really lies in the archive. What is
+ * the host's has been looked at by operator_hooks_find(). */
 static int resolve(const struct hook_run *run, char **out, char **inside, struct err *err)
 {
+	if (run->script->path) {
+		*out = xstrdup(run->script->path);
+		return 0;
+	}
+
 	const char *location = run->script->location;
 	AUTO_FREE char *path = xasprintf("%s/%s", run->archive_dir, location + strspn(location, "/"));
 	AUTO_FREE char *archive = realpath(run->archive_dir, NULL);
@@ -122,7 +134,7 @@ static int make_executable(const struct hook_run *run, const struct command *c, 
 	const char *location = run->script->location;
 	struct stat st;
 
-	if (faccessat(AT_FDCWD, c->path, X_OK, AT_EACCESS) == 0)
+	if (run->script->path || faccessat(AT_FDCWD, c->path, X_OK, AT_EACCESS) == 0)
 		return 0;
 	hook_say(run, AT_LOCATION " is not executable.  Trying to make it executable.", location);
 
@@ -172,7 +184,7 @@ static void compose(const struct hook_run *run, struct command *c)
 	if (c->start.words[0] != c->path)
 		c->start.words[0] = c->program = hook_program(c->start.words[0], getenv("PATH"));
 	if (c->is_lua)
-		c->start.words[1] = script->location; /* behind the path, which stands alone */
+		c->start.words[1] = called(run); /* behind the path, which stands alone */
 	/* su says itself who its user is */
 	hook_environment(run, script->runas && method != RUNAS_SU ? &c->user : NULL, environ, &c->environment);
 }
@@ -235,7 +247,7 @@ static int say_status(int status, const char *location, const char *as, struct h
 static int judge(const struct hook_run *run, const struct command *c, const struct hook_end *end,
 		 const struct hook_report *report, struct hook_outcome *out, struct err *err)
 {
-	const char *location = run->script->location;
+	const char *location = called(run);
 	AUTO_FREE char *as = run->script->runas ? xasprintf(" run as user %s", run->script->runas) : xstrdup("");
 
 	out->outputs_left_open = end->outputs_left_open;
@@ -273,7 +285,7 @@ static int run_script(const struct hook_run *run, struct hook_outcome *out, stru
 	struct hook_end end;
 
 	if (is_stopped(run))
-		return err_set(err, ERR_STOPPED, AT_LOCATION " was not started: asked to stop", run->script->location);
+		return err_set(err, ERR_STOPPED, AT_LOCATION " was not started: asked to stop", called(run));
 	if (resolve(run, &c.path, &c.inside, err) < 0)
 		return -1;
 	c.is_lua = hook_is_lua(c.path);
@@ -300,7 +312,7 @@ static int run_script(const struct hook_run *run, struct hook_outcome *out, stru
 
 	report.fd = c.report;
 	if (hook_exec(run, request, c.is_lua ? &report : NULL, &end, err) < 0)
-		return err_add(err, AT_LOCATION, run->script->location);
+		return err_add(err, AT_LOCATION, called(run));
 	(void)snprintf(out->action, sizeof(out->action), "%.*s", (int)sizeof(out->action) - 1, report.action);
 	return judge(run, &c, &end, &report, out, err);
 }

@@ -127,6 +127,7 @@ void hook_environment(const struct hook_run *run, const struct hook_user *user, 
 		{ "SLIPWAY_ARCHIVE_DIR", run->archive_dir },
 		{ "SLIPWAY_PREVIOUS_ARCHIVE_DIR", run->previous_archive_dir },
 		{ "SLIPWAY_INSTALL_PREFIX", d->settings.install_prefix ? d->settings.install_prefix : "" },
+		{ "SLIPWAY_HOOKS_DIR", run->script->path ? d->settings.hooks_dir : NULL },
 		{ "HOME", user ? user->home : NULL },
 		{ "USER", user ? user->name : NULL },
 		{ "LOGNAME", user ? user->name : NULL },
@@ -137,6 +138,8 @@ void hook_environment(const struct hook_run *run, const struct hook_user *user, 
 		if (!is_kept_back(*inherited))
 			environment_put(out, *inherited);
 	for (const char *const *e = run->script->environment; e && *e; e++)
+		environment_put(out, *e);
+	for (char *const *e = d->settings.variables; e && *e; e++)
 		environment_put(out, *e);
 	for (const char *const *e = run->environment; e && *e; e++)
 		environment_put(out, *e);

@@ -28,7 +28,7 @@ int hook_user_find(const char *name, struct hook_user *out, struct err *err);
 void hook_user_done(struct hook_user *u);
 
 /* What comes later wins: INHERITED (environ) without credentials and what is meant for the agent alone; the revision's
- * (the script's environment, 'slipway: env'); run->environment; what describes the deployment; USER's (NULL: nobody
- * else's). */
+ * (the script's environment, 'slipway: env'); the host's (settings.variables); run->environment; what describes the
+ * deployment; USER's (NULL: nobody else's). */
 void hook_environment(const struct hook_run *run, const struct hook_user *user, char *const *inherited,
 		      struct environment *out);

@@ -23,15 +23,6 @@ static void tell_to_end(int signal)
 	told_to_end = 1;
 }
 
-bool hook_is_lua(const char *path)
-{
-	char first[2];
-	AUTO_FD int fd = str_ends(path, ".lua") ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
-	ssize_t n = fd < 0 ? -1 : read(fd, first, sizeof(first));
-
-	return n >= 0 && !(n == 2 && first[0] == '#' && first[1] == '!');
-}
-
 char *hook_lua_bundle(const char *path)
 {
 	AUTO_FREE char *real = realpath(path, NULL);
@@ -138,10 +129,18 @@ static void say(const struct script_outcome *o)
 	(void)fflush(stderr);
 }
 
+/* A script of the host has its modules beside it, not in a bundle (operator_hooks.h). */
+static const char *modules_of(const char *archive)
+{
+	const char *hooks = from_environment("SLIPWAY_HOOKS_DIR");
+
+	return hooks ? hooks : archive;
+}
+
 static int run(const char *path, const char *name, const char *archive, struct hook_reporter *reporter,
 	       struct script_outcome *out, struct err *err)
 {
-	AUTO_FD int bundle = open(archive, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int bundle = open(modules_of(archive), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD int library = open(SLIPWAY_LUADIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct script_options options = { .stop = &told_to_end,
 						.bundle_fd = bundle,
@@ -174,7 +173,7 @@ int hook_lua_main(char **argv, char **environment)
 	told_to_end = 0;
 	(void)sigaction(SIGTERM, &end, NULL);	 /* these two cannot fail */
 	(void)sigaction(SIGPIPE, &ignore, NULL); /* a program that does not read its input */
-	if (!from_environment("SLIPWAY_ARCHIVE_DIR"))
+	if (!modules_of(from_environment("SLIPWAY_ARCHIVE_DIR")))
 		bundle = hook_lua_bundle(argv[0]);
 	if (run(argv[0], argv[1] ? argv[1] : argv[0], bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR"), &reporter,
 		&outcome, &err) < 0)

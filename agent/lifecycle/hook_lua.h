@@ -1,15 +1,10 @@
-/* lifecycle/hook_lua.h - a hook written in Lua: which scripts are, and what runs in the child that the zygote forks.
+/* lifecycle/hook_lua.h - a hook written in Lua: what runs in the child that the zygote forks.
  *
  * All that the library `slipway` knows of the deployment comes from the hook's environment (hook_environment.h), so
  * that a script with `#!/usr/bin/slipway hook` works under any agent. The reason of a failure goes to standard error,
  * with a traceback, and in short to the worker, as does what the script is doing: hook_report.h.
  */
 #pragma once
-
-#include <stdbool.h>
-
-/* A name that ends in .lua and no `#!` line. What cannot be read is none. */
-bool hook_is_lua(const char *path);
 
 /* The zygote_call. argv: path of the script, its name for messages (NULL: the path). Never returns with what it
  * allocated still held. */

@@ -96,6 +96,7 @@ void settings_defaults(struct settings *s, const char *deployment_root)
 		.deployment_root = xstrdup(deployment_root),
 		.install_prefix = xstrdup(""),
 		.max_revisions = 5,
+		.hooks_timeout_s = HOOKS_TIMEOUT_S,
 		.max_entries = 1000000,
 		.max_unpacked_bytes = UINT64_C(20) << 30,
 		.max_ratio = 1000,
@@ -106,6 +107,20 @@ void settings_defaults(struct settings *s, const char *deployment_root)
 	};
 }
 
+static char **copy_list(char *const *list)
+{
+	size_t n = 0;
+
+	while (list && list[n])
+		n++;
+
+	char **copy = list ? xcalloc(n + 1, sizeof(*copy)) : NULL;
+
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(list[i]);
+	return copy;
+}
+
 void settings_copy(struct settings *out, const struct settings *s)
 {
 	*out = *s;
@@ -113,6 +128,8 @@ void settings_copy(struct settings *out, const struct settings *s)
 	out->install_prefix = s->install_prefix ? xstrdup(s->install_prefix) : NULL;
 	out->file_exists_behavior = s->file_exists_behavior ? xstrdup(s->file_exists_behavior) : NULL;
 	out->instance = s->instance ? xstrdup(s->instance) : NULL;
+	out->hooks_dir = s->hooks_dir ? xstrdup(s->hooks_dir) : NULL;
+	out->variables = copy_list(s->variables);
 	out->region = s->region ? xstrdup(s->region) : NULL;
 	out->program_name = s->program_name ? xstrdup(s->program_name) : NULL;
 }
@@ -124,6 +141,8 @@ void settings_done(struct settings *s)
 	free(s->file_exists_behavior);
 	free(s->instance);
 	free(s->region);
+	free(s->hooks_dir);
+	jstrings_free(s->variables);
 	free(s->program_name);
 	*s = (struct settings){ 0 };
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #define DEPLOYMENT_SCHEMA 1
+#define HOOKS_TIMEOUT_S	  3600
 #define MAX_PROGRAM_NAME  200 /* bytes: "-deployments.log.6" fits behind it in a file's name */
 
 enum outputs_left_open { OUTPUTS_WAIT, OUTPUTS_WARN, OUTPUTS_FAIL, OUTPUTS_COUNT };
@@ -45,13 +46,16 @@ int on_failure_from_name(const char *name, enum on_failure *out); /* -1: not one
 
 /* What the host's configuration says about every deployment; defaults from settings_defaults(). */
 struct settings {
-	char *deployment_root;	     /* .../deployment-root, absolute */
-	char *install_prefix;	     /* "" or an absolute folder, put before every destination */
-	char *file_exists_behavior;  /* the host's default, NULL: DISALLOW */
-	char *instance;		     /* what hooks are told about this host, NULL: nothing */
-	char *region;		     /* the same */
+	char *deployment_root;	    /* .../deployment-root, absolute */
+	char *install_prefix;	    /* "" or an absolute folder, put before every destination */
+	char *file_exists_behavior; /* the host's default, NULL: DISALLOW */
+	char *instance;		    /* what hooks are told about this host, NULL: nothing */
+	char *region;		    /* the same */
+	char *hooks_dir;	    /* of the host, absolute (lifecycle/operator_hooks.h); NULL: none */
+	char **variables; /* "NAME=VALUE" of the host for every hook, the later one wins; NULL-terminated, NULL: none */
 	char *program_name;	     /* names the deployments log; NULL: "codedeploy-agent" */
 	unsigned max_revisions;	     /* >= 1, default 5 */
+	unsigned hooks_timeout_s;    /* of each hook of the host, >= 1, default 3600 */
 	uint64_t max_entries;	     /* of an archive: default 1,000,000 */
 	uint64_t max_unpacked_bytes; /* default 20 GiB */
 	uint64_t max_ratio; /* unpacked to packed bytes, default 1000; 0: any. Counts from 64 MiB unpacked on */

@@ -97,6 +97,7 @@ static const struct string_field settings_strings[] = {
 	{ FIELD(settings, file_exists_behavior), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(settings, instance), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(settings, region), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(settings, hooks_dir), PATH_MAX, false, CHECK_ABSOLUTE },
 	{ FIELD(settings, program_name), MAX_PROGRAM_NAME, false, CHECK_FOLDER_NAME },
 };
 
@@ -149,8 +150,23 @@ static json_t *settings_to_json(const struct settings *s)
 			      runas_method_name(s->runas_method), "refuse_outside_links", s->refuse_outside_links,
 			      "deployments_log", s->deployments_log, "worker_threads", s->worker_threads);
 
+	json_object_set_new(o, "hooks_timeout_s", json_integer((json_int_t)s->hooks_timeout_s));
+	json_object_set_new(o, "variables", jstrings(s->variables, jbytes));
 	strings_put(o, settings_strings, ARRAY_LEN(settings_strings), s);
 	return o;
+}
+
+/* The hooks of the host and their variables: a request of an older agent has neither. */
+static int host_from_json(struct jobject *o, struct settings *s, struct err *err)
+{
+	uint64_t timeout = HOOKS_TIMEOUT_S;
+
+	if ((json_object_get(o->json, "hooks_timeout_s") &&
+	     jobject_number(o, "hooks_timeout_s", 1, INT_MAX, &timeout, err) < 0) ||
+	    jobject_strings(o, "variables", MAX_LIST, MAX_MESSAGE, &s->variables, err) < 0)
+		return -1;
+	s->hooks_timeout_s = (unsigned)timeout;
+	return 0;
 }
 
 static int settings_from_json(const json_t *json, struct settings *s, struct err *err)
@@ -169,7 +185,7 @@ static int settings_from_json(const json_t *json, struct settings *s, struct err
 	    jobject_name(&o, "runas_method", method_name, RUNAS_METHOD_COUNT, &method, err) < 0 ||
 	    jobject_bool(&o, "refuse_outside_links", &s->refuse_outside_links, err) < 0 ||
 	    jobject_bool(&o, "deployments_log", &s->deployments_log, err) < 0 ||
-	    jobject_bool(&o, "worker_threads", &s->worker_threads, err) < 0)
+	    jobject_bool(&o, "worker_threads", &s->worker_threads, err) < 0 || host_from_json(&o, s, err) < 0)
 		return -1;
 	s->max_revisions = (unsigned)revisions;
 	s->outputs_left_open = (enum outputs_left_open)outputs;

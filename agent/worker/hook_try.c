@@ -3,6 +3,7 @@
 
 #include "lifecycle/hook.h"
 #include "lifecycle/hook_environment.h"
+#include "lifecycle/hook_language.h"
 #include "lifecycle/hook_lua.h"
 #include "util/auto.h"
 #include "util/log.h"

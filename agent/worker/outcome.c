@@ -95,6 +95,7 @@ static const char *const actions[ERR_KIND_COUNT] = {
 	[ERR_EXISTS] = "move these files away, or say what is to happen with them: file_exists_behavior: OVERWRITE or "
 		       "RETAIN in "
 		       "appspec.yml, or --file-exists-behavior",
+	[ERR_CONFIG] = "put the configuration of this host right, then deploy again; `slipway doctor` looks at it, too",
 	[ERR_APPSPEC] = "correct appspec.yml; `slipway lint` on the bundle's folder finds everything at once",
 	[ERR_NOT_READY] = "bring what is missing onto this host or into the bundle, then deploy again",
 	[ERR_BUNDLE] = "make the bundle anew from a clean folder",
@@ -217,6 +218,14 @@ char *outcome_counts_text(const struct file_counts *c)
 		       : xasprintf("%s   %llu added  %llu changed  %llu unchanged  %llu removed", size,
 				   (unsigned long long)c->added, (unsigned long long)c->changed,
 				   (unsigned long long)c->unchanged, (unsigned long long)c->removed);
+}
+
+void outcome_add_text(struct event_result *e, const char *text)
+{
+	char *all = e->message ? xasprintf("%s   %s", e->message, text) : xstrdup(text);
+
+	free(e->message);
+	e->message = all;
 }
 
 char *outcome_scripts_text(const struct appspec_hook *hook)

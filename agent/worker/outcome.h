@@ -28,6 +28,8 @@ void outcome_end(struct deployment_result *r, const struct err *err, const char 
 /* Only what runs now, said anew: R->status and R->restore are known. */
 void outcome_now(struct deployment_result *r, const struct outcome_state *s);
 
-char *outcome_counts_text(const struct file_counts *c);	     /* "812 files  10.0 MiB   412 added ..." */
-char *outcome_bundle_text(uint64_t files, uint64_t bytes);   /* "812 files  10.0 MiB" */
+char *outcome_counts_text(const struct file_counts *c);	   /* "812 files  10.0 MiB   412 added ..." */
+char *outcome_bundle_text(uint64_t files, uint64_t bytes); /* "812 files  10.0 MiB" */
+/* Put TEXT behind what E's message says already. */
+void outcome_add_text(struct event_result *e, const char *text);
 char *outcome_scripts_text(const struct appspec_hook *hook); /* "scripts/start.sh", "scripts/a.sh and 2 more" */

@@ -5,6 +5,7 @@
 #include "installer/arrange.h"
 #include "installer/drift.h"
 #include "lifecycle/event.h"
+#include "lifecycle/operator_hooks.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/fs.h"
@@ -98,6 +99,20 @@ static int unpack(struct planner *p, struct err *err)
 	return 0;
 }
 
+static void check_host_hooks(struct planner *p)
+{
+	AUTO(findings_done) struct findings found = { 0 };
+	struct err e = ERR_INIT;
+
+	(void)operator_hooks_check(&p->d->settings, p->order, &found, &e); /* its error is the first of them */
+	for (size_t i = 0; i < found.count; i++) {
+		if (found.items[i].level == FINDING_WARNING)
+			warn(p, found.items[i].message);
+		else if (err_set(&e, ERR_CONFIG, "hooks of the host: %s", found.items[i].message) < 0)
+			add_error(p, &e);
+	}
+}
+
 static void check_hooks(struct planner *p)
 {
 	struct err e = ERR_INIT;
@@ -105,6 +120,7 @@ static void check_hooks(struct planner *p)
 	if (event_check_local_hooks(p->files.appspec, p->files.appspec_name, p->order, &e) < 0 ||
 	    preflight_check_hooks(&p->files, p->order, false, &e) < 0)
 		add_error(p, &e);
+	check_host_hooks(p);
 }
 
 /* -1: the world gave no answer. What stands in the way is an answer. */
@@ -235,24 +251,45 @@ static void add_earlier(struct planner *p, json_t *list, const char *event, cons
 	appspec_free(appspec);
 }
 
+/* What is wrong with them is told once, by check_hooks(). */
+static void add_host(const struct planner *p, json_t *list, const char *event, bool before)
+{
+	AUTO(operator_hooks_done) struct operator_hooks host = { 0 };
+	AUTO(findings_done) struct findings told = { 0 };
+	struct err e = ERR_INIT;
+
+	if (operator_hooks_find(&p->d->settings, event, &host, &told, &e) < 0)
+		return;
+	for (size_t i = before ? 0 : host.before; i < (before ? host.before : host.count); i++)
+		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:n, s:i, s:n}", "event", event, "script",
+						      jpath(host.scripts[i].location), "revision", "host",
+						      "deployment_id", "timeout", host.scripts[i].timeout_s, "runas"));
+}
+
+static void add_own(struct planner *p, json_t *list, size_t index)
+{
+	enum event_revision whose = event_revision_at(p->order, index, false);
+	enum group_pointer pointer = whose == EVENT_REVISION_MOST_RECENT ? GROUP_MOST_RECENT : GROUP_LAST_SUCCESSFUL;
+	AUTO_FREE char *folder = NULL;
+	struct err e = ERR_INIT;
+
+	if (event_is_built_in(p->order[index]))
+		return;
+	if (whose == EVENT_REVISION_CURRENT)
+		add_scripts(list, p->files.appspec, p->order[index], NULL);
+	else if (p->group_is_known && p->group.instructions_fd >= 0 &&
+		 group_pointer(&p->group, pointer, &folder, &e) == 1)
+		add_earlier(p, list, p->order[index], folder);
+}
+
 static json_t *hooks(struct planner *p)
 {
 	json_t *list = json_array();
-	struct err e = ERR_INIT;
 
 	for (size_t i = 0; p->order[i]; i++) {
-		enum event_revision whose = event_revision_at(p->order, i, false);
-		enum group_pointer pointer = whose == EVENT_REVISION_MOST_RECENT ? GROUP_MOST_RECENT
-										 : GROUP_LAST_SUCCESSFUL;
-		AUTO_FREE char *folder = NULL;
-
-		if (event_is_built_in(p->order[i]))
-			continue;
-		if (whose == EVENT_REVISION_CURRENT)
-			add_scripts(list, p->files.appspec, p->order[i], NULL);
-		else if (p->group_is_known && p->group.instructions_fd >= 0 &&
-			 group_pointer(&p->group, pointer, &folder, &e) == 1)
-			add_earlier(p, list, p->order[i], folder);
+		add_host(p, list, p->order[i], true);
+		add_own(p, list, i);
+		add_host(p, list, p->order[i], false);
 	}
 	return list;
 }

@@ -4,6 +4,7 @@
 #include "installer/arrange.h"
 #include "installer/flusher.h"
 #include "lifecycle/event.h"
+#include "lifecycle/operator_hooks.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/str.h"
@@ -188,6 +189,17 @@ static int leave_it(struct run *run)
 	return 1;
 }
 
+static int check_host_hooks(struct run *run, struct err *err)
+{
+	AUTO(findings_done) struct findings found = { 0 };
+	int r = run->d->trial ? 0 : operator_hooks_check(&run->d->settings, run->order, &found, err);
+
+	for (size_t i = 0; i < found.count; i++)
+		(found.items[i].level == FINDING_WARNING ? outcome_warn : outcome_conflict)(run->result, "%s",
+											    found.items[i].message);
+	return r;
+}
+
 /* Who has looked at a plan wants that one or none, whatever else there is to be said of this one. SAME: what was asked
  * for is what runs already. */
 static int look_at_plan(struct run *run, bool same, struct err *err)
@@ -204,7 +216,8 @@ static int look_at_plan(struct run *run, bool same, struct err *err)
 	if (same)
 		return leave_it(run);
 	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
-	    preflight_check_hooks(&run->files, run->order, event_is_blue_green_rollback(run->d), err) < 0)
+	    preflight_check_hooks(&run->files, run->order, event_is_blue_green_rollback(run->d), err) < 0 ||
+	    check_host_hooks(run, err) < 0)
 		return -1;
 	return judge_trial(run, &t, err);
 }

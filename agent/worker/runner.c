@@ -3,6 +3,7 @@
 
 #include "bundle/unpack.h"
 #include "lifecycle/event.h"
+#include "lifecycle/operator_hooks.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -118,7 +119,7 @@ static int run_earlier(struct run *run, enum event_revision whose, struct event_
 	int r = group_pointer(&run->group, pointer, &folder, err);
 
 	if (r <= 0)
-		return r;
+		return r < 0 ? -1 : script_run(&run->scripts, NULL, NULL, event, err);
 
 	bool known = group_read_request_of(folder, &before);
 
@@ -129,6 +130,8 @@ static int run_earlier(struct run *run, enum event_revision whose, struct event_
 			     event->event, event_revision_name(whose), folder);
 	if (r >= 0)
 		return 0;
+	if (err->kind == ERR_CONFIG || (event->script && str_starts(event->script, OPERATOR_HOOKS_SHOWN)))
+		return -1; /* a hook of the host, no fault of that revision */
 	tell_way_out(run, folder, err);
 	return err_add(err, "%s revision '%s'", event_revision_name(whose), folder);
 }
@@ -142,6 +145,24 @@ static int run_hooks(struct run *run, size_t index, struct event_result *event, 
 
 	return script_run(&run->scripts, appspec_hook(run->files.appspec, event->event), run->files.archive_path, event,
 			  err);
+}
+
+/* What the agent itself does at EVENT, with the hooks of the host around it. */
+static int run_built_in(struct run *run, struct event_result *event, struct err *err)
+{
+	int (*work)(struct run *, struct event_result *,
+		    struct err *) = strcmp(event->event, EVENT_INSTALL) ? run_download_bundle : run_install;
+	AUTO_FREE char *before = NULL;
+
+	if (script_run_host(&run->scripts, true, run->files.archive_path, event, err) < 0)
+		return -1;
+	before = TAKE_PTR(event->message);
+	event->exit_code = -1; /* not that of the work */
+	if (work(run, event, err) < 0)
+		return -1;
+	if (before)
+		outcome_add_text(event, before);
+	return script_run_host(&run->scripts, false, run->files.archive_path, event, err);
 }
 
 /* No hook can run any more, so nothing can be restored from here: whoever started us starts a worker that recovers. */
@@ -166,7 +187,7 @@ static int run_event(struct run *run, size_t index, struct err *err)
 	if (run_stopped(run))
 		r = err_set(err, ERR_STOPPED, "stopped");
 	else if (built_in)
-		r = (strcmp(event->event, EVENT_INSTALL) ? run_download_bundle : run_install)(run, event, err);
+		r = run_built_in(run, event, err);
 	else
 		r = run_hooks(run, index, event, err);
 	r = r < 0 ? -1 : trial_fail(run->d, event, run->result, err);

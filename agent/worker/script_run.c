@@ -2,6 +2,7 @@
 #include "worker/script_run.h"
 
 #include "bundle/unpack.h"
+#include "lifecycle/operator_hooks.h"
 #include "util/auto.h"
 #include "util/str.h"
 #include "worker/no_restore.h"
@@ -79,15 +80,30 @@ static void take_outcome(struct script_run *s, const struct appspec_hook *hook, 
 
 	if (trouble)
 		outcome_warn(s->result, "%s: %s", event->event, trouble);
-	if (script_log_tail(s->log, tail))
+	if (script_log_tail(s->log, tail)) {
+		free(event->log_tail);
 		event->log_tail = xstrdup(tail);
+	}
 	if (r < 0 && outcome->script)
 		event->script = xstrdup(outcome->script);
 	if (r < 0 && outcome->action[0] && !s->result->error_action && !s->restoring)
 		s->result->error_action = xstrdup(outcome->action);
-	if (r == 0 && hook->script_count)
-		event->message = outcome_scripts_text(hook);
+	if (r == 0) {
+		AUTO_FREE char *text = outcome_scripts_text(hook);
+
+		outcome_add_text(event, text);
+	}
 	event->exit_code = outcome->exit_code;
+}
+
+/* Where more time is given depends on whose script it was. */
+static void tell_host_timeout(struct script_run *s, const struct appspec_hook *hook, const char *script)
+{
+	for (size_t i = 0; i < hook->script_count; i++)
+		if (hook->scripts[i].location == script && hook->scripts[i].path && !s->result->error_action &&
+		    !s->restoring)
+			s->result->error_action = xstrdup("see what the script was waiting for, or give the hooks of "
+							  "this host more time: 'hooks_timeout' in its configuration");
 }
 
 /* NULL: there was no revision before, or it was removed meanwhile. */
@@ -98,15 +114,14 @@ static char *previous_archive(const struct script_run *s)
 	return path && access(path, F_OK) == 0 ? TAKE_PTR(path) : NULL;
 }
 
-int script_run(struct script_run *s, const struct appspec_hook *hook, const char *archive, struct event_result *event,
+/* HOOK has scripts. */
+static int run(struct script_run *s, const struct appspec_hook *hook, const char *archive, struct event_result *event,
 	       struct err *err)
 {
 	AUTO_FREE char *previous = previous_archive(s);
 	struct hook_outcome outcome = { .exit_code = -1 };
 	struct hook_run hr = HOOK_RUN_INIT;
 
-	if (!hook || !hook->script_count)
-		return 0;
 	if (!s->zygote)
 		return err_set(err, ERR_SYS, "there is no process to start hooks");
 	open_no_restore(s);
@@ -135,7 +150,56 @@ int script_run(struct script_run *s, const struct appspec_hook *hook, const char
 	int r = hook_event_run(&hr, hook, &outcome, err);
 
 	take_outcome(s, hook, &outcome, r, event);
+	if (r < 0 && err->kind == ERR_SCRIPT_TIMED_OUT)
+		tell_host_timeout(s, hook, outcome.script);
 	return r;
+}
+
+/* A try is about the bundle alone: what the operator of the host has to say to deployments is not for it. */
+static int find_host(const struct script_run *s, const char *event, struct operator_hooks *out, struct err *err)
+{
+	AUTO(findings_done) struct findings findings = { 0 }; /* preflight has told what is ignored */
+
+	return s->deployment->trial ? 0 : operator_hooks_find(&s->deployment->settings, event, out, &findings, err);
+}
+
+int script_run(struct script_run *s, const struct appspec_hook *hook, const char *archive, struct event_result *event,
+	       struct err *err)
+{
+	AUTO(operator_hooks_done) struct operator_hooks host = { 0 };
+	size_t own = hook ? hook->script_count : 0, n = 0;
+
+	if (find_host(s, event->event, &host, err) < 0)
+		return -1;
+	if (own + host.count == 0)
+		return 0;
+
+	AUTO_FREE struct appspec_script *scripts = xcalloc(own + host.count, sizeof(*scripts));
+
+	for (size_t i = 0; i < host.before; i++)
+		scripts[n++] = host.scripts[i];
+	for (size_t i = 0; i < own; i++)
+		scripts[n++] = hook->scripts[i];
+	for (size_t i = host.before; i < host.count; i++)
+		scripts[n++] = host.scripts[i];
+	return run(s, &(struct appspec_hook){ .event = event->event, .scripts = scripts, .script_count = n }, archive,
+		   event, err);
+}
+
+int script_run_host(struct script_run *s, bool before, const char *archive, struct event_result *event, struct err *err)
+{
+	AUTO(operator_hooks_done) struct operator_hooks host = { 0 };
+
+	if (find_host(s, event->event, &host, err) < 0)
+		return -1;
+
+	const struct appspec_hook hook = {
+		.event = event->event,
+		.scripts = host.scripts + (before ? 0 : host.before),
+		.script_count = before ? host.before : host.count - host.before,
+	};
+
+	return hook.script_count ? run(s, &hook, archive, event, err) : 0;
 }
 
 static void appspec_freep(struct appspec **a)

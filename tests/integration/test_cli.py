@@ -468,7 +468,7 @@ def test_the_shipped_configuration_says_the_defaults(agent, tmp_path):
     keys = tmp_path / "shipped.yml"
     keys.write_text(re.sub(r"^# ( *[a-z_]+:)", r"\1", shipped, flags=re.MULTILINE))
     assert "\nmax_revisions: 5\n" in keys.read_text() and "\n  ratio: 1000\n" in keys.read_text()
-    keys.write_text(keys.read_text().replace("/var/lib/slipway", f"{agent.root}/var/lib/slipway"))
+    keys.write_text(re.sub(r": (/(?:var/lib|etc)/slipway)", rf": {agent.root}\1", keys.read_text()))
     done = agent.run("--config", keys, "local", agent.bundle)
     assert done.returncode == 0 and "unknown key" not in done.stderr
     assert agent.request()["settings"] == defaults | {"file_exists_behavior": "DISALLOW"}

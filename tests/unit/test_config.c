@@ -69,6 +69,7 @@ static void no_file_at_all_is_fine(void **state)
 	AUTO(config_done) struct config c = { 0 };
 	AUTO_FREE char *want = xasprintf("%s/var/lib/slipway/deployment-root", root);
 	AUTO_FREE char *socket_path = xasprintf("%s/run/slipway/slipway.sock", root);
+	AUTO_FREE char *hooks = xasprintf("%s/etc/slipway/hooks.d", root);
 
 	(void)state;
 	must_load(&c);
@@ -87,6 +88,9 @@ static void no_file_at_all_is_fine(void **state)
 	assert_int_equal(3600, c.deadline_s);
 	assert_int_equal(60, c.stop_timeout_s);
 	assert_int_equal(100, c.history);
+	assert_string_equal(hooks, c.settings.hooks_dir);
+	assert_int_equal(3600, c.settings.hooks_timeout_s);
+	assert_int_equal(0, c.vars_count);
 }
 
 static void without_a_root_the_places_are_those_of_the_system(void **state)
@@ -361,6 +365,25 @@ static const struct {
 	  "none" },
 	{ "a wait in words", "stop_timeout: long\n",
 	  "1:15: 'stop_timeout' is 'long', not a time of at most a year: write seconds, or e.g. '60s' or '10m'" },
+	{ "a relative folder of hooks", "hooks_dir: hooks.d\n",
+	  "1:12: 'hooks_dir' is 'hooks.d', not a path from '/' or empty: write e.g. 'hooks_dir: /etc/slipway/hooks.d', "
+	  "or '' for none" },
+	{ "no time for hooks", "hooks_timeout: 0\n",
+	  "1:16: 'hooks_timeout' is '0', not a time above 0 of at most a year: write seconds, or e.g. '10m' or '1h'" },
+	{ "variables of nobody", "vars: [A]\n",
+	  "1:7: 'vars' is a list, not a map of groups: write e.g. 'vars: {shop: {PORT: 8080}}'" },
+	{ "a variable of nobody", "vars:\n  PORT: 8080\n",
+	  "2:9: 'vars' has a number for 'PORT', not a map of names to values: write e.g. 'vars: {shop: {PORT: "
+	  "8080}}'" },
+	{ "a group that cannot be", "vars: {a/b: {A: 1}}\n",
+	  "1:8: 'a/b' in 'vars' cannot be a deployment group: a name has 1 to 200 bytes, no '/', and is none of the "
+	  "agent's own folders; '*' stands for all of them" },
+	{ "a name that is none", "vars: {'*': {A-B: 1}}\n",
+	  "1:14: 'A-B' is no name for a variable in 'vars': letters, digits and _ only, no digit in front" },
+	{ "a name of the agent's", "vars: {'*': {SLIPWAY_X: 1}}\n",
+	  "1:14: the variable 'SLIPWAY_X' in 'vars' is the agent's own (LIFECYCLE_EVENT, DEPLOYMENT_*, "
+	  "APPLICATION_NAME, SLIPWAY_*): take another name" },
+	{ "a list for a value", "vars: {'*': {A: [1]}}\n", "1:17: the variable 'A' in 'vars' is a list, not text" },
 	{ "no history at all", "history: 0\n",
 	  "1:10: 'history' is '0', not a whole number of at least 1: write e.g. 'history: 100'" },
 	{ "one name in place of a list", "access: {deploy: user:a}\n",
@@ -382,6 +405,61 @@ static const struct {
 	{ "escape sequences", "outputs_left_open: \"\\e[2Jx\"\n",
 	  "1:20: 'outputs_left_open' is 'x', not one of wait, warn and fail: write e.g. 'outputs_left_open: warn'" },
 };
+
+static void assert_vars(const struct config *c, const char *group, const char *const *want)
+{
+	AUTO(settings_done) struct settings s = { 0 };
+	size_t n = 0;
+
+	config_settings(c, group, &s);
+	for (; s.variables && s.variables[n] && want[n]; n++)
+		assert_string_equal(want[n], s.variables[n]);
+	assert_null(want[n]);
+	assert_true(!s.variables || !s.variables[n]);
+}
+
+static void variables_of_all_come_before_those_of_the_group_and_nobody_elses(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+
+	(void)state;
+	put("etc/slipway/slipway.yml", "vars:\n  shop: {PORT: 8080, EMPTY: '', MODE: 0755, NONE: }\n  '*': {A: all}\n");
+	put("etc/slipway/conf.d/1.yml",
+	    "vars:\n  '*': {A: later, B: yes}\n  shop: {PORT: 81, TEXT: \"a=b\"}\n  none:\n");
+	must_load(&c);
+	assert_null(c.settings.variables);
+	assert_vars(&c, "shop",
+		    (const char *const[]){ "A=later", "B=yes", "PORT=81", "EMPTY=", "MODE=0755", "TEXT=a=b", NULL });
+	assert_vars(&c, "other", (const char *const[]){ "A=later", "B=yes", NULL });
+	assert_vars(&c, "*", (const char *const[]){ "A=later", "B=yes", NULL });
+}
+
+static void too_many_bytes_of_variables_are_refused(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+	AUTO_FREE char *text = xasprintf("vars: {shop: {A: '%0*d', B: '%0*d'}}\n", 70000, 0, 70000, 0);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	put("etc/slipway/slipway.yml", text);
+	assert_int_equal(-1, load(&c, &err));
+	assert_non_null(strstr(err.msg, "the variables of 'shop' in 'vars' have more than 131072 bytes together"));
+}
+
+static void without_a_folder_there_are_no_hooks_of_the_host(void **state)
+{
+	AUTO(config_done) struct config c = { 0 };
+
+	(void)state;
+	put("etc/slipway/slipway.yml", "hooks_dir: /srv/hooks/\nhooks_timeout: 2m\n");
+	must_load(&c);
+	assert_string_equal("/srv/hooks", c.settings.hooks_dir);
+	assert_int_equal(120, c.settings.hooks_timeout_s);
+	config_done(&c);
+	put("etc/slipway/slipway.yml", "hooks_dir: ''\n");
+	must_load(&c);
+	assert_null(c.settings.hooks_dir);
+}
 
 static void a_wrong_value_is_an_error_with_place_and_cure(void **state)
 {
@@ -575,6 +653,9 @@ int main(void)
 		EACH(a_later_file_replaces_a_list_as_a_whole),
 		EACH(a_reload_shares_nothing_with_what_was_loaded_before),
 		EACH(a_wrong_value_is_an_error_with_place_and_cure),
+		EACH(variables_of_all_come_before_those_of_the_group_and_nobody_elses),
+		EACH(too_many_bytes_of_variables_are_refused),
+		EACH(without_a_folder_there_are_no_hooks_of_the_host),
 		EACH(what_is_no_yaml_is_an_error_with_its_place),
 		EACH(unknown_keys_are_warned_about_with_the_nearest_one),
 		EACH(a_named_configuration_must_be_there),

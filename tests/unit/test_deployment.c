@@ -45,6 +45,9 @@ static struct deployment sample(void)
 	d.settings.runas_method = RUNAS_SU;
 	d.settings.instance = xstrdup("web-17");
 	d.settings.program_name = xstrdup("my-agent");
+	d.settings.hooks_dir = xstrdup("/etc/h\xff");
+	d.settings.hooks_timeout_s = 77;
+	d.settings.variables = list("A=1", "B=\xff");
 	return d;
 }
 
@@ -88,6 +91,10 @@ static void a_request_arrives_byte_for_byte(void **state)
 	assert_int_equal(RUNAS_SU, back.settings.runas_method);
 	assert_string_equal("web-17", back.settings.instance);
 	assert_null(back.settings.region);
+	assert_string_equal("/etc/h\xff", back.settings.hooks_dir);
+	assert_int_equal(77, back.settings.hooks_timeout_s);
+	assert_string_equal("B=\xff", back.settings.variables[1]);
+	assert_null(back.settings.variables[2]);
 	assert_true(back.compatible && back.settings.worker_threads && back.settings.deployments_log);
 	assert_int_equal(5, back.settings.max_revisions);
 	assert_true(back.settings.max_unpacked_bytes == UINT64_C(20) << 30);
@@ -113,6 +120,25 @@ static void a_trial_arrives_as_one(void **state)
 	json_decref(json);
 	assert_true(back.trial);
 	assert_string_equal("ApplicationStop", back.fail_at);
+}
+
+static void a_request_of_an_agent_without_hooks_of_the_host_is_taken(void **state)
+{
+	static const char *const later[] = { "hooks_dir", "hooks_timeout_s", "variables" };
+	AUTO(deployment_done) struct deployment d = sample();
+	AUTO(deployment_done) struct deployment back = { 0 };
+	struct err err = ERR_INIT;
+	json_t *json = deployment_to_json(&d);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(later); i++)
+		json_object_del(json_object_get(json, "settings"), later[i]);
+	if (deployment_from_json(json, &back, &err) < 0)
+		fail_msg("%s", err.msg);
+	json_decref(json);
+	assert_null(back.settings.hooks_dir);
+	assert_null(back.settings.variables);
+	assert_int_equal(HOOKS_TIMEOUT_S, back.settings.hooks_timeout_s);
 }
 
 static const struct {
@@ -165,6 +191,12 @@ static const struct {
 	  "settings of the request: 'outputs_left_open' is not one of the names this version knows" },
 	{ "an unknown way to change users", "settings", "runas_method", "\"sudo\"",
 	  "settings of the request: 'runas_method' is not one of the names this version knows" },
+	{ "a relative folder of hooks", "settings", "hooks_dir", "\"hooks.d\"",
+	  "settings of the request: 'hooks_dir' is not an absolute path" },
+	{ "no time for hooks", "settings", "hooks_timeout_s", "0",
+	  "settings of the request: 'hooks_timeout_s' is not a whole number from 1 to 2147483647" },
+	{ "variables that are no list", "settings", "variables", "{}",
+	  "settings of the request: 'variables' is not a list of at most 1000000 strings" },
 	{ "an unknown setting", "settings", "speed", "11",
 	  "settings of the request: has a key that this version does not know" },
 };
@@ -372,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_arrives_byte_for_byte),
 		cmocka_unit_test(a_trial_arrives_as_one),
+		cmocka_unit_test(a_request_of_an_agent_without_hooks_of_the_host_is_taken),
 		cmocka_unit_test(a_damaged_request_is_refused_with_the_place),
 		cmocka_unit_test(a_result_keeps_what_it_says_and_loses_escapes),
 		cmocka_unit_test(a_refusal_keeps_its_kind_or_is_busy),

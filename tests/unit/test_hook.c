@@ -421,19 +421,55 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 static void of_two_values_the_nearer_one_counts(void **state)
 {
 	static const char *const revision[] = { "TZ=revision", "COLOR=revision", "SHAPE=revision", "EMPTY=", NULL };
+	static const char *const host[] = { "COLOR=host", "SHAPE=all", "SHAPE=group", "DEPLOYMENT_ID=host", NULL };
 	static const char *const run[] = { "COLOR=run", "DEPLOYMENT_ID=run", NULL };
 	struct fixture *f = *state;
 
 	assert_int_equal(0, setenv("TZ", "process", 1));
 	assert_int_equal(0, setenv("EMPTY", "process", 1));
 	f->script.environment = revision;
+	f->deployment.settings.variables = (char **)host;
 	f->run.environment = run;
 	succeeds(f, "echo $TZ,$COLOR,$SHAPE,$DEPLOYMENT_ID,$EMPTY, > env");
 	assert_int_equal(0, unsetenv("TZ"));
 
 	AUTO_FREE char *text = file_get(f->folder, "env");
 
-	assert_string_equal("revision,run,revision,d-1,,\n", text);
+	assert_string_equal("revision,run,group,d-1,,\n", text);
+}
+
+static void a_script_of_the_host_lies_elsewhere_and_is_told_so(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *path = xasprintf("%s/10-a", f->folder);
+	AUTO_FREE char *message = xasprintf("Script at specified location: %s failed with exit code 3", path);
+	AUTO_FREE char *log = xasprintf("Script - hooks.d/AfterInstall/10-a\n[stdout]%s %s\n", f->folder, f->archive);
+
+	file_put(f->folder, "10-a", "#!/bin/sh\necho $SLIPWAY_HOOKS_DIR $SLIPWAY_ARCHIVE_DIR\nexit 3\n", 0755);
+	f->script.location = "hooks.d/AfterInstall/10-a";
+	f->script.path = path;
+	f->deployment.settings.hooks_dir = f->folder;
+	assert_int_equal(-1, hook_run(&f->run, &f->outcome, &f->err));
+	assert_string_equal(message, f->err.msg);
+	assert_int_equal(ERR_SCRIPT_FAILED, f->err.kind);
+	assert_string_equal("hooks.d/AfterInstall/10-a", f->outcome.script);
+	assert_log(f, log);
+}
+
+static void a_script_of_the_host_needs_no_bundle_and_is_not_made_executable(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *path = xasprintf("%s/10-a", f->folder);
+
+	f->run.archive_dir = NULL;
+	f->script.path = path;
+	file_put(f->folder, "10-a", "#!/bin/sh\necho ${SLIPWAY_ARCHIVE_DIR-none}\n", 0755);
+	assert_int_equal(0, hook_run(&f->run, &f->outcome, &f->err));
+	assert_log(f, "Script - s.sh\n[stdout]none\n");
+	assert_int_equal(0, chmod(path, 0644));
+	assert_int_equal(-1, hook_run(&f->run, &f->outcome, &f->err));
+	assert_int_equal(ERR_SCRIPT_FAILED, f->err.kind);
+	assert_non_null(strstr(f->err.msg, "Permission denied"));
 }
 
 static void a_script_runs_in_the_root_folder_with_its_own_group_and_no_input(void **state)
@@ -940,6 +976,8 @@ int main(void)
 		TEST(a_killed_zygote_fails_the_hook_and_ends_it),
 		TEST(a_script_sees_what_describes_the_deployment),
 		TEST(of_two_values_the_nearer_one_counts),
+		TEST(a_script_of_the_host_lies_elsewhere_and_is_told_so),
+		TEST(a_script_of_the_host_needs_no_bundle_and_is_not_made_executable),
 		TEST(a_script_runs_in_the_root_folder_with_its_own_group_and_no_input),
 		TEST(runas_changes_user_groups_and_their_variables),
 		TEST(an_ordinary_user_cannot_run_as_somebody_else),

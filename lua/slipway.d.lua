@@ -1,7 +1,7 @@
 ---@meta slipway
 -- luacheck: ignore 212 (parameters are there to be read)
--- What a hook sees as `slipway`, for editors (LuaLS) and readers. tests/integration/test_lua.py compares it with the
--- functions that are really there. docs/lua.md has examples.
+-- What a hook sees as `slipway`, for editors (LuaLS) and readers. tests/integration/test_lua_library.py compares it
+-- with the functions that are really there. docs/lua.md has examples.
 
 ---An error of these functions: `tostring(e)` and `..` give "scripts/check.lua:14: message".
 ---@class slipway.Error
@@ -62,6 +62,14 @@ function slipway.run(options) end
 ---@param seconds number
 function slipway.sleep(seconds) end
 
+---@param text string
+---@return string digest SHA-256, 64 hexadecimal digits
+function slipway.sha256(text) end
+
+---Seconds since 1970, with their fraction; for durations take `clock`.
+---@return number
+function slipway.time() end
+
 ---Nothing of this deployment may be undone from here on.
 ---@param reason string
 function slipway.no_restore(reason) end
@@ -115,15 +123,145 @@ function slipway.json.decode(text) end
 ---@return string text keys in their order
 function slipway.json.encode(value) end
 
+---Files of the host, with the rights of the hook. Paths are absolute. Links on the way are followed; where the name itself
+---is one, each function says what it does.
 slipway.fs = {}
 
+---@param path string absolute; not a link
+---@param mode string octal digits, "0640"
+function slipway.fs.chmod(path, mode) end
+
+---Of a link itself.
 ---@param path string absolute
+---@param owner? string|integer a name or a number; nil: stays
+---@param group? string|integer
+function slipway.fs.chown(path, owner, group) end
+
+---A file with its mode, in place of what file is there: whole or not at all.
+---@param from string absolute; a link is followed
+---@param to string absolute
+function slipway.fs.copy(from, to) end
+
+---@param path string absolute
+---@return boolean there false for a link that leads nowhere
+function slipway.fs.exists(path) end
+
+---What fits a pattern with `*`, `?` and `[...]`, which match no slash and no leading dot. What may not be looked into is
+---passed over.
+---@param pattern string absolute
+---@return string[] paths sorted
+function slipway.fs.glob(pattern) end
+
+---@param path string absolute
+---@return string[] names sorted, without "." and ".."
+function slipway.fs.list(path) end
+
+---With `parents`, missing ones are made and a folder that is there is fine. The mode is "0755" when not given.
+---@param path string absolute
+---@param options? { parents?: boolean, mode?: string }
+function slipway.fs.mkdir(path, options) end
+
+---@param path string absolute; a link is followed
 ---@param options? { max?: number } bytes; 8 MiB when not given
 ---@return string
 function slipway.fs.read(path, options) end
 
----Write aside, flush, rename: nobody ever sees half of it. The mode is the one the file has, 0644 for a new one.
 ---@param path string absolute
+---@return string target as the link has it
+function slipway.fs.readlink(path) end
+
+---A file, a link or an empty folder; with `recursive` a folder and all below it, never through a link. "/" is refused.
+---@param path string absolute
+---@param options? { recursive?: boolean }
+---@return boolean removed false: it was not there
+function slipway.fs.remove(path, options) end
+
+---On one file system. A file or link at `to` is replaced.
+---@param from string absolute
+---@param to string absolute
+function slipway.fs.rename(from, to) end
+
+---@param path string absolute; a link is followed
+---@return string digest of a file: SHA-256, 64 hexadecimal digits
+function slipway.fs.sha256(path) end
+
+---@class slipway.Stat
+---@field type "file"|"directory"|"link"|"fifo"|"socket"|"device"
+---@field size integer bytes
+---@field mode string four octal digits, "0644"
+---@field uid integer
+---@field gid integer
+---@field owner? string nil: the number has no name
+---@field group? string
+---@field mtime number seconds since 1970
+
+---@param path string absolute
+---@param options? { follow?: boolean } false: of a link itself
+---@return slipway.Stat? nil: there is nothing
+function slipway.fs.stat(path, options) end
+
+---Make a link, or swap one that is there in a single step. A file or folder in its place is an error.
+---@param target string
+---@param path string absolute
+function slipway.fs.symlink(target, path) end
+
+---`{{name}}` becomes the text or number vars.name; `{{{{` becomes `{{`. A name without a value is an error. With `to`, the
+---result is written there as `write` does, unless the file is just so already.
+---@param options { from?: string, text?: string, vars: table<string, string|number>, to?: string, mode?: string }
+---@return string text
+---@return boolean? changed with `to`: was it written?
+function slipway.fs.template(options) end
+
+---Write aside, flush, rename: nobody ever sees half of it. Mode and, where that is allowed, owner stay those the file has;
+---a new one gets "0644".
+---@param path string absolute; not a link
 ---@param text string
 ---@param options? { mode?: string } "0640"
 function slipway.fs.write(path, text, options) end
+
+---Unix and TCP sockets for protocols of lines.
+slipway.socket = {}
+
+---@class slipway.Connection each call takes `timeout` seconds at most; it is closed with a variable `<close>`, too
+local connection = {} -- luacheck: ignore 241
+
+---Everything until the other side ends, 16 MiB at most.
+---@return string text perhaps ""
+function connection:all() end
+
+---Twice is fine.
+function connection:close() end
+
+---The next line without its end; 64 KiB at most.
+---@return string? line nil: the other side has ended
+function connection:line() end
+
+---@param count integer
+---@return string? bytes so many, fewer when the other side ends; nil: it has ended
+function connection:read(count) end
+
+---@param text string
+---@return slipway.Connection
+function connection:send(text) end
+
+---Either the path of a Unix socket, or host and port; every address of the host is tried. Timeout: 30 seconds.
+---@param options { path?: string, host?: string, port?: integer|string, timeout?: number }
+---@return slipway.Connection
+function slipway.socket.connect(options) end
+
+---Until somebody listens there: asks every `interval` (1) seconds, for `timeout` (60) seconds.
+---@param options { path?: string, host?: string, port?: integer|string, timeout?: number, interval?: number }
+function slipway.socket.wait(options) end
+
+---YAML 1.1 as appspecs are read: 0755 is octal, yes is true.
+slipway.yaml = {}
+
+---The first document. Keys are the texts they were written with ("8080", "on"); null is slipway.json.null.
+---@param text string at most 256 KiB
+---@return any
+function slipway.yaml.decode(text) end
+
+---What another reader might take for something else is quoted.
+---@param value any as for slipway.json.encode
+---@return string text at most 256 KiB; keys in their order
+function slipway.yaml.encode(value) end

@@ -1,4 +1,4 @@
-/* format/yaml_scalar.h - what a plain scalar means by YAML 1.1 as Psych reads it. Used by yaml.c alone. */
+/* format/yaml_scalar.h - what a plain scalar means by YAML 1.1 as Psych reads it. For yaml.c and yaml_write.c alone. */
 #pragma once
 
 #include "format/yaml.h"

@@ -15,15 +15,19 @@
 	extern const char embedded_##symbol[] __attribute__((visibility("hidden")));                                   \
 	extern const char embedded_##symbol##_end[] __attribute__((visibility("hidden")))
 
+EMBED(fs_template, "fs/template.lua");
 EMBED(http_wait, "http/wait.lua");
 EMBED(retry, "retry.lua");
+EMBED(socket_wait, "socket/wait.lua");
 EMBED(wait_for, "wait_for.lua");
 
 static const struct {
 	const char *name, *text, *end;
 } files[] = {
+	{ "fs.template", embedded_fs_template, embedded_fs_template_end },
 	{ "http.wait", embedded_http_wait, embedded_http_wait_end },
 	{ "retry", embedded_retry, embedded_retry_end },
+	{ "socket.wait", embedded_socket_wait, embedded_socket_wait_end },
 	{ "wait_for", embedded_wait_for, embedded_wait_for_end },
 };
 

@@ -1,47 +1,80 @@
-/* script/lib_fs.c - slipway.fs: read, write. */
+/* script/lib_fs.c - slipway.fs: the Lua half of files.h. template is Lua. */
+#include "script/files.h"
+#include "script/script_internal.h"
 #include "script/script_libs.h"
 
 #include "util/auto.h"
 #include "util/fs.h"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define READ_MAX (8.0 * 1024 * 1024)
 
-static const char *check_path(lua_State *L, const char *fn)
+/* FN is "slipway.fs.read". */
+static const char *check_path(lua_State *L, int index, const char *fn)
 {
 	size_t len;
-	const char *path = luaL_checklstring(L, 1, &len);
+	const char *path = luaL_checklstring(L, index, &len);
 
-	if (*path != '/' || strlen(path) != len)
+	if (*path != '/')
 		(void)script_misuse(L, "%s: absolute path expected, got '%s' (the bundle is at slipway.archive_dir)",
 				    fn, path);
+	if (strlen(path) != len)
+		(void)script_misuse(L, "%s: '%s': a path holds no NUL byte", fn, path);
 	return path;
 }
 
-static int read_file(const char *path, struct str *out, struct err *err)
+static const char *check_text(lua_State *L, int index, const char *fn)
 {
-	AUTO_FD int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	char buffer[16384];
-	struct stat st;
-	ssize_t n;
+	size_t len;
+	const char *text = luaL_checklstring(L, index, &len);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "reading '%s'", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_STATE, "reading '%s': it is not a file", path);
-	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
-		if (str_append(out, buffer, (size_t)n) < 0)
-			return err_set(err, ERR_STATE, "reading '%s': it is larger than %zu bytes", path, out->max);
-	return n < 0 ? err_sys(err, "reading '%s'", path) : 0;
+	if (strlen(text) != len)
+		(void)script_misuse(L, "%s: '%s': a NUL byte cannot be in it", fn, text);
+	return text;
+}
+
+static mode_t mode_of(lua_State *L, const char *fn, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n < 3 || n > 5 || text[strspn(text, "01234567")] || strtol(text, NULL, 8) > 07777)
+		(void)script_misuse(L, "%s: mode: octal digits in a string expected, such as \"0640\", got '%s'", fn,
+				    text);
+	return (mode_t)strtol(text, NULL, 8);
+}
+
+/* The option `mode` of the table at INDEX. */
+static mode_t take_mode(lua_State *L, int index, const char *fn, mode_t fallback)
+{
+	const char *mode = script_option_string(L, index, fn, "mode", NULL);
+
+	return mode ? mode_of(L, fn, mode) : fallback;
+}
+
+static struct files_patience patience(lua_State *L)
+{
+	return (struct files_patience){ script_must_end, script_of(L) };
+}
+
+/* What to return behind a C half that returned R. */
+static int end(lua_State *L, int r, int results, const struct err *err)
+{
+	if (r >= 0)
+		return results;
+	script_check_end(L);
+	return script_raise(L, err);
 }
 
 static int l_read(lua_State *L) /* read(path, {max}) -> text */
 {
 	static const char *const known[] = { "max", NULL };
-	const char *path = check_path(L, "slipway.fs.read");
+	const char *path = check_path(L, 1, "slipway.fs.read");
 	struct err err = ERR_INIT;
 
 	script_check_options(L, 2, "slipway.fs.read", known);
@@ -49,57 +82,278 @@ static int l_read(lua_State *L) /* read(path, {max}) -> text */
 	double max = script_option_number(L, 2, "slipway.fs.read", "max", READ_MAX);
 
 	if (!(max >= 0) || max > SCRIPT_MEMORY)
-		return script_misuse(L, "slipway.fs.read: max: 0 to %u bytes expected", SCRIPT_MEMORY);
+		return script_misuse(L, "slipway.fs.read: max: 0 to %u bytes expected, got %g", SCRIPT_MEMORY, max);
 
 	struct str *text = script_str(L, (size_t)max);
 
-	if (read_file(path, text, &err) < 0)
+	if (files_read(path, text, &err) < 0)
 		return script_raise(L, &err);
 	lua_pushlstring(L, str_text(text), text->len);
 	script_drop(L, -2);
 	return 1;
 }
 
-/* MODE -1: as the file had it, 0644 for a new one. */
-static int write_file(const char *path, const char *text, size_t len, int mode, struct err *err)
-{
-	const char *slash = strrchr(path, '/');
-	AUTO_FREE char *folder = slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
-	AUTO_FD int fd = fs_open_dir(folder, err);
-	struct stat st;
-
-	if (fd < 0)
-		return -1;
-	if (!slash[1])
-		return err_set(err, ERR_STATE, "writing '%s': it names no file", path);
-	if (fstatat(fd, slash + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		st.st_mode = S_IFREG | 0644; /* what else is wrong shows when it is written */
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_STATE, "writing '%s': there is something that is not a file", path);
-	if (fs_write_file(fd, slash + 1, text, len, mode < 0 ? st.st_mode & 07777 : (mode_t)mode, err) < 0)
-		return err_add(err, "in '%s'", folder);
-	return 0;
-}
-
 static int l_write(lua_State *L) /* write(path, text, {mode}) */
 {
 	static const char *const known[] = { "mode", NULL };
-	const char *path = check_path(L, "slipway.fs.write");
+	const char *path = check_path(L, 1, "slipway.fs.write");
 	struct err err = ERR_INIT;
 	size_t len;
 	const char *text = luaL_checklstring(L, 2, &len);
 
 	script_check_options(L, 3, "slipway.fs.write", known);
 
-	const char *mode = script_option_string(L, 3, "slipway.fs.write", "mode", NULL);
-	char *end = NULL;
-	long bits = mode ? strtol(mode, &end, 8) : -1;
+	mode_t mode = take_mode(L, 3, "slipway.fs.write", FILES_KEEP_MODE);
 
-	if (mode && (!*mode || *end || bits < 0 || bits > 07777))
-		return script_misuse(L, "slipway.fs.write: mode: octal digits in a string expected, such as \"0640\"");
-	return write_file(path, text, len, (int)bits, &err) < 0 ? script_raise(L, &err) : 0;
+	return end(L, files_write(path, text, len, mode, &err), 0, &err);
 }
 
-static const luaL_Reg functions[] = { { "read", l_read }, { "write", l_write }, { NULL, NULL } };
+static int l_copy(lua_State *L) /* copy(from, to) */
+{
+	const char *from = check_path(L, 1, "slipway.fs.copy"), *to = check_path(L, 2, "slipway.fs.copy");
+	const struct files_patience p = patience(L);
+	struct err err = ERR_INIT;
 
-const struct script_lib lib_fs = { "fs", functions, NULL };
+	return end(L, files_copy(from, to, &p, &err), 0, &err);
+}
+
+static int l_rename(lua_State *L) /* rename(from, to) */
+{
+	const char *from = check_path(L, 1, "slipway.fs.rename"), *to = check_path(L, 2, "slipway.fs.rename");
+	struct err err = ERR_INIT;
+
+	return end(L, files_rename(from, to, &err), 0, &err);
+}
+
+static int l_symlink(lua_State *L) /* symlink(target, path) */
+{
+	const char *target = check_text(L, 1, "slipway.fs.symlink"), *path = check_path(L, 2, "slipway.fs.symlink");
+	struct err err = ERR_INIT;
+
+	return end(L, files_symlink(target, path, &err), 0, &err);
+}
+
+static int l_readlink(lua_State *L) /* readlink(path) -> target */
+{
+	const char *path = check_path(L, 1, "slipway.fs.readlink");
+	struct str *text = script_str(L, PATH_MAX);
+	struct err err = ERR_INIT;
+
+	if (files_readlink(path, text, &err) < 0)
+		return script_raise(L, &err);
+	lua_pushlstring(L, str_text(text), text->len);
+	script_drop(L, -2);
+	return 1;
+}
+
+static int l_mkdir(lua_State *L) /* mkdir(path, {parents, mode}) */
+{
+	static const char *const known[] = { "parents", "mode", NULL };
+	const char *path = check_path(L, 1, "slipway.fs.mkdir");
+	struct err err = ERR_INIT;
+
+	script_check_options(L, 2, "slipway.fs.mkdir", known);
+
+	bool parents = script_option_bool(L, 2, "slipway.fs.mkdir", "parents");
+	mode_t mode = take_mode(L, 2, "slipway.fs.mkdir", 0755);
+
+	return end(L, files_mkdir(path, mode, parents, &err), 0, &err);
+}
+
+static int l_remove(lua_State *L) /* remove(path, {recursive}) -> was it there? */
+{
+	static const char *const known[] = { "recursive", NULL };
+	const char *path = check_path(L, 1, "slipway.fs.remove");
+	struct err err = ERR_INIT;
+
+	script_check_options(L, 2, "slipway.fs.remove", known);
+
+	int r = files_remove(path, script_option_bool(L, 2, "slipway.fs.remove", "recursive"), &err);
+
+	lua_pushboolean(L, r > 0);
+	return end(L, r, 1, &err);
+}
+
+static int l_chmod(lua_State *L) /* chmod(path, mode) */
+{
+	const char *path = check_path(L, 1, "slipway.fs.chmod");
+	mode_t mode = mode_of(L, "slipway.fs.chmod", check_text(L, 2, "slipway.fs.chmod"));
+	struct err err = ERR_INIT;
+
+	return end(L, files_chmod(path, mode, &err), 0, &err);
+}
+
+/* A name or a number; nil: NULL. */
+static const char *check_id(lua_State *L, int index)
+{
+	return lua_isnoneornil(L, index) ? NULL : check_text(L, index, "slipway.fs.chown");
+}
+
+static int l_chown(lua_State *L) /* chown(path, owner, group) */
+{
+	const char *path = check_path(L, 1, "slipway.fs.chown"), *owner = check_id(L, 2), *group = check_id(L, 3);
+	struct err err = ERR_INIT;
+
+	if (!owner && !group)
+		return script_misuse(L, "slipway.fs.chown: an owner, a group or both expected");
+	return end(L, files_chown(path, owner, group, &err), 0, &err);
+}
+
+static int l_sha256(lua_State *L) /* sha256(path) -> 64 digits */
+{
+	const char *path = check_path(L, 1, "slipway.fs.sha256");
+	const struct files_patience p = patience(L);
+	char hex[DIGEST_HEX_SIZE];
+	struct err err = ERR_INIT;
+
+	if (files_digest(path, &p, hex, &err) < 0)
+		return end(L, -1, 0, &err);
+	lua_pushstring(L, hex);
+	return 1;
+}
+
+static void done_names(void *bytes)
+{
+	files_names_done(bytes);
+}
+
+/* The names on top of the stack as a list. */
+static int push_names(lua_State *L, const struct files_names *names)
+{
+	lua_createtable(L, (int)names->count, 0);
+	for (size_t i = 0; i < names->count; i++) {
+		lua_pushstring(L, names->items[i]);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+	script_drop(L, -2);
+	return 1;
+}
+
+static int l_list(lua_State *L) /* list(path) -> names */
+{
+	const char *path = check_path(L, 1, "slipway.fs.list");
+	struct files_names *names = script_hold(L, sizeof(*names), done_names);
+	struct err err = ERR_INIT;
+
+	if (files_list(path, names, &err) < 0)
+		return script_raise(L, &err);
+	return push_names(L, names);
+}
+
+static int l_glob(lua_State *L) /* glob(pattern) -> paths */
+{
+	const char *pattern = check_path(L, 1, "slipway.fs.glob");
+	const struct files_patience p = patience(L);
+	struct files_names *names = script_hold(L, sizeof(*names), done_names);
+	struct err err = ERR_INIT;
+
+	if (files_glob(pattern, &p, names, &err) < 0)
+		return end(L, -1, 0, &err);
+	return push_names(L, names);
+}
+
+static const char *type_name(mode_t mode)
+{
+	static const struct {
+		mode_t type;
+		const char *name;
+	} names[] = { { S_IFREG, "file" },
+		      { S_IFDIR, "directory" },
+		      { S_IFLNK, "link" },
+		      { S_IFIFO, "fifo" },
+		      { S_IFSOCK, "socket" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if ((mode & S_IFMT) == names[i].type)
+			return names[i].name;
+	return "device";
+}
+
+static void set_integer(lua_State *L, const char *name, lua_Integer value)
+{
+	lua_pushinteger(L, value);
+	lua_setfield(L, -2, name);
+}
+
+static void set_text(lua_State *L, const char *name, const char *value)
+{
+	lua_pushstring(L, value); /* NULL is nil */
+	lua_setfield(L, -2, name);
+}
+
+static void push_stat(lua_State *L, const struct stat *st)
+{
+	char mode[8];
+
+	(void)snprintf(mode, sizeof(mode), "%04o", st->st_mode & 07777);
+	lua_createtable(L, 0, 8);
+	set_text(L, "type", type_name(st->st_mode));
+	set_text(L, "mode", mode);
+	set_integer(L, "size", st->st_size);
+	set_integer(L, "uid", st->st_uid);
+	set_integer(L, "gid", st->st_gid);
+
+	const struct passwd *owner = getpwuid(st->st_uid);
+
+	set_text(L, "owner", owner ? owner->pw_name : NULL);
+
+	const struct group *group = getgrgid(st->st_gid);
+
+	set_text(L, "group", group ? group->gr_name : NULL);
+	lua_pushnumber(L, (lua_Number)fs_nanoseconds(&st->st_mtim) / 1e9);
+	lua_setfield(L, -2, "mtime");
+}
+
+/* false: it is not there. Raises when that cannot be told. */
+static bool look(lua_State *L, const char *path, bool follow, struct stat *st)
+{
+	struct err err = ERR_INIT;
+
+	if (fstatat(AT_FDCWD, path, st, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
+	if (errno != ENOENT && errno != ENOTDIR) {
+		(void)err_sys(&err, "looking at '%s'", path);
+		(void)script_raise(L, &err);
+	}
+	return false;
+}
+
+static int l_stat(lua_State *L) /* stat(path, {follow = true}) -> table, nil: not there */
+{
+	static const char *const known[] = { "follow", NULL };
+	const char *path = check_path(L, 1, "slipway.fs.stat");
+	struct stat st;
+
+	script_check_options(L, 2, "slipway.fs.stat", known);
+
+	bool given = script_push_option(L, 2, "follow") != LUA_TNIL;
+	bool follow = !given || script_option_bool(L, 2, "slipway.fs.stat", "follow");
+
+	if (look(L, path, follow, &st))
+		push_stat(L, &st);
+	else
+		lua_pushnil(L);
+	return 1;
+}
+
+static int l_exists(lua_State *L) /* exists(path) -> boolean; a link that leads nowhere does not */
+{
+	struct stat st;
+
+	lua_pushboolean(L, look(L, check_path(L, 1, "slipway.fs.exists"), true, &st));
+	return 1;
+}
+
+static const luaL_Reg functions[] = {
+	{ "chmod", l_chmod },	{ "chown", l_chown },	  { "copy", l_copy },	      { "exists", l_exists },
+	{ "glob", l_glob },	{ "list", l_list },	  { "mkdir", l_mkdir },	      { "read", l_read },
+	{ "remove", l_remove }, { "rename", l_rename },	  { "readlink", l_readlink }, { "sha256", l_sha256 },
+	{ "stat", l_stat },	{ "symlink", l_symlink }, { "write", l_write },	      { NULL, NULL },
+};
+
+static void open_fs(lua_State *L)
+{
+	script_lazy(L, "fs.");
+}
+
+const struct script_lib lib_fs = { "fs", functions, open_fs };

@@ -1,4 +1,5 @@
 /* script/lib_json.c - slipway.json: encode, decode, array, null. */
+#include "script/script_internal.h"
 #include "script/script_libs.h"
 
 #include "util/auto.h"
@@ -7,9 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-#define TEXT_MAX    (4u * 1024 * 1024)
-#define DEPTH_MAX   100
-#define ARRAY_CLASS "slipway.json.array" /* tells an empty list from an empty object */
+#define TEXT_MAX  (4u * 1024 * 1024)
+#define DEPTH_MAX 100
 
 static void done_json(void *bytes)
 {
@@ -28,7 +28,7 @@ static void push_array(lua_State *L, const json_t *v, int depth)
 	size_t n = json_array_size(v);
 
 	lua_createtable(L, (int)n, 0);
-	luaL_setmetatable(L, ARRAY_CLASS);
+	script_mark_list(L);
 	for (size_t i = 0; i < n; i++) {
 		push_value(L, json_array_get(v, i), depth + 1);
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
@@ -123,37 +123,14 @@ static json_t *put(lua_State *L, const struct place *at, json_t *value)
 
 static void take_value(lua_State *L, int index, const struct place *at, int depth);
 
-static bool is_array(lua_State *L, int index)
-{
-	int top = lua_gettop(L);
-
-	if (lua_rawlen(L, index))
-		return true;
-	if (!lua_getmetatable(L, index))
-		return false;
-	luaL_getmetatable(L, ARRAY_CLASS);
-
-	bool same = lua_rawequal(L, -1, -2);
-
-	lua_pushnil(L);
-	if (same && lua_next(L, index))
-		same = false; /* it was one, and was given keys since */
-	lua_settop(L, top);
-	return same;
-}
-
 static void take_array(lua_State *L, int index, const struct place *at, int depth)
 {
 	json_t *array = put(L, at, json_array());
 	const struct place below = { at->root, array, NULL };
-	lua_Unsigned n = lua_rawlen(L, index), seen = 0;
+	lua_Integer n = script_check_list(L, index, "slipway.json.encode");
 
-	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-		seen++;
-	if (seen != n)
-		(void)script_misuse(L, "slipway.json.encode: a table with list items and other keys, or a gap");
-	for (lua_Unsigned i = 1; i <= n; i++) {
-		lua_rawgeti(L, index, (lua_Integer)i);
+	for (lua_Integer i = 1; i <= n; i++) {
+		lua_rawgeti(L, index, i);
 		take_value(L, lua_gettop(L), &below, depth + 1);
 		lua_pop(L, 1);
 	}
@@ -202,7 +179,7 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 			(void)script_misuse(L, "slipway.json.encode: a number that JSON has no word for");
 		return;
 	case LUA_TTABLE:
-		(is_array(L, index) ? take_array : take_object)(L, index, at, depth);
+		(script_is_list(L, index) ? take_array : take_object)(L, index, at, depth);
 		return;
 	default:
 		if (!lua_islightuserdata(L, index) || lua_touserdata(L, index))
@@ -239,7 +216,7 @@ static int l_array(lua_State *L) /* array(table) -> the same table, which is [] 
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
-	luaL_setmetatable(L, ARRAY_CLASS);
+	script_mark_list(L);
 	return 1;
 }
 
@@ -249,8 +226,6 @@ static const luaL_Reg functions[] = {
 
 static void open_json(lua_State *L)
 {
-	luaL_newmetatable(L, ARRAY_CLASS);
-	lua_pop(L, 1);
 	lua_pushlightuserdata(L, NULL);
 	lua_setfield(L, -2, "null");
 }

@@ -1,9 +1,10 @@
-/* script/lib_system.c - slipway.log, sleep, clock, fail, raise, run. */
+/* script/lib_system.c - slipway.log, sleep, clock, time, fail, raise, run, sha256. */
 #include "script/script_libs.h"
 
 #include "script/run_command.h"
 #include "script/script_internal.h"
 #include "util/auto.h"
+#include "util/digest.h"
 #include "util/proc.h"
 
 #include <stdio.h>
@@ -66,6 +67,32 @@ static int l_doing(lua_State *L) /* doing(text): for whoever watches; nothing or
 static int l_clock(lua_State *L) /* clock() -> seconds since some moment, never set back */
 {
 	lua_pushnumber(L, (lua_Number)proc_clock_ms() / 1000);
+	return 1;
+}
+
+static int l_time(lua_State *L) /* time() -> seconds since 1970, with their fraction */
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
+	lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+	return 1;
+}
+
+static int l_sha256(lua_State *L) /* sha256(text) -> 64 digits */
+{
+	unsigned char digest[DIGEST_BYTES];
+	char hex[DIGEST_HEX_SIZE];
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+	struct digest *d = digest_new(); /* nothing raises while it is there */
+
+	digest_start(d);
+	digest_update(d, text, len);
+	digest_finish(d, digest);
+	digest_free(d);
+	digest_hex(digest, hex);
+	lua_pushstring(L, hex);
 	return 1;
 }
 
@@ -262,9 +289,10 @@ static int l_run(lua_State *L) /* run{argv... or shell=, timeout, cwd, env, inpu
 	return 3;
 }
 
-static const luaL_Reg functions[] = { { "clock", l_clock }, { "doing", l_doing }, { "fail", l_fail },
-				      { "log", l_log },	    { "raise", l_raise }, { "run", l_run },
-				      { "sleep", l_sleep }, { NULL, NULL } };
+static const luaL_Reg functions[] = { { "clock", l_clock }, { "doing", l_doing },   { "fail", l_fail },
+				      { "log", l_log },	    { "raise", l_raise },   { "run", l_run },
+				      { "sleep", l_sleep }, { "sha256", l_sha256 }, { "time", l_time },
+				      { NULL, NULL } };
 
 static void open_system(lua_State *L)
 {

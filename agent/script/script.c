@@ -32,6 +32,9 @@ static void *allocate(void *context, void *old, size_t old_size, size_t size)
 	if (size > had && (size - had > s->options.memory_max || s->used > s->options.memory_max - (size - had)))
 		return NULL;
 
+	if (size > had && s->options.refuse && s->options.refuse(s->options.refuse_context))
+		return NULL;
+
 	void *block = realloc(old, size);
 
 	if (block)
@@ -216,8 +219,7 @@ struct job { /* one run, as the protected functions see it */
 /* Of the error on the stack: its text, the traceback. An error in here is noticed by the caller. */
 static int on_error(lua_State *L)
 {
-	struct job *job = lua_touserdata(L, lua_upvalueindex(1));
-	struct script_outcome *o = job->out;
+	struct script_outcome *o = script_of(L)->out;
 
 	script_error_text(L, 1, o->message, sizeof(o->message), o->action, sizeof(o->action));
 	luaL_traceback(L, L, NULL, 1);
@@ -289,13 +291,13 @@ void script_run_file(struct script *s, const char *path, const char *name, struc
 
 	*out = (struct script_outcome){ .exit_code = 1, .trace = STR_INIT(TRACE_MAX) };
 	s->name = name;
+	s->out = out;
 	lua_settop(L, 0);
 	if (!lua_checkstack(L, 16)) {
 		describe(s, LUA_ERRMEM, &job);
 		return;
 	}
-	lua_pushlightuserdata(L, &job);
-	lua_pushcclosure(L, on_error, 1);
+	lua_pushcfunction(L, on_error); /* up to the call nothing here takes memory: who would catch the error? */
 	lua_pushcfunction(L, load_protected);
 	lua_pushlightuserdata(L, &job);
 
@@ -317,4 +319,5 @@ void script_run_file(struct script *s, const char *path, const char *name, struc
 	out->ended = s->ended && !out->ok;
 	lua_settop(L, 0);
 	s->name = NULL;
+	s->out = NULL;
 }

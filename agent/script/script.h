@@ -35,6 +35,9 @@ struct script_options {
 	 * raise. NULL: nobody asks. */
 	void (*doing)(void *context, const char *text);
 	void *doing_context;
+	/* For tests: shall Lua be told that there is no memory, this time? NULL: never. */
+	bool (*refuse)(void *context);
+	void *refuse_context;
 };
 
 /* How a script ended. Zero-initialise; script_outcome_done(). */

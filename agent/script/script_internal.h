@@ -6,9 +6,10 @@
 struct script {
 	lua_State *L;
 	struct script_options options;
-	const char *name; /* of the script being run; NULL: none yet */
-	size_t used;	  /* bytes that Lua holds */
-	bool ended;	  /* an error was raised because of the time */
+	const char *name;	    /* of the script being run; NULL: none yet */
+	struct script_outcome *out; /* of that run */
+	size_t used;		    /* bytes that Lua holds */
+	bool ended;		    /* an error was raised because of the time */
 };
 
 /* Globals and `require`. The table `slipway` is left on the stack. */
@@ -21,6 +22,12 @@ void script_push_where(lua_State *L);
 
 /* What the table on top lacks is looked for among our Lua files, as PREFIX and its name. */
 void script_lazy(lua_State *L, const char *prefix);
+/* Lists, as JSON and YAML tell them from objects: a table with items, or one marked as a list (slipway.json.array). */
+void script_mark_list(lua_State *L); /* the table on top */
+bool script_is_list(lua_State *L, int index);
+/* Its length; raises when it has keys besides 1 to n. FN ("slipway.json.encode") is for the message. */
+lua_Integer script_check_list(lua_State *L, int index, const char *fn);
+
 /* A Lua file of ours that is part of the program (embedded.c); NULL: there is none. */
 const char *script_embedded(const char *name, size_t *len);
 /* The names, one after the other; NULL behind the last. */

@@ -3,7 +3,9 @@
 
 #include "script/script.h"
 
-extern const struct script_lib lib_system; /* slipway: log, sleep, clock, fail, raise, run */
+extern const struct script_lib lib_system; /* slipway: log, sleep, clock, time, fail, raise, run, sha256 */
 extern const struct script_lib lib_json;   /* slipway.json */
 extern const struct script_lib lib_fs;	   /* slipway.fs */
 extern const struct script_lib lib_net;	   /* slipway.http */
+extern const struct script_lib lib_socket; /* slipway.socket */
+extern const struct script_lib lib_yaml;   /* slipway.yaml */

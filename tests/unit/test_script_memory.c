@@ -1,0 +1,188 @@
+/* Memory that is refused at any one of its requests, and from there on: nothing leaks, nothing crashes, and the script
+ * ends in an error or as if nothing had been. The leaks are found by the address sanitizer (make asan). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "script_help.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* Lua collects garbage and asks again when it is refused: so two requests make one refusal. */
+struct refusal {
+	size_t from, count;
+	bool for_good;
+};
+
+static bool refuse(void *context)
+{
+	struct refusal *r = context;
+	size_t n = ++r->count;
+
+	return n >= r->from && (r->for_good || n < r->from + 2);
+}
+
+/* A sample of what each library can raise and give. */
+static const struct {
+	const char *why, *text;
+} scripts[] = {
+	{ "errors", "local ok, e = pcall(slipway.raise, 'odd', 'text') assert(not ok)\n"
+		    "local text = tostring(e) .. e\n"
+		    "pcall(slipway.fail, 'text', 'action') pcall(error, setmetatable({}, {}))\n"
+		    "pcall(slipway.sleep, 'x') pcall(slipway.run, { nothing = 1 })" },
+	{ "coroutines and require", "local c = coroutine.wrap(function(x) coroutine.yield(x) error('no') end)\n"
+				    "c(1) pcall(c) pcall(require, 'nothing') local r = require 'slipway.retry'" },
+	{ "json", "local j = slipway.json\n"
+		  "local t = j.decode('{\"a\":[1,2.5,\"x\",null,true,{}],\"b\":[]}')\n"
+		  "assert(j.encode(t) == '{\"a\":[1,2.5,\"x\",null,true,{}],\"b\":[]}')\n"
+		  "pcall(j.decode, '[1,') pcall(j.encode, { 1, a = 2 }) pcall(j.encode, { { '\\xff' } })" },
+	{ "yaml", "local y = slipway.yaml\n"
+		  "local t = y.decode('a: &x [1, 2.5, x, ~, yes, {}]\\nb: *x\\n')\n"
+		  "assert(y.decode(y.encode(t)).b[3] == 'x')\n"
+		  "pcall(y.decode, 'a: b: c') pcall(y.decode, '? [a]\\n: b') pcall(y.encode, { { '\\xff' } })\n"
+		  "pcall(y.encode, { a = { print } })" },
+	{ "files", "local fs, d = slipway.fs, FOLDER .. '/d'\n"
+		   "fs.mkdir(d, { parents = true }) fs.write(d .. '/a', ('x'):rep(1000), { mode = '0600' })\n"
+		   "fs.copy(d .. '/a', d .. '/b') assert(#fs.read(d .. '/b') == 1000) fs.symlink('a', d .. '/l')\n"
+		   "assert(fs.readlink(d .. '/l') == 'a' and fs.stat(d .. '/a').mode == '0600')\n"
+		   "assert(#fs.list(d) == 3 and #fs.glob(d .. '/?') == 3 and #fs.sha256(d .. '/a') == 64)\n"
+		   "pcall(fs.read, d) pcall(fs.read, d .. '/a', { max = 10 }) pcall(fs.list, '/none')\n"
+		   "pcall(fs.readlink, d) fs.remove(d, { recursive = true })" },
+	{ "templates", "local fs, to = slipway.fs, FOLDER .. '/out'\n"
+		       "local t = fs.template{ text = 'a {{x}}\\n{{{{', vars = { x = 1 }, to = to }\n"
+		       "pcall(fs.template, { text = '{{y}}', vars = {} }) fs.remove(to)" },
+	{ "programs", "local c, o = slipway.run{ 'echo', 1, 'x', env = { A = 'b' }, input = 'x' }\n"
+		      "assert(c == 0 and o == '1 x\\n') pcall(slipway.run, { '/none' })\n"
+		      "pcall(slipway.run, { shell = 'echo x >&2; exit 1', check = true })" },
+	{ "sockets", "pcall(slipway.socket.connect, { path = '/none' })\n"
+		     "pcall(slipway.socket.connect, { host = '127.0.0.1', port = 1 })\n"
+		     "pcall(slipway.socket.wait, { path = '/none', timeout = 0 })\n"
+		     "local s <close> = slipway.socket.connect{ path = FOLDER .. '/socket' }\n"
+		     "assert(s:line() == 'one' and s:read(3) == 'two' and s:all() == '\\nthree' and not s:line())\n"
+		     "pcall(s.read, s, 0) s:close() pcall(s.line, s)" },
+	{ "waiting", "slipway.retry{ delay = 0, fn = function() return 1 end }\n"
+		     "pcall(slipway.wait_for, { timeout = 0, fn = function() return false, 'why' end })" },
+};
+
+static int listen_at(const char *folder)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_in_range(snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", folder), 1,
+			sizeof(address.sun_path) - 1);
+	assert_int_equal(0, bind(fd, (const struct sockaddr *)&address, sizeof(address)));
+	assert_int_equal(0, listen(fd, 5));
+	return fd;
+}
+
+/* Until somebody shuts the socket down. */
+static void *serve(void *fd)
+{
+	static const char text[] = "one\r\ntwo\nthree";
+	int client;
+
+	while ((client = accept4(*(const int *)fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		(void)send(client, text, strlen(text), MSG_NOSIGNAL); /* it may be gone again */
+		(void)close(client);
+	}
+	return NULL;
+}
+
+static size_t open_descriptors(void)
+{
+	AUTO_DIR DIR *dir = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	while (readdir(dir))
+		n++;
+	return n;
+}
+
+static void run_refused(struct fixture *f, struct refusal *r)
+{
+	AUTO_FREE char *path = xasprintf("%s/s.lua", f->folder);
+	size_t from = r->from;
+	struct script *s = NULL;
+	struct err err = ERR_INIT;
+
+	r->from = SIZE_MAX;
+	f->options.refuse = refuse;
+	f->options.refuse_context = r;
+	assert_int_equal(0, script_new(&f->options, &s, &err));
+	r->count = 0;
+	r->from = from;
+	script_outcome_done(&f->outcome);
+	script_run_file(s, path, "s.lua", &f->outcome);
+	script_free(s);
+}
+
+static void wherever_memory_ends_nothing_is_lost(void **state)
+{
+	struct fixture *f = *state;
+	size_t open_before = open_descriptors();
+	int fd = listen_at(f->folder);
+	pthread_t thread;
+
+	assert_int_equal(0, pthread_create(&thread, NULL, serve, &fd));
+	for (size_t i = 0; i < ARRAY_LEN(scripts) * 2; i++) {
+		AUTO_FREE char *text = xasprintf("local FOLDER = '%s'\n%s\n", f->folder, scripts[i / 2].text);
+		struct refusal r = { .for_good = i % 2 };
+		size_t failed = 0;
+
+		file_put(f->folder, "s.lua", text, 0644);
+		do {
+			r.from++;
+			run_refused(f, &r);
+			failed += !f->outcome.ok;
+			if (!f->outcome.ok)
+				assert_true(f->outcome.message[0]);
+		} while (r.count >= r.from);
+		print_message("  %s: %zu requests%s\n", scripts[i / 2].why, r.count, r.for_good ? ", for good" : "");
+		if (!f->outcome.ok)
+			fail_msg("%s", f->outcome.message);
+		assert_in_range(failed, 10, r.from);
+	}
+	assert_int_equal(0, shutdown(fd, SHUT_RDWR));
+	assert_int_equal(0, pthread_join(thread, NULL));
+	assert_int_equal(0, close(fd));
+	assert_int_equal(open_before, open_descriptors());
+}
+
+static void a_state_that_gets_no_memory_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct refusal r = { 0 };
+	struct script *s = NULL;
+
+	f->options.refuse = refuse;
+	f->options.refuse_context = &r;
+	do {
+		struct err err = ERR_INIT;
+
+		r.from++;
+		r.count = 0;
+		if (script_new(&f->options, &s, &err) == 0)
+			script_free(s);
+		else
+			assert_non_null(strstr(err.msg, "setting up Lua: "));
+	} while (r.count >= r.from);
+	assert_in_range(r.count, 100, 100000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(wherever_memory_ends_nothing_is_lost, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_state_that_gets_no_memory_is_an_error, set_up, tear_down),
+	};
+
+	(void)signal(SIGPIPE, SIG_IGN); /* as in a hook */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

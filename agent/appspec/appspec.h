@@ -34,7 +34,9 @@ struct appspec_file {
 };
 
 struct appspec_script {
-	const char *location; /* trimmed */
+	const char *location; /* trimmed; of a ready-made hook "use: NAME", for people */
+	const char *use;      /* name of a ready-made hook (appspec/ready_hook.h); NULL: a script of the bundle */
+	const char *with;     /* its arguments: JSON, every default filled in; NULL: there are none */
 	int timeout_s;	      /* > 0, default 3600 */
 	const char *runas;    /* NULL: as the agent */
 	bool sudo;

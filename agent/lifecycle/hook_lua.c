@@ -1,7 +1,9 @@
 /* lifecycle/hook_lua.c - the Lua script of a hook, from its file to an exit status. */
 #include "lifecycle/hook_lua.h"
 
+#include "appspec/ready_hook.h"
 #include "lifecycle/hook_report.h"
+#include "lifecycle/hook_with.h"
 #include "script/script.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -123,6 +125,8 @@ static void open_hook(lua_State *L, const void *context)
 		lua_rawset(L, -3);
 	}
 	lua_setfield(L, -2, "env");
+	hook_with_push(L, from_environment("SLIPWAY_WITH"));
+	lua_setfield(L, -2, "with");
 }
 
 /* To standard error, as scripts.log keeps it. */
@@ -136,9 +140,12 @@ static void say(const struct script_outcome *o)
 	(void)fflush(stderr);
 }
 
-static int run(const char *path, const char *name, const char *archive, struct hook_reporter *reporter,
-	       struct script_outcome *out, struct err *err)
+static int run(char **argv, const char *archive, struct hook_reporter *reporter, struct script_outcome *out,
+	       struct err *err)
 {
+	const char *path = argv[0], *name = argv[1] ? argv[1] : path, *ready = argv[1] ? argv[2] : NULL;
+	size_t len = 0;
+	const char *text = ready ? ready_hook_text(ready, &len) : NULL;
 	AUTO_FD int bundle = open(archive, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD int library = open(SLIPWAY_LUADIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct script_options options = { .stop = &told_to_end,
@@ -148,15 +155,19 @@ static int run(const char *path, const char *name, const char *archive, struct h
 						.doing_context = reporter };
 	struct script *s = NULL;
 
+	if (ready && !text)
+		return err_set(err, ERR_STATE, "%s: there is no such hook", name);
 	if (script_new(&options, &s, err) < 0)
 		return -1;
 
 	int r = script_extend(s, open_hook, archive, err);
 
-	if (r == 0)
+	if (r == 0 && text)
+		script_run_text(s, text, len, name, out);
+	else if (r == 0)
 		script_run_file(s, path, name, out);
 	script_free(s);
-	return r;
+	return r < 0 ? err_add(err, "%s", name) : 0;
 }
 
 int hook_lua_main(char **argv, char **environment)
@@ -174,8 +185,7 @@ int hook_lua_main(char **argv, char **environment)
 	(void)sigaction(SIGPIPE, &ignore, NULL); /* a program that does not read its input */
 	if (!from_environment("SLIPWAY_ARCHIVE_DIR"))
 		bundle = hook_lua_bundle(argv[0]);
-	if (run(argv[0], argv[1] ? argv[1] : argv[0], bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR"), &reporter,
-		&outcome, &err) < 0)
+	if (run(argv, bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR"), &reporter, &outcome, &err) < 0)
 		(void)snprintf(outcome.message, sizeof(outcome.message), "%s", err.msg);
 	if (!outcome.ok) {
 		say(&outcome);

@@ -18,6 +18,7 @@ static void use(const struct appspec *a, struct findings *f)
 	json_t *shown;
 
 	lint_events(a, f);
+	lint_ready_made(a, f);
 	shown = appspec_to_json(a);
 	assert(shown);
 	json_decref(shown);

@@ -15,6 +15,8 @@
 ---@field deployment? string its id
 ---@field application? string
 ---@field group? string the deployment group's name
+---@field instance? string this host: `instance` of slipway.yml, else its name
+---@field region? string `region` of slipway.yml, else AWS_REGION of the agent
 ---@field archive_dir string the unpacked bundle that the script comes from
 ---@field previous? string the unpacked bundle of the revision that was installed last; nil on a first deployment
 ---@field restore boolean the previous revision is being brought back

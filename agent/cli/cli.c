@@ -59,6 +59,7 @@ static const struct command {
 } commands[] = {
 	{ "deploy", cmd_deploy, "ask the daemon to deploy a folder or an archive, and wait to the end" },
 	{ "plan", cmd_plan, "what a deployment would do, without doing it" },
+	{ "try", cmd_try, "the whole lifecycle of a bundle in a folder that is thrown away" },
 	{ "status", cmd_status, "the daemon, and what runs in every deployment group" },
 	{ "watch", cmd_watch, "see a deployment to its end, or all of them" },
 	{ "wait", cmd_wait, "wait for the end of a deployment" },

@@ -31,9 +31,9 @@ struct client_options {
 	const char *word;
 	char **words; /* WORD_ANY; NULL-terminated, borrowed strings */
 	const char *application, *group, *file_exists_behavior, *events, *digest, *on_failure, *requested_by, *token;
-	const char *appspec_filename, *type;
+	const char *appspec_filename, *type, *plan_id, *fail_at;
 	char **environment; /* NULL-terminated, borrowed strings; NULL: none */
-	bool json, help, latest, detach, force, dry_run, follow, raw, diff, detailed_exitcode, verbose;
+	bool json, help, latest, detach, force, dry_run, follow, raw, diff, detailed_exitcode, verbose, keep;
 	bool has_deadline, has_timeout;
 	unsigned deadline_s, timeout_s, limit;
 };

@@ -23,20 +23,27 @@ static const struct command_spec spec = {
 		 "Exit status: 0 fine or only warnings, 2 there is an error.\n",
 };
 
+static json_t *optional(const char *text)
+{
+	return text ? jpath(text) : json_null();
+}
+
 static json_t *settings_json(const struct config *c)
 {
 	const struct settings *s = &c->settings;
 	const char *behavior = s->file_exists_behavior ? s->file_exists_behavior : "DISALLOW";
 
 	return json_pack(
-		"{s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:{s:o, s:o}}",
+		"{s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}, "
+		"s:{s:o, s:o}}",
 		"state_dir", jpath(c->state_dir), "socket", jpath(c->socket), "install_prefix",
 		jpath(s->install_prefix), "file_exists_behavior", behavior, "on_failure",
 		on_failure_name(c->on_failure), "outputs_left_open", outputs_left_open_name(s->outputs_left_open),
-		"refuse_outside_links", s->refuse_outside_links, "enable_deployments_log", s->deployments_log,
-		"max_revisions", (json_int_t)s->max_revisions, "history", (json_int_t)c->history, "deadline",
-		(json_int_t)c->deadline_s, "stop_timeout", (json_int_t)c->stop_timeout_s, "limits", "entries",
-		(json_int_t)s->max_entries, "unpacked_size", (json_int_t)s->max_unpacked_bytes, "ratio",
+		"runas_method", runas_method_name(s->runas_method), "instance", optional(s->instance), "region",
+		optional(s->region), "refuse_outside_links", s->refuse_outside_links, "enable_deployments_log",
+		s->deployments_log, "max_revisions", (json_int_t)s->max_revisions, "history", (json_int_t)c->history,
+		"deadline", (json_int_t)c->deadline_s, "stop_timeout", (json_int_t)c->stop_timeout_s, "limits",
+		"entries", (json_int_t)s->max_entries, "unpacked_size", (json_int_t)s->max_unpacked_bytes, "ratio",
 		(json_int_t)s->max_ratio, "access", "status", jstrings(c->access_status, jpath), "deploy",
 		jstrings(c->access_deploy, jpath));
 }

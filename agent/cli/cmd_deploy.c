@@ -13,8 +13,8 @@
 
 static const struct command_spec spec = {
 	.name = "deploy",
-	.options = "json detach force application group file-exists-behavior events digest on-failure requested-by "
-		   "token env deadline timeout appspec-filename type",
+	.options = "json detach force application group file-exists-behavior events digest plan on-failure "
+		   "requested-by token env deadline timeout appspec-filename type",
 	.word = WORD_NEEDED,
 	.word_name = "folder or archive",
 	.usage =
@@ -29,6 +29,7 @@ static const struct command_spec spec = {
 		"                                appspec's own word goes before it\n"
 		"  -e, --events A,B,..           these lifecycle events, in this order\n"
 		"      --digest sha256:HEX       refuse any other bundle\n"
+		"      --plan ID                 refuse unless bundle and host are as 'slipway plan' saw them\n"
 		"      --on-failure WHAT         restore, redeploy or none (default: as the daemon is configured)\n"
 		"      --env NAME=VALUE          for every hook; may be repeated\n"
 		"      --force                   deploy what runs already, too\n"
@@ -94,6 +95,7 @@ static int fill(const struct client_options *o, struct deploy_request *r, struct
 	r->appspec_filename = copy(o->appspec_filename);
 	r->file_exists_behavior = upper_case(o->file_exists_behavior);
 	r->digest = copy(o->digest);
+	r->plan_id = copy(o->plan_id);
 	r->requested_by_text = copy(o->requested_by);
 	r->token = o->token ? xstrdup(o->token) : deployment_id_new("-token");
 	r->environment = copy_list(o->environment);

@@ -1,8 +1,7 @@
 /* cli/cmd_local.c - options, settings, worker, result: `slipway local` from top to bottom. */
 #include "cli/cmd_local.h"
 #include "cli/local_options.h"
-#include "cli/output.h"
-#include "cli/worker_client.h"
+#include "cli/local_run.h"
 #include "config/config.h"
 #include "format/plain.h"
 #include "util/auto.h"
@@ -10,29 +9,21 @@
 #include "worker/worker_spawn.h"
 
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define REFERENCE_CONFIGURATION "/etc/codedeploy-agent/conf/codedeployagent.yml"
 
 struct local {
 	bool compatible, json;
-	struct output output;
-	struct deployment deployment;
-	char *folder; /* of the deployment, as the worker told it; NULL: it did not */
-	bool begun;   /* codedeploy-local has said where the deployment will be, and will say where its log is */
+	struct local_run run;
+	bool begun; /* codedeploy-local has said where the deployment will be, and will say where its log is */
 	char host[HOST_NAME_MAX + 1];
-	int64_t started_at_ms;	 /* since 1970 */
-	struct own_end *own_end; /* while a recovery runs; borrowed */
 };
 
 static void local_done(struct local *l)
 {
-	output_done(&l->output);
-	deployment_done(&l->deployment);
-	free(l->folder);
+	local_run_done(&l->run);
 }
 
 void cmd_local_help(bool compatible)
@@ -54,6 +45,10 @@ void cmd_local_help(bool compatible)
 		"      --json                       the result as one JSON document on stdout\n"
 		"  -h, --help                       this text\n"
 		"  -v, --version\n";
+	static const char own[] =
+		"      --on-failure restore|none    after a failure bring the previous revision back (default), or\n"
+		"                                   leave things as they are\n"
+		"      --plan ID                    refuse unless bundle and host are as 'slipway plan' saw them\n";
 
 	if (compatible)
 		(void)puts("Usage: codedeploy-local [options]\n\nDeploys a bundle on this machine.\n");
@@ -61,17 +56,14 @@ void cmd_local_help(bool compatible)
 		(void)puts(
 			"Usage: slipway [--config FILE] [--root DIR] local [SOURCE] [options]\n\n"
 			"Deploys SOURCE, a folder or an archive, on this machine, in this process, and waits to the\n"
-			"end. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 5 refused (busy), 6 "
-			"failed\n"
-			"and the old revision is back and validated, 130 or 143 interrupted.\n");
+			"end. Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 5 refused (busy, or not "
+			"as\n"
+			"planned), 6 failed and the old revision is back and validated, 130 or 143 interrupted.\n");
 	(void)printf(options, compatible ? "directory" : "what the location is",
 		     compatible ? "; default:\n                                   " REFERENCE_CONFIGURATION
 				  ",\n                                   when it is there"
 				: "",
-		     compatible ? ""
-				: "      --on-failure restore|none    after a failure bring the previous revision back "
-				  "(default), or\n"
-				  "                                   leave things as they are\n");
+		     compatible ? "" : own);
 }
 
 /* The reference's folder of the deployment, shown before there is one. */
@@ -84,7 +76,7 @@ static char *announced_folder(const struct deployment *d)
 
 static void say_compatible_begin(struct local *l)
 {
-	AUTO_FREE char *folder = announced_folder(&l->deployment);
+	AUTO_FREE char *folder = announced_folder(&l->run.deployment);
 
 	if (!l->compatible || l->json)
 		return;
@@ -96,7 +88,7 @@ static void say_compatible_begin(struct local *l)
 /* It says so whatever has become of the deployment, and of the log. */
 static void say_compatible_log(const struct local *l)
 {
-	AUTO_FREE char *folder = l->begun ? announced_folder(&l->deployment) : NULL;
+	AUTO_FREE char *folder = l->begun ? announced_folder(&l->run.deployment) : NULL;
 
 	if (folder)
 		(void)printf("See the deployment log at %s/logs/scripts.log for more details\n", folder);
@@ -106,7 +98,7 @@ static void say_compatible_log(const struct local *l)
 static int refuse(struct local *l, const struct err *err)
 {
 	if (!l->compatible || l->json) {
-		output_error(&l->output, "%s", err->msg);
+		output_error(&l->run.output, "%s", err->msg);
 		return l->compatible ? 1 : err_exit_status(err->kind);
 	}
 
@@ -138,117 +130,14 @@ static int settle(const struct cli *cli, struct local *l, const char *agent_file
 	if (config_load(&place, &c, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c.warning_count; i++)
-		output_warning(&l->output, "%s", c.warnings[i]);
+		output_warning(&l->run.output, "%s", c.warnings[i]);
 	if (take_reference_file(&c, agent_file, l->compatible, err) < 0)
 		return -1;
 	if (config_check_writable(&c, err) < 0)
 		return -1;
-	l->deployment.settings = c.settings;
+	l->run.deployment.settings = c.settings;
 	c.settings = (struct settings){ 0 };
 	return 0;
-}
-
-static void on_started(void *context, const char *folder)
-{
-	struct local *l = context;
-
-	free(l->folder);
-	l->folder = xstrdup(folder);
-}
-
-static void on_event(void *context, const char *event, enum event_status status, const char *text)
-{
-	output_event(&((struct local *)context)->output, event, status, text);
-}
-
-static void on_doing(void *context, const char *event, const char *text)
-{
-	output_doing(&((struct local *)context)->output, event, text);
-}
-
-static void on_note(void *context, const char *event, const char *text)
-{
-	output_note(&((struct local *)context)->output, event, text);
-}
-
-static void on_work(void *context, const char *event, const struct worker_work *w)
-{
-	output_work(&((struct local *)context)->output, event, w->files, w->files_total, w->bytes, w->bytes_total);
-}
-
-static void on_tick(void *context)
-{
-	output_tick(&((struct local *)context)->output);
-}
-
-static void on_interrupted(void *context, int signal, bool killed)
-{
-	struct output *o = &((struct local *)context)->output;
-	const char *name = signal == SIGINT ? "SIGINT" : "SIGTERM";
-
-	if (killed)
-		output_line(o, "%s again: the deployment is killed", name);
-	else
-		output_line(o, "%s: stopping the deployment; once more kills it", name);
-}
-
-static int64_t wall_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail for this clock */
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* A worker that went without a result is a failed deployment too: say what is known, and who clears up. */
-static void crashed(struct local *l, struct worker_end *end)
-{
-	end->result = (struct deployment_result){
-		.status = DEPLOYMENT_FAILED,
-		.created_at_ms = l->started_at_ms,
-		.started_at_ms = l->started_at_ms,
-		.finished_at_ms = wall_ms(),
-		.kind = ERR_SYS,
-		.error_event = l->output.event[0] ? xstrdup(l->output.event) : NULL,
-		.error_message = xasprintf("the worker is gone without a result: %s", end->how),
-		.now = xasprintf("what it had begun is in its journal: the next deployment of group '%s' finishes or "
-				 "undoes it first",
-				 l->deployment.group),
-		.needs_recovery = true,
-	};
-}
-
-struct own_end { /* what a recovery says of our own deployment */
-	const struct deployment *deployment;
-	struct worker_end *end;
-};
-
-static void on_recovered(void *context, const json_t *document)
-{
-	struct own_end *own = ((struct local *)context)->own_end;
-	const char *id = json_string_value(json_object_get(document, "deployment_id"));
-	struct err ignored = ERR_INIT; /* the worker's client has read it before */
-
-	if (own && id && !strcmp(id, own->deployment->id) && !own->end->has_result)
-		own->end->has_result = deployment_result_from_json(document, &own->end->result, &ignored) == 0;
-}
-
-/* A worker died, or could run no more hooks: another one finishes or undoes what it began and brings back what ran
- * before. Who asked twice to have it killed does not want to wait for that; the next deployment does it. */
-static void recover(struct local *l, const char *worker, const struct worker_watch *watch, struct worker_end *end)
-{
-	struct own_end own = { &l->deployment, end };
-	AUTO(worker_end_done) struct worker_end recovery = { 0 };
-	struct err err = ERR_INIT;
-
-	if (!l->folder || end->signal || l->deployment.on_failure != ON_FAILURE_RESTORE)
-		return;
-	output_line(&l->output, "the worker is gone without a result (%s); another one recovers", end->how);
-	l->own_end = &own;
-	if (worker_recover(worker, l->deployment.settings.deployment_root, l->deployment.group, watch, &recovery,
-			   &err) < 0)
-		output_warning(&l->output, "%s", err.msg);
-	l->own_end = NULL;
 }
 
 static int exit_status(const struct local *l, const struct worker_end *end)
@@ -261,8 +150,8 @@ static int exit_status(const struct local *l, const struct worker_end *end)
 		return 1;
 	if (end->signal)
 		return 128 + end->signal;
-	if (r->kind == ERR_BUSY)
-		return 5;
+	if (r->kind == ERR_BUSY || r->kind == ERR_PLAN_CHANGED)
+		return err_exit_status(r->kind);
 	return r->restore.tried && r->restore.files && r->restore.started && r->restore.validated ? 6 : 1;
 }
 
@@ -270,7 +159,7 @@ static int exit_status(const struct local *l, const struct worker_end *end)
 static void say_compatible_end(const struct local *l, const struct deployment_result *r)
 {
 	const char *script = NULL;
-	AUTO_FREE char *folder = l->folder ? plain_path(l->folder) : NULL;
+	AUTO_FREE char *folder = l->run.folder ? plain_path(l->run.folder) : NULL;
 
 	for (size_t i = 0; i < r->event_count; i++)
 		if (r->events[i].status == EVENT_FAILED && r->events[i].script)
@@ -294,7 +183,7 @@ static void say_compatible_end(const struct local *l, const struct deployment_re
 static void say_end(struct local *l, const struct deployment_result *r)
 {
 	if (l->json) {
-		json_t *json = deployment_result_to_json(&l->deployment, r);
+		json_t *json = deployment_result_to_json(&l->run.deployment, r);
 
 		(void)json_dumpf(json, stdout, JSON_INDENT(2));
 		(void)putchar('\n');
@@ -302,35 +191,19 @@ static void say_end(struct local *l, const struct deployment_result *r)
 	}
 	if (l->compatible && !l->json)
 		say_compatible_end(l, r);
-	output_result(&l->output, &l->deployment, r, l->folder, l->host);
+	output_result(&l->run.output, &l->run.deployment, r, l->run.folder, l->host);
 }
 
 static int deploy(struct local *l, struct err *err)
 {
-	const struct worker_watch watch = {
-		.started = on_started,
-		.event = on_event,
-		.note = on_note,
-		.doing = on_doing,
-		.work = on_work,
-		.recovered = on_recovered,
-		.interrupted = on_interrupted,
-		.tick = l->output.live ? on_tick : NULL,
-		.context = l,
-	};
 	AUTO(worker_end_done) struct worker_end end = { 0 };
 	AUTO_FREE char *worker = NULL;
 
 	if (worker_find(&worker, err) < 0)
 		return refuse(l, err);
 	say_compatible_begin(l);
-	l->started_at_ms = wall_ms();
-	if (worker_run(worker, &l->deployment, &watch, &end, err) < 0)
+	if (local_run(&l->run, worker, &end, err) < 0)
 		return refuse(l, err);
-	if (!end.has_result)
-		recover(l, worker, &watch, &end);
-	if (!end.has_result)
-		crashed(l, &end);
 	say_end(l, &end.result);
 	return exit_status(l, &end);
 }
@@ -341,7 +214,7 @@ int cmd_local(const struct cli *cli, int argc, char **argv, bool compatible)
 	struct local_options options;
 	struct err err = ERR_INIT;
 
-	output_init(&l.output, stderr);
+	output_init(&l.run.output, stderr);
 	if (gethostname(l.host, sizeof(l.host) - 1) < 0)
 		(void)snprintf(l.host, sizeof(l.host), "localhost");
 	if (local_options_read(argc, argv, compatible, &options, &err) < 0)
@@ -355,7 +228,7 @@ int cmd_local(const struct cli *cli, int argc, char **argv, bool compatible)
 		return compatible;
 	}
 	l.json = options.json;
-	if (local_options_check(&options, compatible, &l.deployment, &err) < 0 ||
+	if (local_options_check(&options, compatible, &l.run.deployment, &err) < 0 ||
 	    settle(cli, &l, options.agent_configuration_file, &err) < 0)
 		return refuse(&l, &err);
 	return deploy(&l, &err);

@@ -23,3 +23,4 @@ int cmd_doctor(const struct cli *cli, int argc, char **argv);	    /* works witho
 int cmd_check_config(const struct cli *cli, int argc, char **argv); /* needs no daemon */
 int cmd_check(const struct cli *cli, int argc, char **argv);	    /* needs no daemon */
 int cmd_plan(const struct cli *cli, int argc, char **argv);	    /* needs no daemon */
+int cmd_try(const struct cli *cli, int argc, char **argv);	    /* needs no daemon */

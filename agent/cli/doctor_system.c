@@ -51,5 +51,7 @@ void doctor_system(struct doctor *d)
 	else
 		doctor_say(d, DOCTOR_WARNING, "su", "apt install util-linux",
 			   "it is missing, and 'runas_method: su' needs it");
-	doctor_say(d, DOCTOR_OK, "sudo", NULL, "%s", sudo ? sudo : "not installed; only scripts that call it need it");
+	doctor_say(d, DOCTOR_OK, "sudo", NULL, "%s",
+		   sudo ? sudo
+			: "not installed; scripts that call it need it, and 'sudo: true' with 'runas_method: su'");
 }

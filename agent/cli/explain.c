@@ -78,6 +78,14 @@ static const struct explanation table[] = {
 	  "Compare both digests with what the build has made; deploy the right file or give the\n"
 	  "right digest.",
 	  { "does not have the digest" } },
+	{ "PlanChanged",
+	  "the bundle or the host is not as it was when 'slipway plan' printed the id of --plan",
+	  "The first half of the id stands for the bundle, the second for the host: what stands at\n"
+	  "the destinations, the revision in place, the group, settings and options. Nothing was\n"
+	  "changed and no hook was run. Exit status 5.",
+	  "Run slipway plan again with the same options, look at it, and deploy with the id that it\n"
+	  "prints.",
+	  { "has changed since plan p-" } },
 	{ "SignatureInvalid",
 	  "the bundle has no signature of a trusted key",
 	  "It is not signed, was changed after it was signed, or was signed with a key that is not\n"

@@ -132,6 +132,7 @@ static int read_file(struct lint_source *l, int fd, struct err *err)
 		*err = ERR_INIT;
 		return read_archive(l, err);
 	}
+	l->alone = true;
 	(void)str_add(&l->name, l->path); /* as long as a path can be */
 	if (r < 0 && err->kind != ERR_APPSPEC)
 		return -1;

@@ -8,6 +8,7 @@ struct lint_source {
 	bool portable;	  /* the caller's wish: tell what other agents would make of it, too */
 	const char *path; /* borrowed */
 	int signal;	  /* that interrupted it; 0: none */
+	bool alone;	  /* PATH is an appspec by itself */
 	struct str name;  /* of the appspec, for messages */
 	struct str text;
 	struct findings findings; /* not sorted yet */

@@ -3,6 +3,7 @@
 #include "cli/local_source.h"
 #include "format/plain.h"
 #include "lifecycle/event.h"
+#include "model/names.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -12,7 +13,7 @@
 #include <pwd.h>
 #include <string.h>
 
-enum { OPTION_JSON = 256, OPTION_ON_FAILURE };
+enum { OPTION_JSON = 256, OPTION_ON_FAILURE, OPTION_PLAN };
 
 static const char short_options[] = ":l:t:b:g:d:a:e:c:A:hvV";
 
@@ -28,6 +29,7 @@ static const struct option long_options[] = {
 	{ "appspec-filename", required_argument, NULL, 'A' },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "on-failure", required_argument, NULL, OPTION_ON_FAILURE },
+	{ "plan", required_argument, NULL, OPTION_PLAN },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
 	{ NULL, 0, NULL, 0 },
@@ -47,6 +49,7 @@ static const struct {
 	{ 'c', offsetof(struct local_options, agent_configuration_file) },
 	{ 'A', offsetof(struct local_options, appspec_filename) },
 	{ OPTION_ON_FAILURE, offsetof(struct local_options, on_failure) },
+	{ OPTION_PLAN, offsetof(struct local_options, plan_id) },
 };
 
 /* ARGUMENT is the word that getopt stumbled over; NAMED the option letter, 0 for a long one. */
@@ -200,6 +203,15 @@ static int check_present(const struct local_options *o, struct err *err)
 	return 0;
 }
 
+static int check_plan(const char *id, bool compatible, struct err *err)
+{
+	AUTO_FREE char *shown = id ? plain_path(id) : NULL;
+
+	if (id && compatible)
+		return err_set(err, ERR_USAGE, "codedeploy-local knows no plan: use slipway local --plan %s", shown);
+	return !id || name_is_plan_id(id) ? 0 : err_set(err, ERR_USAGE, "plan '%s' " NAME_PLAN_ID_RULE, shown);
+}
+
 static int check_events(const char *events, char ***out, struct err *err)
 {
 	AUTO_FREE char *shown = plain_path(events);
@@ -228,6 +240,7 @@ static void fill(const struct local_options *o, bool compatible, struct deployme
 	d->requested_by_uid = getuid();
 	d->requested_by_login = login_name(getuid());
 	d->appspec_filename = o->appspec_filename ? xstrdup(o->appspec_filename) : NULL;
+	d->plan_id = o->plan_id ? xstrdup(o->plan_id) : NULL;
 	d->compatible = compatible;
 	d->force = true; /* as the reference: what runs already is deployed again */
 }
@@ -256,7 +269,8 @@ int local_options_check(const struct local_options *o, bool compatible, struct d
 
 	if (check_type(type, compatible, err) < 0 || check_source_and_events(o, compatible, type, &d, err) < 0 ||
 	    check_on_failure(o->on_failure, compatible, &d.on_failure, err) < 0 ||
-	    (compatible && check_present(o, err) < 0) || (o->group && check_group(o->group, err) < 0) ||
+	    check_plan(o->plan_id, compatible, err) < 0 || (compatible && check_present(o, err) < 0) ||
+	    (o->group && check_group(o->group, err) < 0) ||
 	    (o->file_exists_behavior &&
 	     check_behavior(o->file_exists_behavior, compatible, &d.file_exists_behavior, err) < 0))
 		return -1;

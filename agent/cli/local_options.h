@@ -14,6 +14,7 @@ struct local_options {
 	const char *file_exists_behavior, *group, *group_name, *application, *events, *agent_configuration_file;
 	const char *appspec_filename;
 	const char *on_failure; /* NULL: "restore"; codedeploy-local has no such option, and no restore */
+	const char *plan_id;	/* NULL: any; nor has codedeploy-local this one */
 	bool json, help, version;
 };
 

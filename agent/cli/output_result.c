@@ -1,6 +1,7 @@
 /* cli/output_result.c - how a deployment ended: one line when it went well, else what, where, evidence, now, next. */
 #include "cli/output.h"
 #include "format/plain.h"
+#include "lifecycle/event.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -39,9 +40,8 @@ static const struct event_result *failed_event(const struct deployment_result *r
 static void add_heading(struct str *block, const struct output *o, const struct deployment_result *r, const char *host)
 {
 	const char *red = o->colour ? "\033[1;31m" : "", *plain = o->colour ? "\033[0m" : "";
-	const char *how = r->kind == ERR_BUSY		    ? "was refused"
-			  : r->status == DEPLOYMENT_STOPPED ? "was stopped"
-							    : "failed";
+	bool refused = r->kind == ERR_BUSY || r->kind == ERR_PLAN_CHANGED;
+	const char *how = refused ? "was refused" : r->status == DEPLOYMENT_STOPPED ? "was stopped" : "failed";
 	AUTO_FREE char *event = r->error_event ? plain_path(r->error_event) : NULL;
 	AUTO_FREE char *name = plain_path(host);
 
@@ -78,6 +78,16 @@ static const char *topic(const struct deployment_result *r)
 	return r->needs_recovery ? "NeedsRecovery" : r->kind == ERR_BUSY ? "Busy" : err_code(r->kind);
 }
 
+/* Is it the new bundle that is to blame, which can be looked at where it came from? */
+static bool lint_would_tell(const struct deployment *d, const struct deployment_result *r)
+{
+	const struct event_result *e = failed_event(r);
+
+	if (r->kind != ERR_APPSPEC && r->kind != ERR_SCRIPT_MISSING)
+		return false;
+	return !e || event_revision(e->event, false, event_is_blue_green_rollback(d)) == EVENT_REVISION_CURRENT;
+}
+
 /* What can be typed next with the commands of this version; the worker's own advice goes first. */
 static void add_next(struct str *block, const struct output *o, const struct deployment *d,
 		     const struct deployment_result *r, const char *folder)
@@ -100,7 +110,7 @@ static void add_next(struct str *block, const struct output *o, const struct dep
 
 		(void)str_printf(&next, "%sless %s", next.len ? " | " : "", word);
 	}
-	if (r->kind == ERR_APPSPEC || r->kind == ERR_SCRIPT_MISSING) {
+	if (lint_would_tell(d, r)) {
 		AUTO_FREE char *word = plain_shell_word(d->revision.location);
 
 		(void)str_printf(&next, "%sslipway lint %s", next.len ? " | " : "", word);

@@ -346,6 +346,8 @@ static int ask(const char *path, const char *about, json_t *request, struct clie
 	(void)sigaddset(&wanted, SIGINT);
 	(void)sigaddset(&wanted, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &wanted, &before); /* can only fail for a wrong first argument */
+	if (sigismember(&before, SIGHUP) == 1)		/* somebody has something to clear up */
+		(void)sigaddset(&wanted, SIGHUP);
 	c->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 
 	int r = c->signals < 0 ? err_sys(err, "watching signals") : client_start(c, path, about, err);

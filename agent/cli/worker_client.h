@@ -1,8 +1,9 @@
 /* cli/worker_client.h - start a worker for one request, show what it says, and see it to its end.
  *
  * The worker runs in a session of its own: a Ctrl-C at the terminal comes to this process alone, which asks the
- * worker to stop ({"stop":true}) and waits; a second signal kills it. What the worker says is checked like a
- * stranger's; anything that is not understood ends the conversation, which the worker takes as a stop.
+ * worker to stop ({"stop":true}) and waits; a second signal kills it. SIGTERM does the same, and SIGHUP where the
+ * caller holds it. What the worker says is checked like a stranger's; anything that is not understood ends the
+ * conversation, which the worker takes as a stop.
  * Source: agent/worker/protocol.h.
  */
 #pragma once
@@ -30,7 +31,7 @@ struct worker_end {
 	struct unpack_answer unpacked;	 /* of worker_unpack() */
 	struct pack_answer packed;	 /* of worker_pack() */
 	struct plan_answer planned;	 /* of worker_plan() */
-	int signal;			 /* the first SIGINT or SIGTERM that came meanwhile; 0: none */
+	int signal;			 /* the first SIGINT, SIGTERM or SIGHUP that came meanwhile; 0: none */
 	char how[512];			 /* without a result: how the worker went, one line for people */
 };
 void worker_end_done(struct worker_end *end);

@@ -151,6 +151,18 @@ static void set_defaults(struct config *c)
 	settings_defaults(&c->settings, "");
 }
 
+/* What no key says, the host does. */
+static void tell_host(struct settings *s)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+	const char *region = getenv("AWS_REGION");
+
+	if (!s->instance && gethostname(host, sizeof(host) - 1) == 0 && *host)
+		s->instance = xstrdup(host);
+	if (!s->region && region && *region && strlen(region) <= NAME_MAX)
+		s->region = xstrdup(region);
+}
+
 int config_load(const struct config_place *place, struct config *out, struct err *err)
 {
 	AUTO(config_done) struct config c = { 0 };
@@ -160,6 +172,7 @@ int config_load(const struct config_place *place, struct config *out, struct err
 	set_defaults(&c);
 	if (load_files(&c, place->file, err) < 0)
 		return -1;
+	tell_host(&c.settings);
 	free(c.settings.deployment_root);
 	c.settings.deployment_root = xasprintf("%s/deployment-root", c.state_dir);
 	*out = c;

@@ -15,6 +15,7 @@
 #define MAX_DURATION_S (365U * 24 * 3600)
 #define MAX_SOCKET     107
 #define MAX_ACCESS     1000
+#define MAX_LABEL      255
 
 struct key {
 	const char *name;
@@ -228,6 +229,23 @@ static bool take_behavior(const struct yml_node *node, void *slot)
 	return false;
 }
 
+/* For the environment of hooks: one line of text. */
+static bool take_label(const struct yml_node *node, void *slot)
+{
+	if (!yml_is_scalar(node) || !node->len || node->len > MAX_LABEL || strlen(node->text) != node->len)
+		return false;
+	for (const char *p = node->text; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			return false;
+	put(slot, node->text);
+	return true;
+}
+
+static bool take_runas_method(const struct yml_node *node, void *slot)
+{
+	return yml_is_scalar(node) && runas_method_from_name(node->text, slot) == 0;
+}
+
 static bool take_outputs(const struct yml_node *node, void *slot)
 {
 	return yml_is_scalar(node) && outputs_left_open_from_name(node->text, slot) == 0;
@@ -236,6 +254,7 @@ static bool take_outputs(const struct yml_node *node, void *slot)
 #define AT(member)	 offsetof(struct config, member)
 #define WANTS_BOOL(name) take_bool, "true or false", "write '" name ": true'"
 #define WANTS_PATH	 "a path from '/'"
+#define WANTS_LABEL	 "a line of 1 to 255 bytes"
 #define WANTS_COUNT	 "a whole number of at least 1"
 #define WANTS_DURATION	 "a time of at most a year"
 
@@ -248,6 +267,10 @@ static const struct key top_keys[] = {
 	  "one of DISALLOW, OVERWRITE and RETAIN", "write e.g. 'file_exists_behavior: DISALLOW'" },
 	{ "outputs_left_open", AT(settings.outputs_left_open), take_outputs, "one of wait, warn and fail",
 	  "write e.g. 'outputs_left_open: warn'" },
+	{ "runas_method", AT(settings.runas_method), take_runas_method, "one of direct and su",
+	  "write e.g. 'runas_method: su'" },
+	{ "instance", AT(settings.instance), take_label, WANTS_LABEL, "write e.g. 'instance: web-17'" },
+	{ "region", AT(settings.region), take_label, WANTS_LABEL, "write e.g. 'region: eu-central-1'" },
 	{ "refuse_outside_links", AT(settings.refuse_outside_links), WANTS_BOOL("refuse_outside_links") },
 	{ "enable_deployments_log", AT(settings.deployments_log), WANTS_BOOL("enable_deployments_log") },
 	{ "socket", AT(socket), take_socket, WANTS_PATH " of at most 107 bytes",

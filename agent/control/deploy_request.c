@@ -29,10 +29,11 @@ static const struct string_field {
 	size_t offset;
 	size_t max;
 } strings[] = {
-	{ FIELD(application), MAX_TEXT },    { FIELD(group), MAX_NAME },
-	{ FIELD(group_name), MAX_TEXT },     { FIELD(appspec_filename), PATH_MAX },
-	{ FIELD(file_exists_behavior), 16 }, { FIELD(digest), MAX_NAME },
-	{ FIELD(token), MAX_NAME },	     { FIELD(requested_by_text), MAX_TEXT },
+	{ FIELD(application), MAX_TEXT },	{ FIELD(group), MAX_NAME },
+	{ FIELD(group_name), MAX_TEXT },	{ FIELD(appspec_filename), PATH_MAX },
+	{ FIELD(file_exists_behavior), 16 },	{ FIELD(digest), MAX_NAME },
+	{ FIELD(plan_id), MAX_NAME },		{ FIELD(token), MAX_NAME },
+	{ FIELD(requested_by_text), MAX_TEXT },
 };
 
 static char **slot(struct deploy_request *r, const struct string_field *f)
@@ -93,6 +94,8 @@ static int check_names(const struct deploy_request *r, struct err *err)
 		return wrong("bundle_type", "of the revision is none of directory, tgz, tar, tar.zst and zip", err);
 	if (r->digest && !name_is_digest(r->digest))
 		return wrong("digest", "is not 'sha256:' and 64 hexadecimal digits, as sha256sum prints them", err);
+	if (r->plan_id && !name_is_plan_id(r->plan_id))
+		return wrong("plan_id", NAME_PLAN_ID_RULE, err);
 	return 0;
 }
 

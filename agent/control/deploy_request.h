@@ -19,6 +19,7 @@ struct deploy_request {
 	char *file_exists_behavior; /* NULL: the host's */
 	char **events;		    /* NULL: the default order */
 	char *digest;		    /* NULL: any */
+	char *plan_id;		    /* NULL: any */
 	char *token;		    /* NULL: none */
 	char *requested_by_text;    /* NULL: none */
 	char **environment;	    /* NULL: none */

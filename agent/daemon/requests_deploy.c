@@ -88,6 +88,7 @@ static void build(const struct request *r, struct deploy_request *asked, struct 
 		.appspec_filename = TAKE_PTR(asked->appspec_filename),
 		.file_exists_behavior = TAKE_PTR(asked->file_exists_behavior),
 		.digest = TAKE_PTR(asked->digest),
+		.plan_id = TAKE_PTR(asked->plan_id),
 		.token = TAKE_PTR(asked->token),
 		.environment = TAKE_PTR(asked->environment),
 		.events = TAKE_PTR(asked->events),

@@ -1,6 +1,7 @@
 /* lifecycle/hook.c - from a script of the appspec to a process, and from its end to words. */
 #include "lifecycle/hook.h"
 
+#include "lifecycle/hook_command.h"
 #include "lifecycle/hook_environment.h"
 #include "lifecycle/hook_exec.h"
 #include "lifecycle/hook_lua.h"
@@ -19,14 +20,13 @@
 #include <sys/wait.h>
 
 #define AT_LOCATION "Script at specified location: %s"
-#define SUDO	    "/usr/bin/sudo"
 
 /* What is executed: everything but the descriptors. */
 struct command {
 	char *path;
-	char *inside; /* where it lies, from the archive, free of links */
-	const char *argv[8];
-	bool as_user; /* the zygote changes to USER */
+	char *inside;  /* where it lies, from the archive, free of links */
+	char *program; /* that is executed in its place (su, sudo); NULL: none */
+	struct hook_command start;
 	bool is_lua;
 	int report, report_in; /* of a Lua script: the ends of a pipe, ours and its; 0: none */
 	struct hook_user user;
@@ -40,7 +40,9 @@ static void command_done(struct command *c)
 	if (c->report_in)
 		(void)close(c->report_in);
 	free(c->path);
+	free(c->program);
 	free(c->inside);
+	hook_command_done(&c->start);
 	hook_user_done(&c->user);
 	environment_done(&c->environment);
 }
@@ -144,7 +146,13 @@ static int make_executable(const struct hook_run *run, const struct command *c, 
 	return 0;
 }
 
-/* The reference goes through su, which only root may; with sudo it goes through sudo su. */
+/* How SCRIPT is started. Lua is called by the zygote, which is no program that su could start. */
+static enum runas_method method_of(const struct hook_run *run, const struct command *c)
+{
+	return c->is_lua ? RUNAS_DIRECT : run->deployment->settings.runas_method;
+}
+
+/* Whoever is not root can become somebody else by sudo alone; su is asked all the same, PAM may have its reasons. */
 static int choose_user(const struct hook_run *run, struct command *c, struct err *err)
 {
 	const char *location = run->script->location, *name = run->script->runas;
@@ -155,8 +163,7 @@ static int choose_user(const struct hook_run *run, struct command *c, struct err
 	if (name && !found)
 		return err_set(err, ERR_SCRIPT_FAILED, AT_LOCATION " cannot run as user %s: there is no such user",
 			       location, name);
-	c->as_user = name && geteuid() == 0;
-	if (name && geteuid() != 0 && c->user.uid != geteuid() && !run->script->sudo)
+	if (name && geteuid() != 0 && c->user.uid != geteuid() && !run->script->sudo && method_of(run, c) != RUNAS_SU)
 		return err_set(err, ERR_SCRIPT_FAILED,
 			       AT_LOCATION " cannot run as user %s: the agent does not run as root", location, name);
 	return 0;
@@ -165,24 +172,17 @@ static int choose_user(const struct hook_run *run, struct command *c, struct err
 static void compose(const struct hook_run *run, struct command *c)
 {
 	const struct appspec_script *script = run->script;
-	size_t n = 0;
+	enum runas_method method = method_of(run, c);
 
-	if (script->sudo && geteuid() != 0) {
-		c->argv[n++] = SUDO;
-		c->argv[n++] = "-n"; /* there is nobody to type a password */
-		if (script->runas) {
-			c->argv[n++] = "-u";
-			c->argv[n++] = script->runas;
-		}
-		c->argv[n++] = "--";
-	}
-	c->argv[n++] = c->path;
+	hook_command(script, c->path, method, geteuid() == 0, &c->start);
+	if (c->start.words[0] != c->path)
+		c->start.words[0] = c->program = hook_program(c->start.words[0], getenv("PATH"));
 	if (c->is_lua)
-		c->argv[n++] = script->location;
+		c->start.words[1] = script->location; /* behind the path, which stands alone */
 	if (script->use)
-		c->argv[n++] = script->use;
-	c->argv[n] = NULL;
-	hook_environment(run, script->runas ? &c->user : NULL, environ, &c->environment);
+		c->start.words[2] = script->use;
+	/* su says itself who its user is */
+	hook_environment(run, script->runas && method != RUNAS_SU ? &c->user : NULL, environ, &c->environment);
 }
 
 /* Why can a script that is there not be started? Adds the likely reason to a text that ends with the kernel's. */
@@ -214,12 +214,12 @@ static int not_started(const struct command *c, const struct hook_end *end, cons
 	AUTO(str_done) struct str reason = STR_INIT(512);
 	const char *name = strerrorname_np(end->error), *text = strerrordesc_np(end->error);
 
-	if (c->argv[0] == c->path && !strcmp(end->step, "executing it"))
+	if (!c->program && !strcmp(end->step, "executing it"))
 		add_reason(c->path, end->error, &reason);
 	else if (strcmp(end->step, "executing it") != 0)
 		(void)str_printf(&reason, " (while %s)", end->step);
 	err_set(err, ERR_SCRIPT_FAILED, AT_LOCATION "%s failed with error Errno::%s with message %s - %s%s", location,
-		as, name ? name : "UNKNOWN", text ? text : "unknown error", c->argv[0], str_text(&reason));
+		as, name ? name : "UNKNOWN", text ? text : "unknown error", c->start.words[0], str_text(&reason));
 	err->sys = end->error;
 	return -1;
 }
@@ -291,16 +291,17 @@ static int run_script(const struct hook_run *run, struct hook_outcome *out, stru
 	if ((c.is_lua ? prepare_lua(run, &c, err) : make_executable(run, &c, err)) < 0 || choose_user(run, &c, err) < 0)
 		return -1;
 	/* the agent may write to it anyway, and need not take over what another user's hook may have made of it */
-	if (run->own_fd >= 0 && c.as_user && fs_chown(run->own_fd, c.user.uid, c.user.gid) < 0)
+	if (run->own_fd >= 0 && run->script->runas && geteuid() == 0 &&
+	    fs_chown(run->own_fd, c.user.uid, c.user.gid) < 0)
 		hook_say(run, "a file for the script cannot be given to its user: %s", strerrordesc_np(errno));
 	compose(run, &c);
 	script_log_script(run->log, run->script->location);
 
 	struct zygote_request request = { .kind = c.is_lua ? ZYGOTE_CALL : ZYGOTE_EXEC,
-					  .argv = c.argv,
+					  .argv = c.start.words,
 					  .environment = (const char *const *)c.environment.items,
 					  .cwd = "/",
-					  .change_user = c.as_user,
+					  .change_user = c.start.change_user,
 					  .uid = c.user.uid,
 					  .gid = c.user.gid,
 					  .groups = c.user.groups,

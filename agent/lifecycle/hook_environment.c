@@ -16,7 +16,8 @@
 static const char *const kept_back[] = {
 	"AWS_ACCESS_KEY",	 "AWS_SECRET",	    "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "SLIPWAY_",
 	"NOTIFY_SOCKET",	 "WATCHDOG_",	    "LISTEN_FD",	 "LISTEN_PID",	       "AWS_CONTAINER_",
-	"CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "JOURNAL_STREAM",     "INVOCATION_ID"
+	"CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "JOURNAL_STREAM",     "INVOCATION_ID",
+	"AWS_CREDENTIAL_FILE"
 };
 
 void environment_done(struct environment *e)
@@ -121,8 +122,11 @@ void hook_environment(const struct hook_run *run, const struct hook_user *user, 
 		{ "APPLICATION_NAME", d->application },
 		{ "DEPLOYMENT_GROUP_NAME", d->group_name },
 		{ "DEPLOYMENT_GROUP_ID", d->group },
+		{ "SLIPWAY_INSTANCE", d->settings.instance },
+		{ "SLIPWAY_REGION", d->settings.region },
 		{ "SLIPWAY_ARCHIVE_DIR", run->archive_dir },
 		{ "SLIPWAY_PREVIOUS_ARCHIVE_DIR", run->previous_archive_dir },
+		{ "SLIPWAY_INSTALL_PREFIX", d->settings.install_prefix ? d->settings.install_prefix : "" },
 		{ "SLIPWAY_WITH", run->script->with },
 		{ "HOME", user ? user->home : NULL },
 		{ "USER", user ? user->name : NULL },

@@ -104,6 +104,8 @@ static void open_hook(lua_State *L, const void *context)
 		{ "deployment", "DEPLOYMENT_ID" },
 		{ "application", "APPLICATION_NAME" },
 		{ "group", "DEPLOYMENT_GROUP_NAME" },
+		{ "instance", "SLIPWAY_INSTANCE" },
+		{ "region", "SLIPWAY_REGION" },
 		{ "previous", "SLIPWAY_PREVIOUS_ARCHIVE_DIR" },
 	};
 	const char *restore = from_environment("SLIPWAY_RESTORE");

@@ -184,8 +184,10 @@ int zygote_run(struct zygote *z, const struct zygote_request *request, struct zy
 	if (send_all(z->socket, &header, sizeof(header), fds, count) < 0 ||
 	    send_all(z->socket, body.data, body.len, NULL, 0) < 0)
 		return gone(z, err);
-	if (receive(z, &reply, err) < 0)
-		return -1;
+	do { /* the end of a hook that was given up is nobody's news any more */
+		if (receive(z, &reply, err) < 0)
+			return -1;
+	} while (reply.kind == ZYGOTE_ENDED);
 	if (reply.kind != ZYGOTE_STARTED) {
 		*child = (struct zygote_child){ .pidfd = -1,
 						.error = reply.value,

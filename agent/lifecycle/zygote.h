@@ -70,7 +70,9 @@ int zygote_run(struct zygote *z, const struct zygote_request *request, struct zy
 int zygote_fd(const struct zygote *z);
 /* Reads what zygote_fd() announced. 1: the hook has ended with STATUS, as of waitpid(); -1: the zygote is gone. */
 int zygote_ended(struct zygote *z, int *status, struct err *err);
-/* The hook's pid is not needed any more. Nothing may be signalled by it from here on. */
+/* The hook's pid is not needed any more. Nothing may be signalled by it from here on. A hook that still runs (it could
+ * not be killed: it is another user's, by way of sudo, or stuck in the kernel) is given up, and the next one can run.
+ */
 void zygote_release(struct zygote *z);
 bool zygote_is_gone(const struct zygote *z); /* it has been found gone: no hook can run any more */
 pid_t zygote_pid(const struct zygote *z);    /* for tests and diagnoses */

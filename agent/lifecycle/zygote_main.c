@@ -340,8 +340,10 @@ static void serve(struct nursery *n)
 	read_header(n, &o);
 	if (n->ended)
 		reap(n); /* released by word, or by the next order */
-	if (o.header.kind == ZYGOTE_RELEASE)
+	if (o.header.kind == ZYGOTE_RELEASE) {
+		n->child = 0; /* one that has not ended is given up: it could not even be killed */
 		return;
+	}
 
 	int error = read_order(n, &o);
 

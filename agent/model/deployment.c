@@ -14,6 +14,11 @@ static const char *const outputs_names[OUTPUTS_COUNT] = {
 	[OUTPUTS_FAIL] = "fail",
 };
 
+static const char *const runas_method_names[RUNAS_METHOD_COUNT] = {
+	[RUNAS_DIRECT] = "direct",
+	[RUNAS_SU] = "su",
+};
+
 static const char *const on_failure_names[ON_FAILURE_COUNT] = {
 	[ON_FAILURE_RESTORE] = "restore",
 	[ON_FAILURE_REDEPLOY] = "redeploy",
@@ -40,6 +45,21 @@ int outputs_left_open_from_name(const char *name, enum outputs_left_open *out)
 	for (int i = 0; i < OUTPUTS_COUNT; i++)
 		if (!strcmp(outputs_names[i], name)) {
 			*out = (enum outputs_left_open)i;
+			return 0;
+		}
+	return -1;
+}
+
+const char *runas_method_name(enum runas_method method)
+{
+	return runas_method_names[method];
+}
+
+int runas_method_from_name(const char *name, enum runas_method *out)
+{
+	for (int i = 0; i < RUNAS_METHOD_COUNT; i++)
+		if (!strcmp(runas_method_names[i], name)) {
+			*out = (enum runas_method)i;
 			return 0;
 		}
 	return -1;
@@ -80,6 +100,7 @@ void settings_defaults(struct settings *s, const char *deployment_root)
 		.max_unpacked_bytes = UINT64_C(20) << 30,
 		.max_ratio = 1000,
 		.outputs_left_open = OUTPUTS_WAIT,
+		.runas_method = RUNAS_DIRECT,
 		.deployments_log = true,
 		.worker_threads = true,
 	};
@@ -91,6 +112,8 @@ void settings_copy(struct settings *out, const struct settings *s)
 	out->deployment_root = s->deployment_root ? xstrdup(s->deployment_root) : NULL;
 	out->install_prefix = s->install_prefix ? xstrdup(s->install_prefix) : NULL;
 	out->file_exists_behavior = s->file_exists_behavior ? xstrdup(s->file_exists_behavior) : NULL;
+	out->instance = s->instance ? xstrdup(s->instance) : NULL;
+	out->region = s->region ? xstrdup(s->region) : NULL;
 	out->program_name = s->program_name ? xstrdup(s->program_name) : NULL;
 }
 
@@ -99,6 +122,8 @@ void settings_done(struct settings *s)
 	free(s->deployment_root);
 	free(s->install_prefix);
 	free(s->file_exists_behavior);
+	free(s->instance);
+	free(s->region);
 	free(s->program_name);
 	*s = (struct settings){ 0 };
 }
@@ -116,7 +141,9 @@ void deployment_done(struct deployment *d)
 				d->appspec_filename,
 				d->file_exists_behavior,
 				d->digest,
+				d->plan_id,
 				d->token,
+				d->fail_at,
 				d->revision.location,
 				d->revision.bundle_type };
 

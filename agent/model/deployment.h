@@ -24,6 +24,15 @@ enum outputs_left_open { OUTPUTS_WAIT, OUTPUTS_WARN, OUTPUTS_FAIL, OUTPUTS_COUNT
 const char *outputs_left_open_name(enum outputs_left_open policy);		/* "wait", "warn", "fail" */
 int outputs_left_open_from_name(const char *name, enum outputs_left_open *out); /* -1: not one */
 
+/* How a script comes to run as the user of its `runas`, and what `sudo: true` does. */
+enum runas_method {
+	RUNAS_DIRECT, /* the agent changes the user itself, and calls sudo only when it is not root */
+	RUNAS_SU,     /* through su and sudo, with the words of the reference */
+	RUNAS_METHOD_COUNT
+};
+const char *runas_method_name(enum runas_method method);	      /* "direct", "su" */
+int runas_method_from_name(const char *name, enum runas_method *out); /* -1: not one */
+
 /* What happens when a deployment fails at or after ApplicationStop (PRODUCT section 4). */
 enum on_failure {
 	ON_FAILURE_RESTORE,  /* the previous revision's files, then its ApplicationStart and ValidateService */
@@ -39,12 +48,15 @@ struct settings {
 	char *deployment_root;	     /* .../deployment-root, absolute */
 	char *install_prefix;	     /* "" or an absolute folder, put before every destination */
 	char *file_exists_behavior;  /* the host's default, NULL: DISALLOW */
+	char *instance;		     /* what hooks are told about this host, NULL: nothing */
+	char *region;		     /* the same */
 	char *program_name;	     /* names the deployments log; NULL: "codedeploy-agent" */
 	unsigned max_revisions;	     /* >= 1, default 5 */
 	uint64_t max_entries;	     /* of an archive: default 1,000,000 */
 	uint64_t max_unpacked_bytes; /* default 20 GiB */
 	uint64_t max_ratio; /* unpacked to packed bytes, default 1000; 0: any. Counts from 64 MiB unpacked on */
 	enum outputs_left_open outputs_left_open; /* default wait */
+	enum runas_method runas_method;		  /* default direct */
 	bool refuse_outside_links;		  /* default false */
 	bool deployments_log;			  /* default true */
 	bool worker_threads;			  /* default true; false: one thread, for tests that count calls */
@@ -73,6 +85,7 @@ struct deployment {
 	char *file_exists_behavior; /* the deployment's own, NULL: the host's default */
 	bool compatible;	    /* called as codedeploy-local: its words */
 	char *digest;		    /* "sha256:" and 64 hexadecimal digits that the bundle must have; NULL: any */
+	char *plan_id;		    /* what `slipway plan` printed: refused when it is another one now; NULL: any */
 	char *token;		    /* the client's own name for this request, so that it may repeat it; NULL: none */
 	char **environment;	    /* "NAME=VALUE" for every hook, NULL-terminated; NULL: none */
 	enum on_failure on_failure;
@@ -81,6 +94,10 @@ struct deployment {
 	bool outlives;	     /* a worker whose other end goes away carries on: the daemon finds it again */
 	unsigned deadline_s; /* of the whole deployment, kept by whoever started the worker; 0: none */
 	char **events;	     /* in the order asked; NULL-terminated; NULL: the default order */
+	/* Of `slipway try`: what its user may not do is left out, hooks are told. Needs an install prefix; the socket
+	 * takes no such request. */
+	bool trial;
+	char *fail_at; /* of a trial: the event that fails after its work, as ScriptFailed without a script */
 	struct revision revision;
 	struct settings settings;
 };

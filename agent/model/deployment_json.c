@@ -32,6 +32,11 @@ static const char *type_name(int type)
 	return revision_type_name((enum revision_type)type);
 }
 
+static const char *method_name(int method)
+{
+	return runas_method_name((enum runas_method)method);
+}
+
 static const char *outputs_name(int policy)
 {
 	return outputs_left_open_name((enum outputs_left_open)policy);
@@ -77,6 +82,7 @@ static const struct string_field request_strings[] = {
 	{ FIELD(deployment, appspec_filename), PATH_MAX, false, CHECK_NONE },
 	{ FIELD(deployment, file_exists_behavior), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(deployment, digest), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(deployment, plan_id), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(deployment, token), MAX_NAME, false, CHECK_NONE },
 };
 
@@ -89,6 +95,8 @@ static const struct string_field settings_strings[] = {
 	{ FIELD(settings, deployment_root), PATH_MAX, true, CHECK_ABSOLUTE },
 	{ FIELD(settings, install_prefix), PATH_MAX, true, CHECK_ABSOLUTE_OR_EMPTY },
 	{ FIELD(settings, file_exists_behavior), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(settings, instance), MAX_NAME, false, CHECK_NONE },
+	{ FIELD(settings, region), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(settings, program_name), MAX_PROGRAM_NAME, false, CHECK_FOLDER_NAME },
 };
 
@@ -133,12 +141,13 @@ static int strings_get(struct jobject *o, const struct string_field *fields, siz
 
 static json_t *settings_to_json(const struct settings *s)
 {
-	json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:s, s:b, s:b, s:b}", "max_revisions", (json_int_t)s->max_revisions,
-			      "max_entries", (json_int_t)s->max_entries, "max_unpacked_bytes",
-			      (json_int_t)s->max_unpacked_bytes, "max_ratio", (json_int_t)s->max_ratio,
-			      "outputs_left_open", outputs_left_open_name(s->outputs_left_open), "refuse_outside_links",
-			      s->refuse_outside_links, "deployments_log", s->deployments_log, "worker_threads",
-			      s->worker_threads);
+	json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:b, s:b}", "max_revisions",
+			      (json_int_t)s->max_revisions, "max_entries", (json_int_t)s->max_entries,
+			      "max_unpacked_bytes", (json_int_t)s->max_unpacked_bytes, "max_ratio",
+			      (json_int_t)s->max_ratio, "outputs_left_open",
+			      outputs_left_open_name(s->outputs_left_open), "runas_method",
+			      runas_method_name(s->runas_method), "refuse_outside_links", s->refuse_outside_links,
+			      "deployments_log", s->deployments_log, "worker_threads", s->worker_threads);
 
 	strings_put(o, settings_strings, ARRAY_LEN(settings_strings), s);
 	return o;
@@ -148,7 +157,7 @@ static int settings_from_json(const json_t *json, struct settings *s, struct err
 {
 	struct jobject o;
 	uint64_t revisions;
-	int outputs = OUTPUTS_WAIT;
+	int outputs = OUTPUTS_WAIT, method = RUNAS_DIRECT;
 
 	if (jobject_open(json, "settings of the request", &o, err) < 0 ||
 	    strings_get(&o, settings_strings, ARRAY_LEN(settings_strings), s, err) < 0 ||
@@ -157,12 +166,14 @@ static int settings_from_json(const json_t *json, struct settings *s, struct err
 	    jobject_number(&o, "max_unpacked_bytes", 1, INT64_MAX, &s->max_unpacked_bytes, err) < 0 ||
 	    jobject_number(&o, "max_ratio", 0, INT64_MAX, &s->max_ratio, err) < 0 ||
 	    jobject_name(&o, "outputs_left_open", outputs_name, OUTPUTS_COUNT, &outputs, err) < 0 ||
+	    jobject_name(&o, "runas_method", method_name, RUNAS_METHOD_COUNT, &method, err) < 0 ||
 	    jobject_bool(&o, "refuse_outside_links", &s->refuse_outside_links, err) < 0 ||
 	    jobject_bool(&o, "deployments_log", &s->deployments_log, err) < 0 ||
 	    jobject_bool(&o, "worker_threads", &s->worker_threads, err) < 0)
 		return -1;
 	s->max_revisions = (unsigned)revisions;
 	s->outputs_left_open = (enum outputs_left_open)outputs;
+	s->runas_method = (enum runas_method)method;
 	return jobject_end(&o, err);
 }
 
@@ -196,12 +207,29 @@ json_t *deployment_to_json(const struct deployment *d)
 			      "on_failure", on_failure_name(d->on_failure), "force", d->force, "waits", d->waits,
 			      "outlives", d->outlives, "deadline_s", (json_int_t)d->deadline_s);
 
+	if (d->trial) { /* no other request has these keys, so that an older agent reads all others */
+		json_object_set_new(o, "trial", json_true());
+		json_object_set_new(o, "fail_at", jbytes(d->fail_at));
+	}
 	strings_put(o, request_strings, ARRAY_LEN(request_strings), d);
 	json_object_set_new(o, "events", jstrings(d->events, jbytes));
 	json_object_set_new(o, "environment", jstrings(d->environment, jbytes));
 	json_object_set_new(o, "revision", revision_to_json(&d->revision));
 	json_object_set_new(o, "settings", settings_to_json(&d->settings));
 	return o;
+}
+
+/* A trial installs below a prefix, so that no request can become one of the host itself by mistake. */
+static int trial_fields(struct jobject *o, struct deployment *d, struct err *err)
+{
+	if (jobject_string(o, "fail_at", MAX_NAME, &d->fail_at, err) < 0 ||
+	    (json_object_get(o->json, "trial") && jobject_bool(o, "trial", &d->trial, err) < 0))
+		return -1;
+	if (d->trial && !*d->settings.install_prefix)
+		return err_set(err, ERR_STATE, "%s: 'trial' needs an 'install_prefix'", o->what);
+	if (d->fail_at && !d->trial)
+		return err_set(err, ERR_STATE, "%s: 'fail_at' is for a trial", o->what);
+	return 0;
 }
 
 static int request_fields(struct jobject *o, struct deployment *d, struct err *err)
@@ -220,7 +248,7 @@ static int request_fields(struct jobject *o, struct deployment *d, struct err *e
 	    strings_get(o, request_strings, ARRAY_LEN(request_strings), d, err) < 0 ||
 	    jobject_strings(o, "events", MAX_EVENTS, MAX_NAME, &d->events, err) < 0 ||
 	    revision_from_json(jobject_get(o, "revision"), &d->revision, err) < 0 ||
-	    settings_from_json(jobject_get(o, "settings"), &d->settings, err) < 0)
+	    settings_from_json(jobject_get(o, "settings"), &d->settings, err) < 0 || trial_fields(o, d, err) < 0)
 		return -1;
 	d->requested_by_uid = (unsigned)uid;
 	d->on_failure = (enum on_failure)on_failure;
@@ -306,7 +334,7 @@ static json_t *error_to_json(const struct deployment_result *r)
 		return json_null();
 	return json_pack("{s:o, s:s, s:o, s:o, s:b}", "event", jpath(r->error_event), "error_code", err_code(r->kind),
 			 "message", jtext(r->error_message), "action", jtext(r->error_action), "refused",
-			 r->kind == ERR_BUSY || r->kind == ERR_NEEDS_RECOVERY);
+			 err_exit_status(r->kind) == err_exit_status(ERR_BUSY));
 }
 
 static json_t *restore_to_json(const struct restore_result *r)
@@ -466,7 +494,7 @@ static int error_from_json(const json_t *json, struct deployment_result *r, stru
 	    jobject_string(&o, "action", MAX_MESSAGE, &r->error_action, err) < 0 ||
 	    jobject_bool(&o, "refused", &refused, err) < 0)
 		return -1;
-	if (refused)
+	if (refused && r->kind == ERR_SYS) /* what has no code of its own */
 		r->kind = ERR_BUSY;
 	return 0;
 }

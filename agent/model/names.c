@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#define HEX_DIGITS "0123456789abcdefABCDEF"
+#define HEX_DIGITS   "0123456789abcdefABCDEF"
+#define SMALL_DIGITS "0123456789abcdef"
 
 bool name_is_group(const char *name)
 {
@@ -42,4 +43,10 @@ bool name_is_digest(const char *text)
 	size_t len = sizeof(prefix) - 1;
 
 	return !strncmp(text, prefix, len) && strspn(text + len, HEX_DIGITS) == 64 && !text[len + 64];
+}
+
+bool name_is_plan_id(const char *text)
+{
+	return !strncmp(text, "p-", 2) && strspn(text + 2, SMALL_DIGITS) == 12 && text[14] == '-' &&
+	       strspn(text + 15, SMALL_DIGITS) == 12 && !text[27];
 }

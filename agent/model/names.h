@@ -20,3 +20,7 @@ bool name_is_reserved(const char *name, size_t len);
 	"is the agent's own (LIFECYCLE_EVENT, DEPLOYMENT_*, APPLICATION_NAME, SLIPWAY_*): take another name"
 /* "sha256:" and 64 hexadecimal digits, small or capital. */
 bool name_is_digest(const char *text);
+/* "p-", 12 small hexadecimal digits, "-" and 12 more, as `slipway plan` prints it. */
+bool name_is_plan_id(const char *text);
+/* The rule above in words, to go after what it was given as. */
+#define NAME_PLAN_ID_RULE "is not an id as 'slipway plan' prints it: e.g. p-0c4f5e9a1b23-7d60a9e8c1f2"

@@ -35,6 +35,7 @@ static const struct {
 	[ERR_INTERRUPTED] = { "FailedAfterRestart", 1 },
 	[ERR_NEEDS_RECOVERY] = { "UnknownError", 5 },
 	[ERR_DENIED] = { "UnknownError", 5 },
+	[ERR_PLAN_CHANGED] = { "PlanChanged", 5 },
 };
 
 static __attribute__((format(printf, 4, 0))) int set_va(struct err *e, enum err_kind kind, int sys, const char *fmt,

@@ -32,6 +32,7 @@ enum err_kind {
 	ERR_INTERRUPTED,    /* the agent itself was ended in the middle */
 	ERR_NEEDS_RECOVERY, /* an earlier deployment of the group can be neither finished nor undone */
 	ERR_DENIED,	    /* the caller is not allowed to */
+	ERR_PLAN_CHANGED,   /* the plan that was looked at is not what would be done any more */
 	ERR_KIND_COUNT
 };
 

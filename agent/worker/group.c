@@ -258,19 +258,27 @@ int group_write_result(int deployment_fd, const struct deployment *d, const stru
 	return fs_write_file(deployment_fd, GROUP_RESULT, text, strlen(text), 0644, err);
 }
 
+/* Blanks and line ends are whoever's who wrote it by hand: no folder of ours ends so. */
+static void trim_end(struct str *text)
+{
+	while (text->len && strchr(" \t\r\n", text->data[text->len - 1]))
+		text->data[--text->len] = '\0';
+}
+
 int group_pointer(const struct group *g, enum group_pointer pointer, char **out, struct err *err)
 {
 	AUTO(str_done) struct str text = STR_INIT(PATH_MAX);
 	AUTO_FREE char *name = xasprintf("%s_%s", g->id, pointer_names[pointer]);
 	int found = fs_read_file(g->instructions_fd, name, &text, err);
 
-	if (found <= 0)
-		return found;
-	if (text.len && text.data[text.len - 1] == '\n')
-		text.data[--text.len] = '\0';
+	if (found < 0)
+		return err_add(err, "in '%s/deployment-instructions', from where it may be removed", g->root);
+	if (!found)
+		return 0;
+	trim_end(&text);
 	if (!text.len)
 		return 0;
-	*out = str_take(&text);
+	*out = *str_text(&text) == '/' ? str_take(&text) : xasprintf("%s/%s", g->root, str_text(&text));
 	return 1;
 }
 

@@ -51,8 +51,8 @@ int group_write_result(int deployment_fd, const struct deployment *d, const stru
 		       struct err *err);
 
 enum group_pointer { GROUP_LAST_SUCCESSFUL, GROUP_MOST_RECENT, GROUP_POINTER_COUNT };
-/* The folder that a pointer names, absolute; the caller frees it. 0: it names none; 1: *OUT is set, and may not exist.
- */
+/* The folder that a pointer names, absolute (one that is relative is taken below the root, wherever we stand); the
+ * caller frees it. 0: it names none; 1: *OUT is set, and may not exist: a pointer is a stranger's text. */
 int group_pointer(const struct group *g, enum group_pointer pointer, char **out, struct err *err);
 int group_set_pointer(struct group *g, enum group_pointer pointer, const char *path, struct err *err);
 

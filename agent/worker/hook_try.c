@@ -10,6 +10,7 @@
 #include "util/str.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -74,10 +75,13 @@ static int find_ready_made(struct trial *t, const char *name, const char *with, 
 
 static void surround(struct trial *t, const char *event, char *const *variables)
 {
+	char host[HOST_NAME_MAX + 1] = "";
+	const bool named = gethostname(host, sizeof(host) - 1) == 0 && *host;
 	const struct deployment deployment = { .id = (char *)"d-TRYHOOK00",
 					       .application = (char *)"try",
 					       .group = (char *)"try",
-					       .group_name = (char *)"try" };
+					       .group_name = (char *)"try",
+					       .settings = { .instance = named ? host : NULL } };
 	const struct appspec_script script = { .location = name_of(t), .timeout_s = t->timeout_s, .with = t->with };
 	struct hook_run run = HOOK_RUN_INIT;
 

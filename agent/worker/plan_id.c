@@ -9,27 +9,66 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HALF_DIGITS 12
+
 /* Names end with their NUL: no two lists of them read the same. */
 static void feed_text(struct digest *d, const char *text)
 {
 	digest_update(d, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-static void feed_bundle(struct digest *d, const struct revision_files *r)
+/* Unpacking has hashed every file; one that was changed since is read. */
+static int feed_content(struct digest *d, const struct plan_basis *b, uint32_t index, struct err *err)
 {
-	for (uint32_t i = 1; i < r->tree.count; i++) {
-		const struct tree_entry *e = &r->tree.entries[i];
-		unsigned char content[DIGEST_SIZE] = { 0 };
-		AUTO_FREE char *what = xasprintf("%u %u %o %u %u %lld", e->parent, e->type, e->mode, e->uid, e->gid,
-						 (long long)(e->type == TREE_FILE ? e->mtime_ns : 0));
+	const struct tree_entry *e = &b->files->tree.entries[index];
+	const struct world *w = b->plan->in.world;
+	unsigned char content[DIGEST_SIZE] = { 0 };
 
-		if (e->type == TREE_FILE && !digest_index_find(r->digests, e->ino, e->size, e->ctime_ns, content))
-			feed_text(d, "no digest"); /* a hook has written to it: its time tells */
-		feed_text(d, what);
-		feed_text(d, tree_name(&r->tree, i));
-		feed_text(d, e->type == TREE_LINK ? tree_link_text(&r->tree, i) : NULL);
-		digest_update(d, content, sizeof(content));
+	if (!digest_index_find(b->files->digests, e->ino, e->size, e->ctime_ns, content)) {
+		AUTO_FREE char *below = tree_path(&b->files->tree, e->parent);
+		AUTO_FREE char *dir = xasprintf("%s%s%s", b->plan->in.archive, *below ? "/" : "", below);
+
+		if (w->digest(w->context, dir, tree_name(&b->files->tree, index), content, err) < 0)
+			return -1;
 	}
+	digest_update(d, content, sizeof(content));
+	return 0;
+}
+
+static int feed_entry(struct digest *d, const struct plan_basis *b, uint32_t index, struct err *err)
+{
+	const struct tree *t = &b->files->tree;
+	const struct tree_entry *e = &t->entries[index];
+	AUTO_FREE char *what = xasprintf("%u %u %o %u %u %lld", e->parent, e->type, e->mode, e->uid, e->gid,
+					 (long long)(e->type == TREE_FILE ? e->mtime_ns : 0));
+
+	feed_text(d, what);
+	feed_text(d, tree_name(t, index));
+	feed_text(d, e->type == TREE_LINK ? tree_link_text(t, index) : NULL);
+	return e->type == TREE_FILE ? feed_content(d, b, index, err) : 0;
+}
+
+static int feed_bundle(struct digest *d, const struct plan_basis *b, struct err *err)
+{
+	for (uint32_t i = 1; i < b->files->tree.count; i++)
+		if (feed_entry(d, b, i, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* What was asked for, and what the group and the host's configuration make of it. */
+static void feed_circumstances(struct digest *d, const struct plan_basis *b)
+{
+	AUTO_FREE char *behavior = xasprintf("%d", b->plan->in.behavior);
+
+	feed_text(d, b->deployment->group);
+	feed_text(d, b->previous);
+	feed_text(d, b->files->appspec_name);
+	feed_text(d, behavior);
+	feed_text(d, b->plan->in.install_prefix);
+	for (const char *const *e = b->order; *e; e++)
+		feed_text(d, *e);
+	feed_text(d, NULL); /* the end of the list */
 }
 
 /* A folder is told by its mode and owner: what others do in it changes its times. */
@@ -64,11 +103,16 @@ static void feed_wanted(struct digest *d, const struct plan *p, uint32_t node)
 	feed_text(d, what);
 }
 
+bool plan_id_counts(const struct plan_node *n)
+{
+	return n->action != PLAN_STAY || n->want != PLAN_WANT_NOTHING || n->flags & PLAN_OURS;
+}
+
 static int feed_path(struct digest *d, const struct plan *p, uint32_t node, struct err *err)
 {
 	const struct plan_node *n = &p->nodes[node];
 
-	if (n->action == PLAN_STAY && n->want == PLAN_WANT_NOTHING && !(n->flags & PLAN_OURS))
+	if (!plan_id_counts(n))
 		return 0;
 
 	AUTO_FREE char *path = plan_path(p, node);
@@ -95,23 +139,38 @@ static int feed_conflicts(struct digest *d, const struct plan *p, struct err *er
 	return 0;
 }
 
-int plan_id(const struct plan *p, const struct revision_files *r, const char *previous, char out[PLAN_ID_SIZE],
-	    struct err *err)
+static int feed_host(struct digest *d, const struct plan_basis *b, struct err *err)
 {
-	AUTO(digest_freep) struct digest *d = digest_new();
-	unsigned char hash[DIGEST_BYTES];
-	char hex[DIGEST_HEX_SIZE];
+	const struct plan *p = b->plan;
 
-	digest_start(d);
-	feed_text(d, previous);
-	feed_bundle(d, r);
+	feed_circumstances(d, b);
 	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true))
 		if (p->nodes[i].real == i && feed_path(d, p, i, err) < 0)
 			return -1;
-	if (feed_conflicts(d, p, err) < 0)
-		return -1;
+	return feed_conflicts(d, p, err);
+}
+
+static void finish(struct digest *d, char hex[DIGEST_HEX_SIZE])
+{
+	unsigned char hash[DIGEST_BYTES];
+
 	digest_finish(d, hash);
 	digest_hex(hash, hex);
-	(void)snprintf(out, PLAN_ID_SIZE, "p-%.12s", hex);
+}
+
+int plan_id(const struct plan_basis *b, char out[PLAN_ID_SIZE], struct err *err)
+{
+	AUTO(digest_freep) struct digest *d = digest_new();
+	char bundle[DIGEST_HEX_SIZE], host[DIGEST_HEX_SIZE];
+
+	digest_start(d);
+	if (feed_bundle(d, b, err) < 0)
+		return -1;
+	finish(d, bundle);
+	digest_start(d);
+	if (feed_host(d, b, err) < 0)
+		return -1;
+	finish(d, host);
+	(void)snprintf(out, PLAN_ID_SIZE, "p-%.*s-%.*s", HALF_DIGITS, bundle, HALF_DIGITS, host);
 	return 0;
 }

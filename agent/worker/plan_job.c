@@ -103,7 +103,7 @@ static void check_hooks(struct planner *p)
 	struct err e = ERR_INIT;
 
 	if (event_check_local_hooks(p->files.appspec, p->files.appspec_name, p->order, &e) < 0 ||
-	    preflight_check_hooks(&p->files, p->order, &e) < 0)
+	    preflight_check_hooks(&p->files, p->order, false, &e) < 0)
 		add_error(p, &e);
 }
 
@@ -292,6 +292,7 @@ static json_t *busy(const struct planner *p)
 static int report(struct planner *p, struct plan_answer *out, struct err *err)
 {
 	const struct plan_report r = { p->plan, p->d, &p->files, p->drift, p->fd };
+	const struct plan_basis basis = { p->plan, &p->files, p->d, p->order, p->history.folder };
 	json_t *o = json_object(), *digest = digest_json(p);
 	char id[PLAN_ID_SIZE];
 
@@ -301,7 +302,7 @@ static int report(struct planner *p, struct plan_answer *out, struct err *err)
 	json_object_set_new(o, "revision",
 			    json_pack("{s:s, s:o, s:o}", "type", revision_type_name(p->d->revision.type), "location",
 				      jpath(p->d->revision.location), "digest", digest));
-	if (plan_id(p->plan, &p->files, p->history.folder, id, err) < 0 || plan_report_paths(&r, o, err) < 0)
+	if (plan_id(&basis, id, err) < 0 || plan_report_paths(&r, o, err) < 0)
 		return -1;
 	json_object_set_new(o, "plan_id", json_string(id));
 	json_object_set_new(o, "group", jpath(p->d->group));

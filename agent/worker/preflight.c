@@ -196,12 +196,13 @@ bool preflight_is_provisional(const struct revision_files *r)
 	return hook && hook->script_count;
 }
 
-int preflight_check_hooks(const struct revision_files *r, const char *const *order, struct err *err)
+int preflight_check_hooks(const struct revision_files *r, const char *const *order, bool blue_green_rollback,
+			  struct err *err)
 {
 	for (size_t i = 0; order[i]; i++) {
 		const struct appspec_hook *hook = appspec_hook(r->appspec, order[i]);
 
-		if (!hook || event_revision_at(order, i, false) != EVENT_REVISION_CURRENT ||
+		if (!hook || event_revision_at(order, i, blue_green_rollback) != EVENT_REVISION_CURRENT ||
 		    (preflight_is_provisional(r) && strcmp(order[i], "BeforeInstall")))
 			continue;
 		for (size_t k = 0; k < hook->script_count; k++)

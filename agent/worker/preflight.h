@@ -56,4 +56,5 @@ bool preflight_is_provisional(const struct revision_files *r);
 
 /* Can the hooks of this revision that ORDER will run be run: do their scripts exist, do their users? The first that
  * cannot is the error. When BeforeInstall may still bring what is missing, only its own are looked at. */
-int preflight_check_hooks(const struct revision_files *r, const char *const *order, struct err *err);
+int preflight_check_hooks(const struct revision_files *r, const char *const *order, bool blue_green_rollback,
+			  struct err *err);

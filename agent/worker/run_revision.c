@@ -8,7 +8,9 @@
 #include "util/digest.h"
 #include "util/str.h"
 #include "worker/outcome.h"
+#include "worker/plan_compare.h"
 #include "worker/still_runs.h"
+#include "worker/trial.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +66,14 @@ static void take_findings(struct run *run, const struct plan *plan, bool errors)
 	}
 }
 
+/* The command has told what. */
+static void take_out(struct run *run)
+{
+	AUTO(findings_done) struct findings left_out = { 0 };
+
+	trial_take_out(run->files.appspec, &left_out);
+}
+
 static int fetch(struct run *run, struct err *err)
 {
 	const struct settings *s = &run->d->settings;
@@ -78,37 +88,64 @@ static int fetch(struct run *run, struct err *err)
 
 	flusher_free(early);
 	take_warnings(run);
+	if (r == 0 && run->d->trial)
+		take_out(run);
 	return r;
 }
 
-/* What a hook may still put right is only told; what nothing can put right refuses now. */
-static int trial_plan(struct run *run, struct err *err)
-{
+struct trial { /* what an install would do now; the plan asks the world as long as it is kept */
 	struct world world;
-	struct world_disk *disk = world_disk_new(&world);
-	const struct planning planning = { run->d, run->manifest, run->r->umask };
-	struct arrangement arrangement;
-	struct plan *plan = NULL;
-	int r = preflight_plan(&run->files, &planning, &world, &plan, err);
+	struct world_disk *disk;
+	struct plan *plan;
+	struct err refused; /* it cannot be carried out, and this is why */
+};
 
-	if (r < 0 && plan->findings.errors && !plan->hard && preflight_is_provisional(&run->files)) {
+static void trial_done(struct trial *t)
+{
+	plan_free(t->plan);
+	world_disk_free(t->disk);
+}
+
+/* -1: the world gave no answer. What stands in the way is an answer. */
+static int trial_plan(struct run *run, struct trial *t, struct err *err)
+{
+	const struct planning planning = { run->d, run->manifest, run->r->umask };
+
+	t->disk = world_disk_new(&t->world);
+	if (preflight_plan(&run->files, &planning, &t->world, &t->plan, &t->refused) == 0 || t->plan->findings.errors)
+		return 0;
+	*err = t->refused;
+	return -1;
+}
+
+/* What a hook may still put right is only told; what nothing can put right refuses now. */
+static int judge_trial(struct run *run, struct trial *t, struct err *err)
+{
+	struct plan *plan = t->plan;
+	struct arrangement arrangement;
+
+	if (plan->findings.errors && !plan->hard && preflight_is_provisional(&run->files)) {
 		AUTO_FREE char *text = xasprintf(
 			"%zu findings would stop Install now, unless BeforeInstall changes that; the first: %s",
 			plan->findings.errors, plan->findings.items[0].message);
 
 		outcome_warn(run->result, "%s", text);
 		progress_note(run->r->progress, RUN_PREFLIGHT, text);
-		r = 0;
-	} else if (r < 0) {
-		take_findings(run, plan, true);
-	} else if ((r = arrange(plan, run->d->id, &arrangement, err)) == 0) {
-		r = arrange_check_space(&arrangement, err);
-		arrangement_done(&arrangement);
-		if (r == 0)
-			run->plan = TAKE_PTR(plan);
+		return 0;
 	}
-	plan_free(plan);
-	world_disk_free(disk);
+	if (plan->findings.errors) {
+		take_findings(run, plan, true);
+		*err = t->refused;
+		return -1;
+	}
+	if (arrange(plan, run->d->id, &arrangement, err) < 0)
+		return -1;
+
+	int r = arrange_check_space(&arrangement, err);
+
+	arrangement_done(&arrangement);
+	if (r == 0)
+		run->plan = TAKE_PTR(t->plan);
 	return r;
 }
 
@@ -125,8 +162,6 @@ static int look_at_digest(struct run *run, struct err *err)
 
 	if (r <= 0 || !last || strcmp(last, run->digest))
 		return r < 0 ? -1 : 0;
-	run->result->unchanged = true;
-	run->result->revision_digest = xstrdup(run->digest);
 	return 1;
 }
 
@@ -146,18 +181,51 @@ static int check_same_bundle(const struct run *run, struct err *err)
 }
 
 /* 1: there is nothing to do. */
+static int leave_it(struct run *run)
+{
+	run->result->unchanged = true;
+	run->result->revision_digest = xstrdup(run->digest);
+	return 1;
+}
+
+/* Who has looked at a plan wants that one or none, whatever else there is to be said of this one. SAME: what was asked
+ * for is what runs already. */
+static int look_at_plan(struct run *run, bool same, struct err *err)
+{
+	AUTO(trial_done) struct trial t = { .refused = ERR_INIT };
+
+	if (trial_plan(run, &t, err) < 0)
+		return -1;
+
+	const struct plan_basis basis = { t.plan, &run->files, run->d, run->order, run->last_path };
+
+	if (plan_compare(&basis, run->d->plan_id, err) < 0)
+		return -1;
+	if (same)
+		return leave_it(run);
+	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
+	    preflight_check_hooks(&run->files, run->order, event_is_blue_green_rollback(run->d), err) < 0)
+		return -1;
+	return judge_trial(run, &t, err);
+}
+
+/* 1: there is nothing to do. */
 static int look_ahead(struct run *run, struct err *err)
 {
 	int same = look_at_digest(run, err);
 
-	if (same)
-		return same;
+	if (same < 0)
+		return -1;
+	if (same && !run->d->plan_id)
+		return leave_it(run);
 	if (fetch(run, err) < 0 || check_same_bundle(run, err) < 0 ||
 	    preflight_list(&run->files, run->d->settings.max_entries, err) < 0)
 		return -1;
-	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
-	    preflight_check_hooks(&run->files, run->order, err) < 0 || trial_plan(run, err) < 0)
-		return -1;
+
+	int r = look_at_plan(run, same, err);
+
+	if (r)
+		return r;
 	return run_stopped(run) ? err_set(err, ERR_STOPPED, "stopped") : 0;
 }
 

@@ -1,6 +1,7 @@
 /* worker/runner.c - a deployment, read top to bottom. */
 #include "worker/runner.h"
 
+#include "bundle/unpack.h"
 #include "lifecycle/event.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -11,6 +12,7 @@
 #include "worker/recovery.h"
 #include "worker/restore.h"
 #include "worker/run.h"
+#include "worker/trial.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -97,6 +99,15 @@ static int begin(struct run *run, struct err *err)
 	return 0;
 }
 
+/* Nothing in the new bundle could put that right. */
+static void tell_way_out(struct run *run, const char *folder, const struct err *err)
+{
+	if ((err->kind == ERR_APPSPEC || err->kind == ERR_SCRIPT_MISSING) && !run->result->error_action)
+		run->result->error_action = xasprintf("correct '%s/" UNPACK_FOLDER "', or move it away: then its "
+						      "scripts are skipped with a warning",
+						      folder);
+}
+
 /* Whose scripts: this revision's appspec, or that of an earlier one, which may be gone (Q15: then there is nothing to
  * do, and that is said). */
 static int run_earlier(struct run *run, enum event_revision whose, struct event_result *event, struct err *err)
@@ -116,7 +127,10 @@ static int run_earlier(struct run *run, enum event_revision whose, struct event_
 	if (r > 0)
 		outcome_warn(run->result, "%s was skipped: the %s revision '%s' is gone or holds no appspec",
 			     event->event, event_revision_name(whose), folder);
-	return r < 0 ? err_add(err, "%s revision '%s'", event_revision_name(whose), folder) : 0;
+	if (r >= 0)
+		return 0;
+	tell_way_out(run, folder, err);
+	return err_add(err, "%s revision '%s'", event_revision_name(whose), folder);
 }
 
 static int run_hooks(struct run *run, size_t index, struct event_result *event, struct err *err)
@@ -155,6 +169,7 @@ static int run_event(struct run *run, size_t index, struct err *err)
 		r = (strcmp(event->event, EVENT_INSTALL) ? run_download_bundle : run_install)(run, event, err);
 	else
 		r = run_hooks(run, index, event, err);
+	r = r < 0 ? -1 : trial_fail(run->d, event, run->result, err);
 	if (r < 0)
 		run_tell_deadline(run, err);
 	outcome_event_finished(event, r, err);

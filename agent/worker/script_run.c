@@ -7,6 +7,7 @@
 #include "worker/no_restore.h"
 #include "worker/outcome.h"
 #include "worker/preflight.h"
+#include "worker/trial.h"
 
 #include <fcntl.h>
 
@@ -50,12 +51,14 @@ static char **variables(const struct script_run *s)
 	while (s->environment && s->environment[n])
 		n++;
 
-	char **list = xcalloc(n + 3, sizeof(*list));
+	char **list = xcalloc(n + 4, sizeof(*list));
 
 	for (size_t i = 0; i < n; i++)
 		list[i] = xstrdup(s->environment[i]);
 	if (s->restoring)
 		list[n++] = xstrdup("SLIPWAY_RESTORE=1");
+	if (s->deployment->trial)
+		list[n++] = xstrdup("SLIPWAY_TRY=1");
 	if (s->no_restore_fd >= 0)
 		list[n] = xasprintf("SLIPWAY_NO_RESTORE=%s/" NO_RESTORE_NAME, s->folder);
 	return list;
@@ -87,10 +90,18 @@ static void take_outcome(struct script_run *s, const struct appspec_hook *hook, 
 	event->exit_code = outcome->exit_code;
 }
 
+/* NULL: there was no revision before, or it was removed meanwhile. */
+static char *previous_archive(const struct script_run *s)
+{
+	AUTO_FREE char *path = s->previous ? xasprintf("%s/" UNPACK_FOLDER, s->previous) : NULL;
+
+	return path && access(path, F_OK) == 0 ? TAKE_PTR(path) : NULL;
+}
+
 int script_run(struct script_run *s, const struct appspec_hook *hook, const char *archive, struct event_result *event,
 	       struct err *err)
 {
-	AUTO_FREE char *previous = s->previous ? xasprintf("%s/" UNPACK_FOLDER, s->previous) : NULL;
+	AUTO_FREE char *previous = previous_archive(s);
 	struct hook_outcome outcome = { .exit_code = -1 };
 	struct hook_run hr = HOOK_RUN_INIT;
 
@@ -144,5 +155,7 @@ int script_run_of(struct script_run *s, const char *folder, const char *appspec_
 
 	if (r <= 0)
 		return r < 0 ? -1 : 1;
+	if (s->deployment->trial)
+		trial_take_out(appspec, &findings);
 	return script_run(s, appspec_hook(appspec, event->event), archive, event, err);
 }

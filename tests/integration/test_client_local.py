@@ -1,6 +1,7 @@
 """The commands that look at this machine and need no daemon: explain, doctor, check-config."""
 import json
 import re
+import socket
 
 import pytest
 from conftest import CHECKOUT
@@ -62,12 +63,13 @@ def test_a_configuration_without_mistakes_is_fine(agent):
 
 
 def test_the_settings_in_force_are_told_as_json(agent):
-    agent.configure("max_revisions: 9\nlimits:\n  entries: 10\n")
+    agent.configure("max_revisions: 9\nlimits:\n  entries: 10\nrunas_method: su\n")
     done = agent("check-config", "--json").json
     assert done["ok"] is True and done["errors"] == [] and done["warnings"] == []
     settings = done["settings"]
     assert (settings["max_revisions"], settings["limits"]["entries"]) == (9, 10)
     assert (settings["file_exists_behavior"], settings["on_failure"], settings["deadline"]) == ("DISALLOW", "restore", 3600)
+    assert (settings["runas_method"], settings["instance"], settings["region"]) == ("su", socket.gethostname(), None)
     assert settings["state_dir"] == f"{agent.root}/var/lib/slipway"
     assert settings["socket"] == f"{agent.root}/run/slipway/slipway.sock"
 

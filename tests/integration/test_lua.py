@@ -337,4 +337,5 @@ def test_the_stubs_describe_the_fields():
     """test_lua_library.py compares the functions."""
     stubs = (CHECKOUT / "lua/slipway.d.lua").read_text()
     fields = set(re.findall(r"^---@field (\w+)", stubs[stubs.index("---@class slipway\n"):stubs.index("slipway = {}")], re.M))
-    assert fields == {"event", "deployment", "application", "group", "archive_dir", "previous", "restore", "env"}
+    assert fields == {"event", "deployment", "application", "group", "instance", "region", "archive_dir", "previous",
+                      "restore", "env"}

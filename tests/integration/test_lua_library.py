@@ -183,6 +183,17 @@ def test_nobody_is_there(lua, options, kind, errno, message):
     assert re.fullmatch(f"false {kind} {errno} {message}\n", done.out), done
 
 
+def test_a_queue_that_stays_full(lua, tmp_path):
+    path = str(tmp_path / "full.sock")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(path)
+        listener.listen(0)
+        first.connect(path)
+        done = lua(f'local ok, e = pcall(slipway.socket.connect, {{ path = "{path}", timeout = 0.2 }})\n'
+                   "print(ok, e.kind, e.errno)")
+    assert done.out == "false unreachable EAGAIN\n", done
+
+
 def test_a_connection_that_breaks_is_an_error(lua, serve):
     def answer(connection):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # close() resets

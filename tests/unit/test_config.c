@@ -139,6 +139,26 @@ static void another_configuration_is_read_alone(void **state)
 	assert_int_equal(OUTPUTS_FAIL, c.settings.outputs_left_open);
 }
 
+static void the_host_itself_says_what_no_key_does(void **state)
+{
+	AUTO(config_done) struct config c = { 0 }, elsewhere = { 0 };
+	char host[256] = "";
+
+	(void)state;
+	assert_int_equal(0, gethostname(host, sizeof(host) - 1));
+	assert_int_equal(0, unsetenv("AWS_REGION"));
+	must_load(&c);
+	assert_string_equal(host, c.settings.instance);
+	assert_null(c.settings.region);
+	assert_int_equal(RUNAS_DIRECT, c.settings.runas_method);
+	assert_int_equal(0, setenv("AWS_REGION", "us-east-2", 1));
+	put("etc/slipway/slipway.yml", "instance: 17\n");
+	must_load(&elsewhere);
+	assert_string_equal("us-east-2", elsewhere.settings.region);
+	assert_string_equal("17", elsewhere.settings.instance);
+	assert_int_equal(0, unsetenv("AWS_REGION"));
+}
+
 static void every_key_is_taken(void **state)
 {
 	AUTO(config_done) struct config c = { 0 };
@@ -146,7 +166,8 @@ static void every_key_is_taken(void **state)
 	(void)state;
 	put("etc/slipway/slipway.yml",
 	    "state_dir: /var/lib/other\ninstall_prefix: /srv/try/\nmax_revisions: 1\nfile_exists_behavior: overwrite\n"
-	    "outputs_left_open: fail\nrefuse_outside_links: yes\nenable_deployments_log: false\n"
+	    "outputs_left_open: fail\nrunas_method: su\ninstance: i-17\nregion: eu-west-1\nrefuse_outside_links: "
+	    "yes\nenable_deployments_log: false\n"
 	    "limits: {entries: 5, unpacked_size: 20 GiB, ratio: 0}\n"
 	    "socket: /run/other.sock\naccess: {status: [group:ops, user:ci], deploy: []}\non_failure: redeploy\n"
 	    "deadline: 10m\nstop_timeout: 0\nhistory: 7\n");
@@ -156,6 +177,9 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(1, c.settings.max_revisions);
 	assert_string_equal("OVERWRITE", c.settings.file_exists_behavior);
 	assert_int_equal(OUTPUTS_FAIL, c.settings.outputs_left_open);
+	assert_int_equal(RUNAS_SU, c.settings.runas_method);
+	assert_string_equal("i-17", c.settings.instance);
+	assert_string_equal("eu-west-1", c.settings.region);
 	assert_true(c.settings.refuse_outside_links);
 	assert_false(c.settings.deployments_log);
 	assert_int_equal(5, c.settings.max_entries);
@@ -307,6 +331,12 @@ static const struct {
 	{ "an unknown behaviour", "file_exists_behavior: MERGE\n",
 	  "1:23: 'file_exists_behavior' is 'MERGE', not one of DISALLOW, OVERWRITE and RETAIN: write e.g. "
 	  "'file_exists_behavior: DISALLOW'" },
+	{ "an unknown way to change users", "runas_method: sudo\n",
+	  "1:15: 'runas_method' is 'sudo', not one of direct and su: write e.g. 'runas_method: su'" },
+	{ "an instance of two lines", "instance: \"a\\nb\"\n",
+	  "1:11: 'instance' is 'a\nb', not a line of 1 to 255 bytes: write e.g. 'instance: web-17'" },
+	{ "an empty region", "region: \"\"\n",
+	  "1:9: 'region' is '', not a line of 1 to 255 bytes: write e.g. 'region: eu-central-1'" },
 	{ "an unknown policy", "outputs_left_open: ask\n",
 	  "1:20: 'outputs_left_open' is 'ask', not one of wait, warn and fail: write e.g. 'outputs_left_open: warn'" },
 	{ "a number for a switch", "refuse_outside_links: 1\n",
@@ -537,6 +567,7 @@ int main(void)
 		EACH(without_a_root_the_places_are_those_of_the_system),
 		EACH(later_files_win_key_by_key),
 		EACH(another_configuration_is_read_alone),
+		EACH(the_host_itself_says_what_no_key_does),
 		EACH(every_key_is_taken),
 		EACH(sizes_have_units),
 		EACH(durations_have_units),

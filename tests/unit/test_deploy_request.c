@@ -62,6 +62,7 @@ static void everything_arrives_as_it_was_sent(void **state)
 		.file_exists_behavior = "RETAIN",
 		.events = events,
 		.digest = DIGEST,
+		.plan_id = "p-0123456789ab-0123456789ab",
 		.token = "t-1",
 		.requested_by_text = "job 1234",
 		.environment = environment,
@@ -82,6 +83,7 @@ static void everything_arrives_as_it_was_sent(void **state)
 	assert_true(json_equal(json, again));
 	assert_string_equal("web \xff", r.group);
 	assert_string_equal("_b2=x=y", r.environment[1]);
+	assert_string_equal("p-0123456789ab-0123456789ab", r.plan_id);
 	assert_int_equal(ON_FAILURE_NONE, r.on_failure);
 	assert_int_equal(90, r.deadline_s);
 	assert_true(r.force);
@@ -146,6 +148,8 @@ static const struct {
 	{ "an unknown key", START ",\"colour\":1}", "has a key that this version does not know" },
 	{ "settings are not the client's", START ",\"settings\":{}}", "has a key that this version does not know" },
 	{ "nor is who asks", START ",\"requested_by_uid\":0}", "has a key that this version does not know" },
+	{ "nor whether it is a trial", START ",\"trial\":true}", "has a key that this version does not know" },
+	{ "nor that it is to fail", START ",\"fail_at\":\"Install\"}", "has a key that this version does not know" },
 	{ "a group with a slash", START ",\"group\":\"a/b\"}", "'a/b' cannot be a deployment group" },
 	{ "a group above", START ",\"group\":\"..\"}", "'..' cannot be a deployment group" },
 	{ "a folder of the agent", START ",\"group\":\"deployment-logs\"}", "cannot be a deployment group" },
@@ -156,6 +160,8 @@ static const struct {
 	{ "a short digest", START ",\"digest\":\"sha256:12\"}", "'digest' is not 'sha256:' and 64 hexadecimal digits" },
 	{ "a digest of another kind", START ",\"digest\":\"md5:0123456789abcdef0123456789abcdef\"}",
 	  "'digest' is not" },
+	{ "half the id of a plan", START ",\"plan_id\":\"p-0123456789ab\"}",
+	  "'plan_id' is not an id as 'slipway plan' prints it: e.g. p-0c4f5e9a1b23-7d60a9e8c1f2" },
 	{ "a digest with more after it", START ",\"digest\":\"" DIGEST "0\"}", "'digest' is not" },
 	{ "events that are no list", START ",\"events\":\"Install\"}", "'events' is not a list of at most 200" },
 	{ "no events", START ",\"events\":[]}", "'events' is an empty list" },

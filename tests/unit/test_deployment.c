@@ -33,6 +33,7 @@ static struct deployment sample(void)
 		.requested_by_login = xstrdup("ci"),
 		.requested_by_uid = 1000,
 		.appspec_filename = xstrdup("app\xff.yml"),
+		.plan_id = xstrdup("p-1"),
 		.compatible = true,
 		.events = list("DownloadBundle", "Install"),
 		.revision = { REVISION_LOCAL_FILE, xstrdup("/srv/\xfe\xff\nshop.tgz"), xstrdup("tgz") },
@@ -41,6 +42,8 @@ static struct deployment sample(void)
 	settings_defaults(&d.settings, "/var/lib/x\x80/deployment-root");
 	d.settings.outputs_left_open = OUTPUTS_FAIL;
 	d.settings.file_exists_behavior = xstrdup("RETAIN");
+	d.settings.runas_method = RUNAS_SU;
+	d.settings.instance = xstrdup("web-17");
 	d.settings.program_name = xstrdup("my-agent");
 	return d;
 }
@@ -71,6 +74,7 @@ static void a_request_arrives_byte_for_byte(void **state)
 	assert_string_equal(d.group_name, back.group_name);
 	assert_string_equal(d.revision.location, back.revision.location);
 	assert_string_equal(d.appspec_filename, back.appspec_filename);
+	assert_string_equal(d.plan_id, back.plan_id);
 	assert_string_equal(d.settings.deployment_root, back.settings.deployment_root);
 	assert_string_equal("RETAIN", back.settings.file_exists_behavior);
 	assert_string_equal("my-agent", back.settings.program_name);
@@ -81,10 +85,34 @@ static void a_request_arrives_byte_for_byte(void **state)
 	assert_int_equal(REVISION_LOCAL_FILE, back.revision.type);
 	assert_int_equal(1000, back.requested_by_uid);
 	assert_int_equal(OUTPUTS_FAIL, back.settings.outputs_left_open);
+	assert_int_equal(RUNAS_SU, back.settings.runas_method);
+	assert_string_equal("web-17", back.settings.instance);
+	assert_null(back.settings.region);
 	assert_true(back.compatible && back.settings.worker_threads && back.settings.deployments_log);
 	assert_int_equal(5, back.settings.max_revisions);
 	assert_true(back.settings.max_unpacked_bytes == UINT64_C(20) << 30);
 	json_decref(json);
+}
+
+static void a_trial_arrives_as_one(void **state)
+{
+	AUTO(deployment_done) struct deployment d = sample();
+	AUTO(deployment_done) struct deployment back = { 0 };
+	struct err err = ERR_INIT;
+
+	(void)state;
+	free(d.settings.install_prefix);
+	d.settings.install_prefix = xstrdup("/tmp/x");
+	d.trial = true;
+	d.fail_at = xstrdup("ApplicationStop");
+
+	json_t *json = through_text(deployment_to_json(&d));
+
+	if (deployment_from_json(json, &back, &err) < 0)
+		fail_msg("%s", err.msg);
+	json_decref(json);
+	assert_true(back.trial);
+	assert_string_equal("ApplicationStop", back.fail_at);
 }
 
 static const struct {
@@ -113,6 +141,10 @@ static const struct {
 	{ "events that are no list", NULL, "events", "\"Install\"",
 	  "request: 'events' is not a list of at most 200 strings" },
 	{ "an event that is no string", NULL, "events", "[1]", "request: 'events' is not a list of strings" },
+	{ "a trial of the host itself", NULL, "trial", "true", "request: 'trial' needs an 'install_prefix'" },
+	{ "a trial in words", NULL, "trial", "\"yes\"", "request: 'trial' is not true or false" },
+	{ "a failure on purpose of a real deployment", NULL, "fail_at", "\"Install\"",
+	  "request: 'fail_at' is for a trial" },
 	{ "no revision", NULL, "revision", NULL, "revision of the request: not a JSON object" },
 	{ "a relative location", "revision", "location", "\"x\"",
 	  "revision of the request: 'location' is not an absolute path" },
@@ -131,6 +163,8 @@ static const struct {
 	  "settings of the request: 'max_entries' is not a whole number from 1 to 9223372036854775807" },
 	{ "an unknown policy", "settings", "outputs_left_open", "\"shrug\"",
 	  "settings of the request: 'outputs_left_open' is not one of the names this version knows" },
+	{ "an unknown way to change users", "settings", "runas_method", "\"sudo\"",
+	  "settings of the request: 'runas_method' is not one of the names this version knows" },
 	{ "an unknown setting", "settings", "speed", "11",
 	  "settings of the request: has a key that this version does not know" },
 };
@@ -230,6 +264,37 @@ static void a_result_keeps_what_it_says_and_loses_escapes(void **state)
 	json_decref(json);
 }
 
+static void a_refusal_keeps_its_kind_or_is_busy(void **state)
+{
+	static const struct {
+		enum err_kind kind, back;
+		bool refused;
+	} kinds[] = {
+		{ ERR_BUSY, ERR_BUSY, true },
+		{ ERR_NEEDS_RECOVERY, ERR_BUSY, true },
+		{ ERR_PLAN_CHANGED, ERR_PLAN_CHANGED, true },
+		{ ERR_DIGEST, ERR_DIGEST, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		AUTO(deployment_done) struct deployment d = sample();
+		AUTO(deployment_result_done) struct deployment_result r = sample_result();
+		AUTO(deployment_result_done) struct deployment_result back = { 0 };
+		struct err err = ERR_INIT;
+
+		r.kind = kinds[i].kind;
+
+		json_t *json = through_text(deployment_result_to_json(&d, &r));
+
+		assert_int_equal(kinds[i].refused,
+				 json_is_true(json_object_get(json_object_get(json, "error"), "refused")));
+		assert_int_equal(0, deployment_result_from_json(json, &back, &err));
+		assert_int_equal(kinds[i].back, back.kind);
+		json_decref(json);
+	}
+}
+
 static const struct {
 	const char *why;
 	const char *json; /* merged over the sample */
@@ -306,8 +371,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_arrives_byte_for_byte),
+		cmocka_unit_test(a_trial_arrives_as_one),
 		cmocka_unit_test(a_damaged_request_is_refused_with_the_place),
 		cmocka_unit_test(a_result_keeps_what_it_says_and_loses_escapes),
+		cmocka_unit_test(a_refusal_keeps_its_kind_or_is_busy),
 		cmocka_unit_test(a_result_is_checked_like_a_strangers),
 		cmocka_unit_test(a_refusal_for_being_busy_survives_the_round_trip),
 		cmocka_unit_test(ids_have_the_shape_of_the_reference_and_differ),

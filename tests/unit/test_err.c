@@ -99,6 +99,7 @@ static const struct {
 	{ "FileExists", ERR_EXISTS },
 	{ "AppSpecInvalid", ERR_APPSPEC },
 	{ "DiskFull", ERR_NO_SPACE },
+	{ "PlanChanged", ERR_PLAN_CHANGED },
 	{ "UnknownError", ERR_SYS },
 	{ "nonsense", ERR_SYS },
 	{ "", ERR_SYS },

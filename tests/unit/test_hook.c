@@ -384,12 +384,16 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 	assert_int_equal(0, setenv("AWS_SESSION_TOKEN", "secret", 1));
 	assert_int_equal(0, setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret", 1));
 	assert_int_equal(0, setenv("CREDENTIALS_DIRECTORY", "/run/credentials/secret", 1));
+	assert_int_equal(0, setenv("AWS_CREDENTIAL_FILE", "/root/secret", 1));
 	assert_int_equal(0, setenv("STATE_DIRECTORY", "/secret", 1));
 	assert_int_equal(0, setenv("SLIPWAY_INTERNAL", "secret", 1));
 	assert_int_equal(0, setenv("AWS_REGION", "eu-central-1", 1));
 	assert_int_equal(0, setenv("DEPLOYMENT_ID", "the agent's own", 1));
+	f->deployment.settings.instance = (char *)"i-17";
+	f->deployment.settings.region = (char *)"eu-west-1";
 	f->run.previous_archive_dir = "/previous";
 	f->run.environment = more;
+	f->deployment.settings.install_prefix = (char *)"/prefix";
 	succeeds(f, "env > env; pwd > pwd");
 
 	AUTO_FREE char *text = file_get(f->folder, "env");
@@ -400,7 +404,10 @@ static void a_script_sees_what_describes_the_deployment(void **state)
 				     "\nDEPLOYMENT_GROUP_NAME=web\n",
 				     "\nDEPLOYMENT_GROUP_ID=g-1\n",
 				     archive,
+				     "\nSLIPWAY_INSTANCE=i-17\n",
+				     "\nSLIPWAY_REGION=eu-west-1\n",
 				     "\nSLIPWAY_PREVIOUS_ARCHIVE_DIR=/previous\n",
+				     "\nSLIPWAY_INSTALL_PREFIX=/prefix\n",
 				     "\nSLIPWAY_RESTORE=1\n",
 				     "\nAWS_REGION=eu-central-1\n" };
 
@@ -507,6 +514,147 @@ static void an_ordinary_user_cannot_run_as_somebody_else(void **state)
 
 	assert_int_equal(pid, waitpid(pid, &status, 0));
 	assert_int_equal(0, status);
+}
+
+/* Programs of these names that leave their words in the file `words`, one call a line, in front of PATH. */
+static void put_recorders(struct fixture *f)
+{
+	static const char *const names[] = { "su", "sudo" };
+	AUTO_FREE char *bin = xasprintf("%s/bin", f->folder);
+	AUTO_FREE char *path = xasprintf("%s:/usr/bin:/bin", bin);
+	AUTO_FREE char *text = xasprintf("#!/bin/sh\necho \"${0##*/} $*\" >>%s/words\n", f->folder);
+
+	assert_int_equal(0, mkdir(bin, 0755));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		file_put(bin, names[i], text, 0755);
+	assert_int_equal(0, setenv("PATH", path, 1));
+}
+
+/* The four combinations of runas and sudo; "": the script itself ran. */
+struct combination {
+	const char *why, *runas;
+	bool sudo;
+	const char *words; /* behind them stands the script's path */
+};
+
+static int run_combination(struct fixture *f, const struct combination *c)
+{
+	f->script.runas = c->runas;
+	f->script.sudo = c->sudo;
+	f->err = ERR_INIT;
+	return hook_run(&f->run, &f->outcome, &f->err);
+}
+
+/* What a script prints that runs itself: nothing but its own name, into the same file. */
+static void put_recording_script(struct fixture *f)
+{
+	AUTO_FREE char *text = xasprintf("#!/bin/sh\necho \"$0\" >>%s/words\n", f->folder);
+
+	file_put(f->archive, "s.sh", text, 0755);
+}
+
+static void assert_words(struct fixture *f, const struct combination *cases, size_t count)
+{
+	AUTO(str_done) struct str want = STR_INIT(65536);
+	AUTO_FREE char *words = file_get(f->folder, "words");
+
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(0, str_printf(&want, "%s%s/s.sh\n", cases[i].words, f->archive));
+	assert_string_equal(str_text(&want), words);
+}
+
+static void su_and_sudo_get_the_words_of_the_reference(void **state)
+{
+	static const struct combination cases[] = {
+		{ "neither", NULL, false, "" },
+		{ "sudo alone", NULL, true, "sudo -n -- " },
+		{ "runas alone", "daemon", false, "su daemon --session-command " },
+		{ "both", "daemon", true, "sudo -n -- su daemon --session-command " },
+	};
+	struct fixture *f = *state;
+
+	put_recorders(f);
+	put_recording_script(f);
+	f->deployment.settings.runas_method = RUNAS_SU;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		print_message("  %s\n", cases[i].why);
+		if (run_combination(f, &cases[i]) < 0)
+			fail_msg("%s", f->err.msg);
+	}
+	assert_words(f, cases, ARRAY_LEN(cases));
+}
+
+/* In a child, which becomes an ordinary user and starts a zygote as that. Fewer failed checks than cases: 0. */
+static int run_as_nobody(struct fixture *f, const struct combination *cases, size_t count)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct fixture own = *f;
+		int bad = 0;
+
+		if (setgid(65534) < 0 || setuid(65534) < 0 || zygote_start(NULL, &own.run.zygote, &own.err) < 0)
+			_exit(100);
+		own.run.script = &own.script;
+		own.run.note_context = &own.notes;
+		for (size_t i = 0; i < count; i++)
+			bad += run_combination(&own, &cases[i]) < 0;
+		zygote_free(own.run.zygote);
+		_exit(bad);
+	}
+	assert_int_equal(pid, waitpid(pid, &status, 0));
+	return status;
+}
+
+static void an_ordinary_user_needs_sudo(void **state)
+{
+	static const struct combination direct[] = {
+		{ "neither", NULL, false, "" },
+		{ "sudo alone", NULL, true, "sudo -n -- " },
+		{ "runas oneself", "nobody", false, "" },
+		{ "both", "daemon", true, "sudo -n -u daemon -- " },
+	};
+	static const struct combination by_su[] = {
+		{ "neither", NULL, false, "" },
+		{ "sudo alone", NULL, true, "sudo -n -- " },
+		{ "runas alone: su may know a way", "daemon", false, "su daemon --session-command " },
+		{ "both", "daemon", true, "sudo -n -- su daemon --session-command " },
+	};
+	struct fixture *f = *state;
+	AUTO_FREE char *words = xasprintf("%s/words", f->folder);
+
+	if (geteuid() != 0) {
+		print_message("  skipped: only root can become an ordinary user\n");
+		skip();
+	}
+	assert_int_equal(0, chmod(f->folder, 0777)); /* log and words are written by that user */
+	put_recorders(f);
+	put_recording_script(f);
+	assert_int_equal(0, run_as_nobody(f, direct, ARRAY_LEN(direct)));
+	assert_words(f, direct, ARRAY_LEN(direct));
+	assert_int_equal(0, unlink(words));
+	f->deployment.settings.runas_method = RUNAS_SU;
+	assert_int_equal(0, run_as_nobody(f, by_su, ARRAY_LEN(by_su)));
+	assert_words(f, by_su, ARRAY_LEN(by_su));
+}
+
+static void a_program_that_is_not_there_is_named(void **state)
+{
+	struct fixture *f = *state;
+
+	if (access("/usr/bin/sudo", F_OK) == 0) {
+		print_message("  skipped: this host has sudo\n");
+		skip();
+	}
+	put_recording_script(f);
+	f->deployment.settings.runas_method = RUNAS_SU;
+	f->script.sudo = true;
+	assert_int_equal(-1, hook_run(&f->run, &f->outcome, &f->err));
+	assert_string_equal(
+		"Script at specified location: s.sh failed with error Errno::ENOENT with message No such file "
+		"or directory - /usr/bin/sudo",
+		f->err.msg);
 }
 
 static void a_missing_script_is_named_with_its_path(void **state)
@@ -795,6 +943,9 @@ int main(void)
 		TEST(a_script_runs_in_the_root_folder_with_its_own_group_and_no_input),
 		TEST(runas_changes_user_groups_and_their_variables),
 		TEST(an_ordinary_user_cannot_run_as_somebody_else),
+		TEST(su_and_sudo_get_the_words_of_the_reference),
+		TEST(an_ordinary_user_needs_sudo),
+		TEST(a_program_that_is_not_there_is_named),
 		TEST(a_missing_script_is_named_with_its_path),
 		TEST(a_location_that_leads_out_of_the_bundle_is_refused),
 		TEST(a_script_that_is_not_executable_is_made_so),

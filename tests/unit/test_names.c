@@ -11,29 +11,36 @@
 
 #include "util/auto.h"
 
+#define HALF   "0123456789ab"
 #define DIGITS "0123456789abcdefABCDEF0123456789abcdefABCDEF0123456789abcdefABCD"
 
 static const struct {
 	const char *why, *text;
-	bool group, variable, digest;
+	bool group, variable, digest, plan;
 } cases[] = {
-	{ "a plain word", "web", true, true, false },
-	{ "nothing", "", false, false, false },
-	{ "with an underscore", "_a_1", true, true, false },
-	{ "beginning with a digit", "1a", true, false, false },
-	{ "bytes that are no text", "a\xff", true, false, false },
-	{ "with a blank", "a b", true, false, false },
-	{ "with a dash", "a-b", true, false, false },
-	{ "a path", "a/b", false, false, false },
-	{ "this folder", ".", false, false, false },
-	{ "the one above", "..", false, false, false },
-	{ "a hidden one", ".a", true, false, false },
-	{ "a folder of the agent", "deployment-instructions", false, false, false },
-	{ "a digest", "sha256:" DIGITS, true, false, true },
-	{ "a digest and more", "sha256:" DIGITS "0", true, false, false },
-	{ "a short digest", "sha256:0123", true, false, false },
-	{ "a digest without its kind", DIGITS, true, false, false },
-	{ "a digest that is none", "sha256:g" DIGITS, true, false, false },
+	{ "a plain word", "web", true, true, false, false },
+	{ "nothing", "", false, false, false, false },
+	{ "with an underscore", "_a_1", true, true, false, false },
+	{ "beginning with a digit", "1a", true, false, false, false },
+	{ "bytes that are no text", "a\xff", true, false, false, false },
+	{ "with a blank", "a b", true, false, false, false },
+	{ "with a dash", "a-b", true, false, false, false },
+	{ "a path", "a/b", false, false, false, false },
+	{ "this folder", ".", false, false, false, false },
+	{ "the one above", "..", false, false, false, false },
+	{ "a hidden one", ".a", true, false, false, false },
+	{ "a folder of the agent", "deployment-instructions", false, false, false, false },
+	{ "a digest", "sha256:" DIGITS, true, false, true, false },
+	{ "a digest and more", "sha256:" DIGITS "0", true, false, false, false },
+	{ "a short digest", "sha256:0123", true, false, false, false },
+	{ "a digest without its kind", DIGITS, true, false, false, false },
+	{ "a digest that is none", "sha256:g" DIGITS, true, false, false, false },
+	{ "the id of a plan", "p-" HALF "-" HALF, true, false, false, true },
+	{ "the id of a plan and more", "p-" HALF "-" HALF "0", true, false, false, false },
+	{ "half the id of a plan", "p-" HALF, true, false, false, false },
+	{ "an id with halves of other lengths", "p-0" HALF "-0123456789a", true, false, false, false },
+	{ "an id without its letter", HALF "-" HALF, true, false, false, false },
+	{ "an id in capitals", "p-" HALF "-0123456789AB", true, false, false, false },
 };
 
 static void names_are_told_apart(void **state)
@@ -44,6 +51,7 @@ static void names_are_told_apart(void **state)
 		assert_int_equal(cases[i].group, name_is_group(cases[i].text));
 		assert_int_equal(cases[i].variable, name_is_variable(cases[i].text, strlen(cases[i].text)));
 		assert_int_equal(cases[i].digest, name_is_digest(cases[i].text));
+		assert_int_equal(cases[i].plan, name_is_plan_id(cases[i].text));
 	}
 }
 

@@ -337,6 +337,30 @@ static void one_hook_at_a_time(void **state)
 	a_hook_ends_with_its_status(state);
 }
 
+/* Another user's process, say: the watch over it ended without an end. */
+static void a_hook_that_is_given_up_is_in_nobodys_way(void **state)
+{
+	struct fixture *f = *state;
+	const char *const argv[] = { "/bin/sleep", "100", NULL }, *const quick[] = { "/bin/true", NULL };
+	struct zygote_request r = request_for(f, argv), at_once = request_for(f, quick);
+	struct zygote_child child;
+
+	must_run(f, &r, &child);
+	zygote_release(f->z);
+	a_hook_ends_with_its_status(state);
+	assert_true(process_lives(child.pid));
+	assert_int_equal(0, kill(child.pid, SIGKILL));
+	auto_closep(&child.pidfd);
+	pause_ms(50); /* the zygote has seen its end, and told nobody */
+	a_hook_ends_with_its_status(state);
+
+	must_run(f, &at_once, &child);
+	pause_ms(50); /* here it has told, and nobody has listened */
+	zygote_release(f->z);
+	auto_closep(&child.pidfd);
+	a_hook_ends_with_its_status(state);
+}
+
 static void a_killed_zygote_is_noticed(void **state)
 {
 	struct fixture *f = *state;
@@ -571,6 +595,7 @@ int main(void)
 		TEST(a_hook_runs_as_the_user_that_was_asked_for),
 		TEST(a_request_beyond_the_limit_is_refused_and_the_zygote_lives_on),
 		TEST(one_hook_at_a_time),
+		TEST(a_hook_that_is_given_up_is_in_nobodys_way),
 		TEST(a_killed_zygote_is_noticed),
 		TEST(a_running_hook_and_its_group_die_with_the_worker),
 		TEST(what_an_ended_hook_left_running_survives_the_worker),

@@ -9,3 +9,5 @@ extern const struct script_lib lib_fs;	   /* slipway.fs */
 extern const struct script_lib lib_net;	   /* slipway.http */
 extern const struct script_lib lib_socket; /* slipway.socket */
 extern const struct script_lib lib_yaml;   /* slipway.yaml */
+
+void lib_lock_open(lua_State *L); /* adds lock to slipway.fs, the table on top */

@@ -10,6 +10,12 @@
 #define EMBED(symbol, name) EMBED_FILE(hook_##symbol, "hooks/" name ".lua")
 
 EMBED(http_check, "http-check");
+EMBED(run_migrations_once, "run-migrations-once");
+EMBED(symlink_release, "symlink-release");
+EMBED(systemd_restart, "systemd-restart");
+EMBED(tcp_check, "tcp-check");
+EMBED(warm_up, "warm-up");
+EMBED(webhook, "webhook");
 
 #define HOOK(symbol, name)                                                                                             \
 	{                                                                                                              \
@@ -21,6 +27,12 @@ static const struct {
 	const char *name, *text, *end;
 } hooks[] = {
 	HOOK(http_check, "http-check"),
+	HOOK(run_migrations_once, "run-migrations-once"),
+	HOOK(symlink_release, "symlink-release"),
+	HOOK(systemd_restart, "systemd-restart"),
+	HOOK(tcp_check, "tcp-check"),
+	HOOK(warm_up, "warm-up"),
+	HOOK(webhook, "webhook"),
 };
 
 const char *ready_hook_name(size_t index)

@@ -1,85 +1,96 @@
-/* lifecycle/hook_with.c - see hook_with.h. All here owns nothing: what it calls may raise. */
+/* lifecycle/hook_with.c - see hook_with.h. */
 #include "lifecycle/hook_with.h"
 
 #include "model/names.h"
-#include "script/script.h"
+#include "util/auto.h"
+#include "util/str.h"
 
-#include <stdlib.h>
+#include <jansson.h>
 #include <string.h>
 
-/* Push the value of the variable that begins at *P, behind "{{", and go behind its "}}". False: that is none. */
-static bool push_variable(lua_State *L, const char **p)
+#define OPENS	 "{{"
+#define CLOSES	 "}}"
+#define TEXT_MAX (1024 * 1024) /* of one text, filled in */
+
+struct filling {
+	const char *(*look_up)(const char *name);
+	struct err *err;
+};
+
+static int too_long(struct err *err)
 {
-	size_t len = strcspn(*p, "}");
+	return err_set(err, ERR_SCRIPT_FAILED, "with: a text becomes longer than %d bytes", TEXT_MAX);
+}
 
-	if (!name_is_variable(*p, len) || strncmp(*p + len, "}}", 2) != 0)
-		return false;
-	lua_pushlstring(L, *p, len);
+/* The variable whose name begins at *P, behind "{{". 1: its value is added, and *P is behind its "}}"; 0: it is none.
+ */
+static int add_variable(const struct filling *f, const char **p, struct str *out)
+{
+	size_t len = strcspn(*p, CLOSES);
 
-	const char *name = lua_tostring(L, -1), *value = getenv(name);
+	if (!name_is_variable(*p, len) || strncmp(*p + len, CLOSES, strlen(CLOSES)) != 0)
+		return 0;
+
+	AUTO_FREE char *name = xstrndup(*p, len);
+	const char *value = f->look_up(name);
 
 	if (!value)
-		(void)luaL_error(L,
-				 "with: there is no variable '%s', which {{%s}} stands for: set it below 'vars' in the "
-				 "configuration of the host, or below 'env' in the appspec",
-				 name, name);
-	lua_pop(L, 1);
-	lua_pushstring(L, value);
-	*p += len + 2;
-	return true;
+		return err_set(f->err, ERR_SCRIPT_FAILED,
+			       "with: there is no variable '%s', which {{%s}} stands for: set it below 'vars' in the "
+			       "configuration of the host, or below 'env' in the appspec",
+			       name, name);
+	*p += len + strlen(CLOSES);
+	return str_add(out, value) < 0 ? too_long(f->err) : 1;
 }
 
-/* The text on top, with its variables in their places. */
-static void fill_text(lua_State *L)
+static int fill_text(const struct filling *f, json_t *text)
 {
-	const int text = lua_gettop(L);
-	const char *p = lua_tostring(L, text), *open;
-	luaL_Buffer b;
+	AUTO(str_done) struct str out = STR_INIT(TEXT_MAX);
+	const char *p = json_string_value(text), *opens;
 
-	if (!strstr(p, "{{"))
-		return;
-	luaL_buffinit(L, &b);
-	while ((open = strstr(p, "{{"))) {
-		luaL_addlstring(&b, p, (size_t)(open - p));
-		p = open + 2;
-		if (push_variable(L, &p))
-			luaL_addvalue(&b);
-		else
-			luaL_addstring(&b, "{{");
+	while ((opens = strstr(p, OPENS))) {
+		if (str_append(&out, p, (size_t)(opens - p)) < 0)
+			return too_long(f->err);
+		p = opens + strlen(OPENS);
+
+		int added = add_variable(f, &p, &out);
+
+		if (added < 0)
+			return -1;
+		if (!added && str_add(&out, OPENS) < 0)
+			return too_long(f->err);
 	}
-	luaL_addstring(&b, p);
-	luaL_pushresult(&b);
-	lua_replace(L, text);
-	lua_settop(L, text);
+	if (str_add(&out, p) < 0)
+		return too_long(f->err);
+	if (json_string_set(text, str_text(&out)) < 0)
+		return err_set(f->err, ERR_SCRIPT_FAILED, "with: a variable in '%s' is not UTF-8",
+			       json_string_value(text));
+	return 0;
 }
 
-/* The table on top, and all below it. */
-static void fill_table(lua_State *L)
+/* Depth has a limit: format/yaml.h, jansson. */
+static int fill(const struct filling *f, json_t *value)
 {
-	luaL_checkstack(L, 8, "with");
-	for (lua_pushnil(L); lua_next(L, -2);) { /* an existing field may be set meanwhile */
-		if (lua_type(L, -1) == LUA_TTABLE)
-			fill_table(L);
-		else if (lua_type(L, -1) == LUA_TSTRING)
-			fill_text(L);
-		lua_pushvalue(L, -2);
-		lua_insert(L, -2);
-		lua_rawset(L, -4);
-	}
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	if (json_is_string(value))
+		return fill_text(f, value);
+	json_array_foreach(value, i, item) if (fill(f, item) < 0) return -1;
+	json_object_foreach(value, key, item) if (fill(f, item) < 0) return -1;
+	return 0;
 }
 
-void hook_with_push(lua_State *L, const char *json)
+int hook_with_fill(const char *text, const char *(*look_up)(const char *name), char **out, struct err *err)
 {
-	if (!json) {
-		lua_newtable(L);
-		return;
-	}
-	lua_getfield(L, -1, "json");
-	lua_getfield(L, -1, "decode");
-	lua_remove(L, -2);
-	lua_pushstring(L, json);
-	lua_call(L, 1, 1);
-	if (lua_type(L, -1) != LUA_TTABLE)
-		(void)luaL_error(L, "SLIPWAY_WITH holds no arguments");
-	fill_table(L);
+	AUTO(json_decrefp) json_t *all = json_loads(text, 0, NULL);
+	const struct filling f = { look_up, err };
+
+	if (!json_is_object(all))
+		return err_set(err, ERR_STATE, "with: no arguments: '%s'", text);
+	if (fill(&f, all) < 0)
+		return -1;
+	*out = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
+	return *out ? 0 : err_set(err, ERR_SYS, "with: no memory");
 }

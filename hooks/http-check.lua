@@ -26,6 +26,11 @@ if with.body then
 	end
 end
 
+if slipway.env.SLIPWAY_TRY then
+	slipway.log(("a try: %s is not waited for"):format(what))
+	return
+end
+
 local headers = {}
 for name, value in pairs(with.headers or {}) do
 	headers[name] = tostring(value)

@@ -31,8 +31,9 @@ local function last_line(text)
 	return text:match("([^\n]*)\n*$")
 end
 
+local shown = with.shell or table.concat(with.command, " ")
+
 local function migrate()
-	local shown = with.shell or table.concat(with.command, " ")
 	slipway.doing("running " .. shown)
 	local code, out, err = slipway.run(argv)
 	log_lines(out)
@@ -44,6 +45,9 @@ end
 
 if slipway.restore then
 	slipway.log("nothing is migrated while a revision is brought back")
+	return
+elseif slipway.env.SLIPWAY_TRY then
+	slipway.log(("a try: '%s' is not run"):format(shown))
 	return
 end
 

@@ -19,7 +19,12 @@ elseif with.from:find("^/") or ("/" .. with.from .. "/"):find("/../", 1, true) t
 	slipway.fail(("from: a folder of the bundle expected, got '%s'"):format(with.from))
 end
 
-local releases = with.releases and with.releases:gsub("(.)/+$", "%1")
+-- Where the host, or a try, has its files.
+local function placed(path)
+	return path and (slipway.env.SLIPWAY_INSTALL_PREFIX or "") .. path:gsub("(.)/+$", "%1")
+end
+
+local link, releases = placed(with.link), placed(with.releases)
 
 local function is_folder(path)
 	local st = fs.stat(path)
@@ -41,7 +46,11 @@ local function copy_release()
 	end
 	local new = releases .. "/." .. release_name() .. ".new"
 	fs.mkdir(releases, { parents = true })
-	fs.remove(new, { recursive = true })
+	for _, name in ipairs(fs.list(releases)) do
+		if name:find("^%..*%.new$") then -- of a hook that was killed
+			fs.remove(releases .. "/" .. name, { recursive = true })
+		end
+	end
 	slipway.doing("copying the release")
 	slipway.run{ "cp", "-R", "--preserve=mode,timestamps,links", "--", from .. "/.", new, check = true }
 	slipway.run{ "touch", "--", new, check = true } -- releases go in the order in which they were made
@@ -66,18 +75,18 @@ local function remove_old(current, previous)
 	end
 end
 
-local target = with.target or copy_release()
+local target = placed(with.target) or copy_release()
 if not is_folder(target) then
 	slipway.fail(("target: '%s' is no folder"):format(target), "let 'files' of the appspec install it before")
 end
 
-local there = fs.stat(with.link, { follow = false })
-local previous = there and there.type == "link" and fs.readlink(with.link) or nil
+local there = fs.stat(link, { follow = false })
+local previous = there and there.type == "link" and fs.readlink(link) or nil
 if previous and not previous:find("^/") then
-	previous = with.link:match("^(.*/)") .. previous
+	previous = link:match("^(.*/)") .. previous
 end
-fs.symlink(target, with.link)
-slipway.log(("%s -> %s%s"):format(with.link, target, previous and previous ~= target and ", before " .. previous or ""))
+fs.symlink(target, link)
+slipway.log(("%s -> %s%s"):format(link, target, previous and previous ~= target and ", before " .. previous or ""))
 if releases and not slipway.restore then
 	remove_old(target, previous ~= target and previous or nil)
 end

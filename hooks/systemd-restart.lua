@@ -11,6 +11,11 @@ with:
 local with = slipway.with
 local systemd = slipway.systemd
 
+if slipway.env.SLIPWAY_TRY then
+	slipway.log(("a try: no %s of %s"):format(with.action, table.concat(with.units, ", ")))
+	return
+end
+
 if with.daemon_reload then
 	systemd.daemon_reload()
 end

@@ -14,6 +14,13 @@ if (with.port == nil) == (with.path == nil) or with.path and with.host then
 	slipway.fail("tcp-check takes either 'port' (and 'host') or 'path'", "give it one of the two below 'with'")
 end
 
+local address = with.path or ("%s:%s"):format(with.host or "127.0.0.1", with.port)
+
+if slipway.env.SLIPWAY_TRY then
+	slipway.log(("a try: %s is not waited for"):format(address))
+	return
+end
+
 slipway.socket.wait{
 	host = with.port and (with.host or "127.0.0.1"),
 	port = with.port,
@@ -21,4 +28,4 @@ slipway.socket.wait{
 	timeout = with["for"],
 	interval = with.interval,
 }
-slipway.log(("%s: somebody listens"):format(with.path or ("%s:%s"):format(with.host or "127.0.0.1", with.port)))
+slipway.log(("%s: somebody listens"):format(address))

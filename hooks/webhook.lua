@@ -12,10 +12,17 @@ if with.text and with.payload then
 	slipway.fail("webhook takes either 'text' or 'payload', not both", "put the text into the payload")
 end
 
+local text = with.text or ("%s on %s: %s of deployment %s"):format(slipway.application or "?", slipway.group or "?",
+	slipway.event or "?", slipway.deployment or "?")
+
+if slipway.env.SLIPWAY_TRY then
+	slipway.log("a try: nobody is told " .. (with.payload and slipway.json.encode(with.payload) or text))
+	return
+end
+
 slipway.notify{
 	url = with.url,
-	text = not with.payload and (with.text or ("%s on %s: %s of deployment %s"):format(slipway.application or "?",
-		slipway.group or "?", slipway.event or "?", slipway.deployment or "?")) or nil,
+	text = not with.payload and text or nil,
 	payload = with.payload,
 	optional = with.optional,
 }

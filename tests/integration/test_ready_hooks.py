@@ -158,6 +158,18 @@ def test_the_revision_that_is_brought_back_is_checked_by_it(scene, bundle, serve
     assert server.asked == {"/fine": 2} and scene.target.read("a") == "1"
 
 
+def test_a_try_swaps_a_link_in_its_own_folder_and_only_tells_of_the_rest(agent, bundle, server, tmp_path):
+    entries = [{"use": "symlink-release", "with": {"link": f"{tmp_path}/current", "releases": f"{tmp_path}/releases", "from": "content"}},
+               {"use": "systemd-restart", "with": {"units": "no-such-unit"}}, check(server.url),
+               {"use": "tcp-check", "with": {"port": 1}}, {"use": "warm-up", "with": {"urls": server.url}},
+               {"use": "webhook", "with": {"url": server.url}},
+               {"use": "run-migrations-once", "with": {"shell": f"touch {tmp_path}/ran", "folder": str(tmp_path / "once")}}]
+    tried = agent("try", bundle({"a": "1"}, extra=own("ApplicationStart", *entries)))
+    assert tried.code == 0, tried.out + tried.err
+    assert server.asked == {}
+    assert [p.name for p in tmp_path.iterdir() if p.name in ("current", "releases", "ran", "once")] == []
+
+
 def test_trying_one_by_hand(agent, try_hook, server):
     done = try_hook("http-check", url="http://127.0.0.1:{{PORT}}/fine", env=[f"PORT={server.port}"])
     assert (done.code, done.out) == (0, f"GET {server.url}/fine = 200: yes\n")

@@ -21,6 +21,7 @@
 ---@field previous? string the unpacked bundle of the revision that was installed last; nil on a first deployment
 ---@field restore boolean the previous revision is being brought back
 ---@field env table<string, string> the environment
+---@field with table<string, any> the arguments of a ready-made hook; else empty
 slipway = {}
 
 ---Seconds since some moment; never set back.

@@ -22,7 +22,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define READY_WITH_MAX (64 * 1024) /* bytes of JSON: it travels in one variable of the environment */
+#define READY_MAX	    1000 /* ready-made hooks of an appspec: each is looked at with care */
+#define READY_ARGUMENTS_MAX 100
+#define READY_WITH_MAX	    (64 * 1024) /* bytes of JSON: it travels in one variable of the environment */
 
 enum ready_type {
 	READY_TEXT,

@@ -187,6 +187,11 @@ const char *ready_hook_arguments(struct reading *r, const struct ready_hook *h, 
 	AUTO(json_decrefp) json_t *all = json_object();
 	AUTO_FREE char *text = NULL;
 
+	if (with && with->count > READY_ARGUMENTS_MAX) {
+		reading_error(r, with, "'with' has more than %d arguments, and %s takes %zu", READY_ARGUMENTS_MAX,
+			      h->name, h->argument_count);
+		return NULL;
+	}
 	if (with)
 		refuse_unknown(r, h, with);
 	for (size_t i = 0; i < h->argument_count; i++) {
@@ -235,6 +240,12 @@ void ready_hook_read(struct reading *r, const struct yml_node *n, const char **n
 	AUTO(ready_hook_freep) struct ready_hook *h = NULL;
 	const struct yml_node *use = yml_get(n, "use"), *arguments = yml_get(n, "with");
 	struct err bad = ERR_INIT;
+
+	if (r->ready_made == READY_MAX)
+		reading_error(r, use, "there are more than %d ready-made hooks: let a script do so much", READY_MAX);
+	if (r->ready_made++ >= READY_MAX)
+		return;
+
 	int found = yml_is_scalar(use) ? ready_hook_load(use->text, &h, &bad) : 0;
 
 	if (found < 0)

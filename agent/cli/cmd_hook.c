@@ -36,7 +36,7 @@ static const char usage[] =
 	"Exit status: 0 it succeeded, 1 it failed, 2 wrong usage; as an interpreter, that of the script.\n";
 
 #define MAX_VARIABLES 1000
-#define MAX_ARGUMENTS 100
+#define MAX_ARGUMENTS READY_ARGUMENTS_MAX
 #define FIXED_WORDS   7
 
 struct trial {

@@ -188,6 +188,37 @@ static void arguments_that_are_too_large_are_refused(void **state)
 	assert_non_null(strstr(err.msg, "are more than 65536 bytes"));
 }
 
+/* Each costs a look at a header; a hostile appspec must not make a worker busy with that. */
+static void what_is_too_much_is_refused(void **state)
+{
+	(void)state;
+	AUTO(str_done) struct str many = STR_INIT(APPSPEC_MAX_BYTES), with = STR_INIT(APPSPEC_MAX_BYTES);
+	const struct {
+		struct str *text;
+		const char *want;
+	} cases[] = {
+		{ &many, "line 1006 column 14: there are more than 1000 ready-made hooks" },
+		{ &with, "'with' has more than 100 arguments, and http-check takes " },
+	};
+
+	(void)str_add(&many, HEAD);
+	for (int i = 0; i < 20000; i++)
+		(void)str_add(&many, "      - use: tcp-check\n");
+	(void)str_add(&with, WITH);
+	for (int i = 0; i < 60000; i++)
+		(void)str_printf(&with, "a%d: 1, ", i);
+	(void)str_add(&with, "b: 1}\n");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(findings_done) struct findings f = { 0 };
+		struct appspec *a = NULL;
+		struct err err = ERR_INIT;
+
+		assert_int_equal(appspec_parse(str_text(cases[i].text), cases[i].text->len, &a, &f, &err), -1);
+		if (!strstr(err.msg, cases[i].want))
+			fail_msg("%s", err.msg);
+	}
+}
+
 #define DEFAULTS "\"expect\":200,\"for\":30,\"interval\":1,\"timeout\":10,\"url\":\"u\"}"
 
 static const struct {
@@ -303,6 +334,7 @@ int main(void)
 		cmocka_unit_test(a_hook_without_events_suits_all),
 		cmocka_unit_test(what_a_hook_cannot_take_is_refused_at_its_place),
 		cmocka_unit_test(arguments_that_are_too_large_are_refused),
+		cmocka_unit_test(what_is_too_much_is_refused),
 		cmocka_unit_test(words_of_a_command_line_become_json),
 		cmocka_unit_test(wrong_words_of_a_command_line_are_refused),
 		cmocka_unit_test(lint_shows_what_a_hook_was_told),

@@ -20,6 +20,7 @@ if slipway.env.SLIPWAY_TRY then
 	return
 end
 
+slipway.secret(with.url) -- whoever knows it can post
 slipway.notify{
 	url = with.url,
 	text = not with.payload and text or nil,

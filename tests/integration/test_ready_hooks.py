@@ -406,6 +406,7 @@ def test_systemd_restart_restarts_all_and_waits_for_each(with_fakes):
 ])
 def test_webhook_sends_what_it_is_told(with_fakes, arguments, sent):
     done = with_fakes("webhook", {"url": "u", "optional": True, **arguments},
+                      "slipway.secret = function(v) assert(v == 'u') end\n"
                       "slipway.notify = function(options) print(slipway.json.encode(options)) end")
     assert done.code == 0, done.err
     assert json.loads(done.out) == {"url": "u", "optional": True, **sent}

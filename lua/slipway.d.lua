@@ -62,6 +62,12 @@ function slipway.raise(kind, message) end
 ---@return string err
 function slipway.run(options) end
 
+---Show *** instead of this text from here on: in what this and later hooks of the deployment print, in messages and results.
+---It is found as it is written, not in other spellings (base64, %XX), and each of its lines by itself.
+---@param text string 4 bytes at least
+---@return string text the same
+function slipway.secret(text) end
+
 ---@param seconds number
 function slipway.sleep(seconds) end
 
@@ -72,6 +78,24 @@ function slipway.sha256(text) end
 ---Seconds since 1970, with their fraction; for durations take `clock`.
 ---@return number
 function slipway.time() end
+
+---@class slipway.Notification
+---@field url string
+---@field text? string sent as { "text": ... } with application, group, deployment and event
+---@field payload? table sent instead, as it is
+---@field optional? boolean when it fails, that is a line in the log
+---@field timeout? number seconds of each try; 10
+---@field delay? number seconds before the second try, twice as many before the third; 1
+---@field headers? table<string, string>
+---@field user? string
+---@field password? string
+---@field ca? string
+---@field unix_socket? string
+
+---Post JSON to a webhook (Slack's, for instance), with three tries. What the server refuses (4xx) is not tried again.
+---@param options slipway.Notification
+---@return boolean told false: it was optional
+function slipway.notify(options) end
 
 ---Nothing of this deployment may be undone from here on.
 ---@param reason string
@@ -93,18 +117,75 @@ slipway.http = {}
 
 ---@class slipway.Answer
 ---@field status integer
----@field body string
+---@field body string "" with `to`
 ---@field headers table<string, string> names in small letters
+---@field json fun(): any the body's value; no JSON raises
+---@field excerpt fun(): string the beginning of the body for a message: one line, printable, without secrets
 
----Any answer is a result, also 404 and 503; none at all raises. Certificates are verified.
+---@class slipway.HttpOptions
+---@field headers? table<string, string>
+---@field body? string one of these three goes along
+---@field json? any sent as JSON
+---@field form? table<string, string|number> sent as a form
+---@field expect? integer|integer[] another status raises
+---@field to? string absolute path: a file that the body goes to, whole or not at all; what is not expected (2xx) raises
+---@field timeout? number seconds for all of it; 30
+---@field connect_timeout? number seconds of that, until there is a connection; 10
+---@field max_body? number bytes of the answer; 16 MiB, with `to` 1 GiB
+---@field redirects? integer 5 for GET and HEAD, else 0: then a redirect is an answer like others
+---@field user? string
+---@field password? string goes to that host only; is a secret from here on
+---@field ca? string file of the certificates to trust (PEM) instead of the host's
+---@field unix_socket? string path of the socket where the server listens
+
+---@class slipway.HttpRequest: slipway.HttpOptions
+---@field url string
+---@field method? "GET"|"HEAD"|"POST"|"PUT"|"PATCH"|"DELETE"|"OPTIONS"
+
 ---@param url string
----@param options? { timeout?: number, headers?: table<string, string>, max_body?: number, redirects?: number }
+---@param options? slipway.HttpOptions
+---@return slipway.Answer
+function slipway.http.delete(url, options) end
+
+---Any answer is a result, also 404 and 503, unless `expect` says otherwise; none at all raises. Certificates are verified.
+---@param url string
+---@param options? slipway.HttpOptions
 ---@return slipway.Answer
 function slipway.http.get(url, options) end
 
----Ask until the answer's status is `expect` (200), every `interval` (1) seconds, for `timeout` (60) seconds.
 ---@param url string
----@param options? { expect?: number, timeout?: number, interval?: number, headers?: table<string, string> }
+---@param options? slipway.HttpOptions
+---@return slipway.Answer
+function slipway.http.head(url, options) end
+
+---@param url string
+---@param options? slipway.HttpOptions
+---@return slipway.Answer
+function slipway.http.post(url, options) end
+
+---@param url string
+---@param options? slipway.HttpOptions
+---@return slipway.Answer
+function slipway.http.put(url, options) end
+
+---@param options slipway.HttpRequest
+---@return slipway.Answer
+function slipway.http.request(options) end
+
+---@class slipway.HttpWait
+---@field expect? integer|integer[] 200
+---@field json? fun(value: any): boolean, string? is it what the answer should say? If not, why?
+---@field timeout? number 60 seconds
+---@field interval? number 1 second
+---@field headers? table<string, string>
+---@field user? string
+---@field password? string
+---@field ca? string
+---@field unix_socket? string
+
+---GET until the answer's status is `expect` and, with `json`, its value is as it should be.
+---@param url string
+---@param options? slipway.HttpWait
 ---@return slipway.Answer
 function slipway.http.wait(url, options) end
 

@@ -5,10 +5,12 @@
 #include "util/auto.h"
 #include "util/str.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CATEGORIES 1024
+#define NO_LABEL   "<<none>>" /* to semanage: what stands there keeps the label it has */
 #define RANGE_CURE " (a range looks like s0-s3:c0,c2.c5)"
 
 /* The number behind LETTER, which must be all of TEXT. -1: it is not there, or above MAX. */
@@ -133,6 +135,21 @@ static const char *read_range(struct reading *r, const struct yml_node *n)
 	return whole;
 }
 
+/* The name of a user or type, as a policy spells it: it becomes a word of semanage's command line, and a part of a
+ * label between colons. */
+static const char *read_name(struct reading *r, const struct yml_node *n, const char *what)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+	const char *name = reading_text(r, n, what);
+
+	if (yml_is_scalar(n) && (name[strspn(name, allowed)] || strchr("-.", name[0]) || n->len > NAME_MAX))
+		reading_error(r, n,
+			      "'%s' of a context is the name of an SELinux user or type, such as system_u or "
+			      "httpd_sys_content_t, not '%s'",
+			      what, reading_shown(r, n));
+	return name;
+}
+
 struct appspec_context *appspec_read_context(struct reading *r, const struct yml_node *n)
 {
 	if (reading_is_null(n))
@@ -153,8 +170,9 @@ struct appspec_context *appspec_read_context(struct reading *r, const struct yml
 			      "Update the permissions section of the AppSpec file, and then try again.",
 			      reading_shown(r, n));
 	else
-		out->type = reading_text(r, type, "type");
-	out->user = reading_is_null(user) ? NULL : reading_text(r, user, "name");
+		out->type = yml_is_scalar(type) && !strcmp(type->text, NO_LABEL) ? NO_LABEL
+										 : read_name(r, type, "type");
+	out->user = reading_is_null(user) ? NULL : read_name(r, user, "name");
 	out->range = reading_is_null(range) ? NULL : read_range(r, range);
 	return out;
 }

@@ -89,9 +89,9 @@ static void check_links(const struct tree *tree, bool portable, struct findings 
 			     links);
 }
 
-static bool is_lua(const struct appspec_script *s, const char *head, size_t len)
+static bool is_lua(const struct appspec_script *s, const char *head)
 {
-	return str_ends(s->location, ".lua") && !(len >= 2 && !memcmp(head, "#!", 2));
+	return str_ends(s->location, ".lua") && !str_starts(head, "#!");
 }
 
 /* The agent runs it itself, and no other does. */
@@ -107,27 +107,20 @@ static void check_lua(const struct appspec_script *s, struct findings *f)
 static void check_head(const struct appspec_script *s, const char *head, size_t len, struct findings *f)
 {
 	size_t line = strcspn(head, "\n");
+	bool crlf = line && head[line - 1] == '\r';
 
 	if (!len)
 		findings_add(f, FINDING_WARNING, s->place, "the script '%s' is empty and does nothing", s->location);
-	else if (len >= 4 && !memcmp(head,
-				     "\x7f"
-				     "ELF",
-				     4))
-		return;
-	else if (len >= 2 && !memcmp(head, "#!", 2) && line && head[line - 1] == '\r')
+	else if (str_starts(head, "#!") && crlf)
 		findings_add(f, FINDING_WARNING, s->place,
 			     "the first line of '%s' ends in CR LF, so its interpreter will not be found: convert it "
 			     "with 'dos2unix' or sed -i 's/\\r$//'",
 			     s->location);
-	else if (len >= 2 && !memcmp(head, "#!", 2))
-		return;
-	else if (!is_lua(s, head, len))
+	else if (!str_starts(head, "#!") && !str_starts(head, "\177ELF") && !is_lua(s, head))
 		findings_add(f, FINDING_WARNING, s->place,
 			     "the script '%s' has no '#!' line and is run by /bin/sh: start it with '#!/bin/sh' or its "
 			     "interpreter%s",
-			     s->location,
-			     line && head[line - 1] == '\r' ? "; its lines end in CR LF, convert them" : "");
+			     s->location, crlf ? "; its lines end in CR LF, convert them" : "");
 }
 
 static void check_script(const struct appspec_script *s, const struct tree *tree, int dir_fd, bool portable,
@@ -156,7 +149,7 @@ static void check_script(const struct appspec_script *s, const struct tree *tree
 	AUTO_FD int fd = fs_open_beneath(dir_fd, path, O_RDONLY | O_NONBLOCK, 0);
 	ssize_t len = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
 
-	if (!(tree->entries[real].mode & 0111) && !(len >= 0 && is_lua(s, head, (size_t)len)))
+	if (!(tree->entries[real].mode & 0111) && !(len >= 0 && is_lua(s, head)))
 		findings_add(f, FINDING_WARNING, s->place,
 			     "the script '%s' is not executable and will be made so when it runs: chmod +x it before "
 			     "bundling",
@@ -166,7 +159,7 @@ static void check_script(const struct appspec_script *s, const struct tree *tree
 			     strerror(errno));
 	else
 		check_head(s, head, (size_t)len, f);
-	if (portable && len > 0 && is_lua(s, head, (size_t)len))
+	if (portable && len > 0 && is_lua(s, head))
 		check_lua(s, f);
 }
 

@@ -51,21 +51,41 @@ static int by_place(const void *a, const void *b)
 }
 
 /* The tree shows no aliases, but what they name is in it more than once. */
-static void check_aliases(const struct yml_node *root, struct findings *f)
+static void check_aliases(const struct nodes *all, struct findings *f)
+{
+	for (size_t i = 1; i < all->count; i++) {
+		if (all->items[i] != all->items[i - 1])
+			continue;
+		findings_add(
+			f, FINDING_WARNING, place_of(all->items[i]),
+			"an alias repeats this, and the CodeDeploy agent 1.8.1 refuses aliases and merge keys with "
+			"Ruby 3.1 and later ('Unknown alias'): write the values out");
+		break;
+	}
+}
+
+/* Ruby makes objects of them, and reading safely allows none. */
+static void check_dates(const struct nodes *all, struct findings *f)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		const struct yml_node *n = all->items[i];
+
+		if ((n->is_date || n->is_time) && (!i || n != all->items[i - 1]))
+			findings_add(f, FINDING_WARNING, place_of(n),
+				     "the CodeDeploy agent 1.8.1 refuses the revision for the date %s with Ruby 3.1 "
+				     "and later ('Tried to load unspecified class: %s'): write \"%s\"",
+				     n->text, n->is_date ? "Date" : "Time", n->text);
+	}
+}
+
+static void check_nodes(const struct yml_node *root, struct findings *f)
 {
 	struct nodes all = { 0 };
 
 	collect(root, &all);
 	qsort(all.items, all.count, sizeof(const struct yml_node *), by_place);
-	for (size_t i = 1; i < all.count; i++) {
-		if (all.items[i] != all.items[i - 1])
-			continue;
-		findings_add(
-			f, FINDING_WARNING, place_of(all.items[i]),
-			"an alias repeats this, and the CodeDeploy agent 1.8.1 refuses aliases and merge keys with "
-			"Ruby 3.1 and later ('Unknown alias'): write the values out");
-		break;
-	}
+	check_aliases(&all, f);
+	check_dates(&all, f);
 	free(all.items);
 }
 
@@ -124,7 +144,7 @@ static void check_own_keys(const struct yml_node *slipway, struct findings *f)
 
 void lint_portable_document(const struct yml_node *root, struct findings *f)
 {
-	check_aliases(root, f);
+	check_nodes(root, f);
 	check_permissions(yml_get(root, "permissions"), f);
 	check_own_keys(yml_get(root, "slipway"), f);
 }

@@ -125,12 +125,28 @@ static void print_counts(const json_t *d)
 	(void)putchar('\n');
 }
 
+static void print_context(const json_t *context)
+{
+	static const char *const parts[] = { "user", "type", "range" };
+	const char *lead = "  SELinux context ";
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		const char *part = text_of(context, parts[i]);
+
+		if (*part)
+			(void)printf("%s%s", lead, part);
+		lead = *part ? " " : lead;
+	}
+}
+
 static void print_path(struct plan_view *v, struct path *p, void *context)
 {
 	const char *type = text_of(p->json, "type");
 
 	(void)v, (void)context;
-	(void)printf("  %-9s  %s%s\n", p->action, p->shown, strcmp(type, "folder") ? "" : "/");
+	(void)printf("  %-9s  %s%s", p->action, p->shown, strcmp(type, "folder") ? "" : "/");
+	print_context(json_object_get(p->json, "context"));
+	(void)putchar('\n');
 }
 
 /* A headline goes before the first line of a section only. */

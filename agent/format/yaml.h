@@ -31,6 +31,8 @@ struct yml_node {
 	const char *text; /* of a scalar: as written, without quotes, UTF-8; else "" */
 	size_t len;
 	bool truth;	/* YML_BOOL */
+	bool is_date;	/* a YML_TEXT without quotes that YAML 1.1 takes for a date, */
+	bool is_time;	/* or for a date with a time */
 	double number;	/* YML_INT, YML_FLOAT */
 	size_t count;	/* items of a list, pairs of a map */
 	size_t weight;	/* nodes of this tree with every alias written out, itself included */

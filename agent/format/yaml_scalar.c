@@ -17,7 +17,7 @@
 static const struct {
 	const char *pattern;
 	int flags;
-	enum yml_type type;
+	enum yml_type type; /* YML_TEXT: of a date */
 } rules[SCALAR_RULE_COUNT] = {
 	{ "^(~|null)?$", REG_ICASE, YML_NULL },
 	{ "^(yes|no|true|false|on|off)$", REG_ICASE, YML_BOOL },
@@ -26,6 +26,10 @@ static const struct {
 	{ "^[-+]?\\.inf$|^\\.nan$", REG_ICASE, YML_FLOAT },
 	{ "^[-+]?[0-9][0-9_]*(:[0-5]?[0-9]){1,2}$", 0, YML_INT },
 	{ "^[-+]?[0-9][0-9_]*(:[0-5]?[0-9]){1,2}\\.[0-9_]*$", 0, YML_FLOAT },
+	{ "^[0-9]{4}-(1[012]|0?[0-9])-([12][0-9]|3[01]|0?[0-9])$", 0, YML_TEXT },
+	{ "^-?[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt]|[[:space:]]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\\.[0-9]*)?"
+	  "([[:space:]]*(Z|[-+][0-9]{1,2}:?([0-9]{2})?))?$",
+	  0, YML_TEXT },
 };
 
 void scalar_rules_init(struct scalar_rules *r)
@@ -103,7 +107,10 @@ void scalar_resolve(const struct scalar_rules *r, struct yml_node *n)
 		if (regexec(&r->compiled[i], n->text, 0, NULL, 0))
 			continue;
 		n->type = rules[i].type;
-		if (n->type == YML_BOOL)
+		if (n->type == YML_TEXT) {
+			n->is_time = strchr(n->text, ':');
+			n->is_date = !n->is_time;
+		} else if (n->type == YML_BOOL)
 			n->truth = strchr("yYtT", n->text[0]) || !strcasecmp(n->text, "on");
 		else if (n->type != YML_NULL)
 			n->number = value_of(n->text, n->type);

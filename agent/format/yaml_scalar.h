@@ -5,7 +5,7 @@
 
 #include <regex.h>
 
-#define SCALAR_RULE_COUNT 7
+#define SCALAR_RULE_COUNT 9
 
 struct scalar_rules {
 	regex_t compiled[SCALAR_RULE_COUNT];
@@ -13,7 +13,7 @@ struct scalar_rules {
 
 void scalar_rules_init(struct scalar_rules *rules);
 void scalar_rules_done(struct scalar_rules *rules);
-/* Set type, truth and number of N from its text. */
+/* Set type, truth, is_date, is_time and number of N from its text. */
 void scalar_resolve(const struct scalar_rules *rules, struct yml_node *n);
 
 bool scalar_tag_is_known(const char *tag);	/* one of YAML's own, or "!" */

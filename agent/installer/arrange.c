@@ -1,6 +1,7 @@
 /* installer/arrange.c - the order of the steps, and places for what they move. */
 #include "installer/arrange.h"
 
+#include "installer/arrange_label.h"
 #include "installer/permission.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -311,6 +312,8 @@ int arrange(const struct plan *plan, const char *deployment_id, struct arrangeme
 	free(a.mounts);
 	if (r < 0)
 		arrangement_done(out);
+	else
+		arrange_labels(plan, &out->steps);
 	return r;
 }
 

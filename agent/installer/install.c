@@ -3,6 +3,7 @@
 
 #include "installer/commit.h"
 #include "installer/flusher.h"
+#include "installer/label.h"
 #include "installer/place.h"
 #include "installer/records.h"
 #include "util/auto.h"
@@ -135,8 +136,9 @@ static int take_back(const struct install_place *w, const struct steps *s, struc
 
 	if (found == 0)
 		found = manifest_open(w->deployment_fd, MANIFEST_STAGED, &ours, err);
-	return found < 0 ? -1
-			 : commit_undo(s, &(struct undo_watch){ ours, w->deployment_id, w->spared, w->context }, err);
+	if (found < 0 || commit_undo(s, &(struct undo_watch){ ours, w->deployment_id, w->spared, w->context }, err) < 0)
+		return -1;
+	return label_undo(s, err);
 }
 
 /* After COMMIT, FAILED being durable: back to the old tree. What was staged is still to be discarded. */
@@ -200,7 +202,7 @@ static int commit(struct install *in, const struct plan *plan, struct err *err)
 {
 	const struct install_place *w = &in->where;
 
-	if (commit_redo(&in->arrangement.steps, err) < 0)
+	if (commit_redo(&in->arrangement.steps, err) < 0 || label_redo(&in->arrangement.steps, err) < 0)
 		return -1;
 	if (records_need_second_look(plan) && records_write_manifest(plan, &in->arrangement, in->identities, true,
 								     w->deployment_fd, MANIFEST_MOVED, err) < 0)
@@ -291,7 +293,7 @@ static int go_on(const struct install_place *w, const struct steps *s, struct jo
 	AUTO(flusher_freep) struct flusher *f = flusher_new(s, w->deployment_fd, err);
 
 	if (f && drop(w->deployment_fd, MANIFEST_MOVED, err) == 0 && commit_redo(s, err) == 0 &&
-	    flusher_barrier(f, err) == 0 && journal_mark(j, JOURNAL_DONE, err) == 0)
+	    label_redo(s, err) == 0 && flusher_barrier(f, err) == 0 && journal_mark(j, JOURNAL_DONE, err) == 0)
 		return 0;
 	*outcome = fail_back(w, s, j, err);
 	return *outcome == INSTALL_UNDONE ? 1 : -1;

@@ -1,7 +1,8 @@
 /* installer/install.h - the install transaction, and what becomes of one that was interrupted.
  *
  *     plan -> arrange -> journal: places -> stage -> records -> journal: steps -> BARRIER (all of it durable)
- *          -> journal: COMMIT -> steps -> manifest -> flush -> journal: DONE -> the group's pointer -> ... END
+ *          -> journal: COMMIT -> steps -> SELinux labels -> manifest -> flush -> journal: DONE -> the group's pointer
+ *          -> ... END
  *
  * Until COMMIT is durable nothing that was there before has changed, and whatever ends the process, the next start
  * discards; after it the next start goes on to DONE. A step that fails, or a caller that asks for it as long as the

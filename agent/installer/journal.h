@@ -29,6 +29,7 @@ enum journal_type {
 	JOURNAL_UNDONE,	    /* they are */
 	JOURNAL_END,	    /* nothing is left to do: private folders are gone */
 	JOURNAL_ENDING,	    /* it stays done: what was kept aside is going, so there is no way back */
+	JOURNAL_LABEL,	    /* an SELinux rule that comes, changes or goes with the steps */
 	JOURNAL_TYPE_COUNT
 };
 

@@ -4,7 +4,6 @@
 #include "model/tree.h"
 #include "util/auto.h"
 #include "util/fs.h"
-#include "util/name_index.h"
 #include "util/str.h"
 
 #include <assert.h>
@@ -65,7 +64,8 @@ static bool entry_sound(const struct manifest *m, uint32_t i)
 	const struct manifest_entry *e = &m->entries[i];
 
 	return (i ? e->parent < i : e->parent == 0) && e->name < m->pool_len && e->text < m->pool_len &&
-	       e->acl < m->pool_len && e->type < TREE_OTHER && (!i || plain_name(manifest_name(m, i)));
+	       e->acl < m->pool_len && e->context < m->pool_len && e->type < TREE_OTHER &&
+	       (!i || plain_name(manifest_name(m, i)));
 }
 
 /* A file that has the right checksum and still makes no sense was not written by us: trust nothing of it. */
@@ -194,10 +194,10 @@ static int pool_string(struct manifest_writer *w, const char *s, uint32_t *offse
 }
 
 int manifest_add(struct manifest_writer *w, struct manifest_entry *entry, const char *name, const char *text,
-		 const char *acl, struct err *err)
+		 const char *acl, const char *context, struct err *err)
 {
 	if (pool_string(w, name, &entry->name, err) < 0 || pool_string(w, text, &entry->text, err) < 0 ||
-	    pool_string(w, acl, &entry->acl, err) < 0)
+	    pool_string(w, acl, &entry->acl, err) < 0 || pool_string(w, context, &entry->context, err) < 0)
 		return -1;
 	(void)str_append(&w->pending, entry, sizeof(*entry)); /* fits: flushed below its limit */
 	w->count++;
@@ -221,85 +221,4 @@ int manifest_finish(struct manifest_writer *w, struct err *err)
 	if (fs_write(w->fd, w->pool.data, w->pool.len) < 0 || fs_pwrite(w->fd, &h, sizeof(h), 0) < 0)
 		return err_sys(err, "writing the manifest");
 	return 0;
-}
-
-/* Taking over from a CodeDeploy agent */
-
-struct builder {
-	struct manifest_entry *entries;
-	uint32_t count, capacity;
-	struct str pool;
-	struct name_index index;
-};
-
-static const char *builder_name(const void *tree, uint32_t id, uint32_t *parent)
-{
-	const struct builder *b = tree;
-
-	*parent = b->entries[id].parent;
-	return b->pool.data + b->entries[id].name;
-}
-
-static uint32_t builder_child(struct builder *b, uint32_t parent, const char *name, size_t len)
-{
-	uint32_t found = name_index_find(&b->index, parent, name, len);
-
-	if (found != NAME_INDEX_NONE)
-		return found;
-	if (b->count == b->capacity) {
-		b->capacity = b->capacity ? b->capacity * 2 : 64;
-		b->entries = xrealloc(b->entries, b->capacity * sizeof(*b->entries));
-	}
-
-	struct manifest_entry *e = &b->entries[b->count];
-
-	*e = (struct manifest_entry){ .parent = parent, .name = (uint32_t)b->pool.len, .type = TREE_DIRECTORY };
-	(void)str_append(&b->pool, name, len); /* the pool takes 4 GiB, the cleanup file is smaller */
-	(void)str_append(&b->pool, "", 1);
-	name_index_add(&b->index, b->count);
-	return b->count++;
-}
-
-static void builder_line(struct builder *b, const char *line, size_t len)
-{
-	uint32_t at = 0;
-
-	if (!len || line[0] != '/' || memchr(line, '\0', len))
-		return; /* `semanage` lines hold a NUL; relative paths were never ours to remove */
-	for (size_t i = 0; i < len;) {
-		const char *slash = memchr(line + i, '/', len - i);
-		size_t n = slash ? (size_t)(slash - line) - i : len - i;
-
-		if (n == 2 && !memcmp(line + i, "..", 2))
-			return;
-		if (n && !(n == 1 && line[i] == '.'))
-			at = builder_child(b, at, line + i, n);
-		i += n + 1;
-	}
-	if (at)
-		b->entries[at].flags |= MANIFEST_OURS;
-}
-
-struct manifest *manifest_from_cleanup(const char *text, size_t len)
-{
-	struct builder b = { .pool = STR_INIT(POOL_MAX) };
-	struct manifest *m = xcalloc(1, sizeof(*m));
-
-	name_index_init(&b.index, builder_name, &b);
-	(void)str_append(&b.pool, "", 1);  /* offset 0 means none */
-	(void)builder_child(&b, 0, "", 0); /* entry 0 is the root */
-	for (size_t i = 0; i < len;) {
-		const char *end = memchr(text + i, '\n', len - i);
-
-		if (!end)
-			break; /* an unfinished line never happened (section 7.1) */
-		builder_line(&b, text + i, (size_t)(end - text) - i);
-		i = (size_t)(end - text) + 1;
-	}
-	name_index_done(&b.index);
-	m->entries = m->built = b.entries;
-	m->count = b.count;
-	m->pool_len = b.pool.len;
-	m->pool = m->built_pool = str_take(&b.pool);
-	return m;
 }

@@ -13,6 +13,7 @@
 #include "model/digest_index.h"
 #include "util/err.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ enum manifest_flags {
 	MANIFEST_OURS = 1,	 /* installed by us; else only the way to something that is */
 	MANIFEST_HAS_DIGEST = 2, /* of the content; never of a folder or link */
 	MANIFEST_EDITED = 4,	 /* what stands there is not this, but was edited by hand and retained */
+	MANIFEST_FOREIGN = 8,	 /* its SELinux rule is another agent's: LABEL_FOREIGN of installer/steps.h */
 };
 
 struct manifest_entry {
@@ -29,9 +31,9 @@ struct manifest_entry {
 	uint32_t acl;	 /* canonical entries, joined by commas; 0: none was set */
 	uint32_t uid, gid;
 	uint16_t mode;
-	uint8_t type;  /* enum tree_type */
-	uint8_t flags; /* enum manifest_flags */
-	uint32_t reserved;
+	uint8_t type;	   /* enum tree_type */
+	uint8_t flags;	   /* enum manifest_flags */
+	uint32_t context;  /* its SELinux rule, installer/context_rule.h; 0: none is ours */
 	uint64_t dev, ino; /* 0: not known (taken over from another agent) */
 	int64_t size, mtime_ns, ctime_ns;
 	unsigned char digest[DIGEST_SIZE];
@@ -51,8 +53,10 @@ struct manifest {
 /* 0: there is none, 1: opened, the caller owns *OUT. ERR_STATE: damaged, or written by a newer agent. */
 int manifest_open(int dir_fd, const char *name, struct manifest **out, struct err *err);
 /* From the `<group>-cleanup` file of a CodeDeploy agent (LEN bytes at TEXT): paths without identities, so that a
- * host can change over without the old files standing in the way. Relative and unfinished lines are left out. */
-struct manifest *manifest_from_cleanup(const char *text, size_t len);
+ * host can change over without the old files standing in the way. Relative and unfinished lines are left out.
+ * INSTRUCTIONS: its `<group>-install.json`, which tells the SELinux rules (NULL: all that is known is that there are
+ * some). */
+struct manifest *manifest_from_cleanup(const char *text, size_t len, const json_t *instructions);
 void manifest_free(struct manifest *m);
 
 const char *manifest_name(const struct manifest *m, uint32_t index);
@@ -61,8 +65,8 @@ const char *manifest_text(const struct manifest *m, uint32_t offset); /* "" for 
 /* Writing goes through a buffer to NAME under DIR_FD, which must not exist; nothing is flushed. */
 struct manifest_writer;
 int manifest_create(int dir_fd, const char *name, struct manifest_writer **out, struct err *err);
-/* Entries come parents first; ENTRY's name, text and acl are given as strings here (NULL: none). */
+/* Entries come parents first; ENTRY's name, text, acl and context are given as strings here (NULL: none). */
 int manifest_add(struct manifest_writer *w, struct manifest_entry *entry, const char *name, const char *text,
-		 const char *acl, struct err *err);
+		 const char *acl, const char *context, struct err *err);
 int manifest_finish(struct manifest_writer *w, struct err *err); /* pool and header */
 void manifest_writer_free(struct manifest_writer *w);		 /* NULL is fine; leaves the file */

@@ -17,13 +17,9 @@
 #define FOLDER_ENTRIES 128u
 #define THREADS_FROM   3 /* folders: fewer are gone before a thread has started */
 
-struct folder_name {
-	char text[16];
-};
-
-static struct folder_name folder_name(uint32_t number)
+struct place_folder place_folder(uint32_t number)
 {
-	struct folder_name name;
+	struct place_folder name;
 
 	(void)snprintf(name.text, sizeof(name.text), "%x", number / FOLDER_ENTRIES);
 	return name;
@@ -52,7 +48,7 @@ int place_open_absolute(const char *path, int flags)
 	return path[1] ? fs_open_beneath(root, path + 1, flags, 0) : open("/", flags | O_CLOEXEC);
 }
 
-static int open_place(const struct step_place *p, struct err *err)
+int place_open_top(const struct step_place *p, struct err *err)
 {
 	AUTO_FD int parent = place_open_absolute(p->parent, O_PATH | O_DIRECTORY);
 	int fd = parent < 0 ? -1 : openat(parent, p->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -63,8 +59,8 @@ static int open_place(const struct step_place *p, struct err *err)
 int place_open(const struct steps *s, uint32_t place, uint32_t number, struct err *err)
 {
 	const struct step_place *p = &s->places[place];
-	struct folder_name name = folder_name(number);
-	AUTO_FD int parent = open_place(p, err);
+	struct place_folder name = place_folder(number);
+	AUTO_FD int parent = place_open_top(p, err);
 
 	if (parent < 0)
 		return -1;
@@ -72,42 +68,6 @@ int place_open(const struct steps *s, uint32_t place, uint32_t number, struct er
 	int fd = openat(parent, name.text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	return fd < 0 ? err_sys(err, "opening private folder '%s/%s/%s'", p->parent, p->name, name.text) : fd;
-}
-
-static int make_folders(const struct steps *s, uint32_t place, struct err *err)
-{
-	AUTO_FD int fd = open_place(&s->places[place], err);
-	const struct step *last = NULL;
-
-	if (fd < 0)
-		return -1;
-	for (size_t i = 0; i < s->count; i++) {
-		const struct step *st = &s->items[i];
-		struct folder_name name = folder_name(st->number);
-
-		if (st->kind == STEP_ATTRIBUTES || st->place != place ||
-		    (last && place_shares_folder(last->number, st->number)))
-			continue;
-		if (fs_mkdir(fd, name.text, 0700) < 0)
-			return err_sys(err, "making private folder '%s/%s/%s'", s->places[place].parent,
-				       s->places[place].name, name.text);
-		last = st;
-	}
-	return 0;
-}
-
-int place_make(const struct steps *s, struct err *err)
-{
-	for (uint32_t i = 0; i < s->place_count; i++) {
-		const struct step_place *p = &s->places[i];
-		AUTO_FD int parent = place_open_absolute(p->parent, O_PATH | O_DIRECTORY);
-
-		if (parent < 0 || fs_mkdir(parent, p->name, 0700) < 0)
-			return err_sys(err, "making private folder '%s/%s'", p->parent, p->name);
-		if (make_folders(s, i, err) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 int place_restore_time(const char *path, uint64_t ino, int64_t mtime_ns)
@@ -126,7 +86,7 @@ int place_restore_time(const char *path, uint64_t ino, int64_t mtime_ns)
 
 struct removal { /* of the folders in one place */
 	int fd;
-	struct folder_name *names;
+	struct place_folder *names;
 	size_t count;
 	atomic_size_t next;
 };

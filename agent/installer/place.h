@@ -10,11 +10,18 @@
 
 #include <stdbool.h>
 
-/* Make the places of S and the folders in them. */
+/* Make the places of S and the folders in them. No ACL is handed down to them. */
 int place_make(const struct steps *s, struct err *err);
 
 /* The folder in which entry NUMBER of place PLACE lies: a descriptor for the caller to close. */
 int place_open(const struct steps *s, uint32_t place, uint32_t number, struct err *err);
+/* The place itself. */
+int place_open_top(const struct step_place *p, struct err *err);
+/* The name of the folder in it where entry NUMBER lies. */
+struct place_folder {
+	char text[16];
+};
+struct place_folder place_folder(uint32_t number);
 bool place_shares_folder(uint32_t number, uint32_t other);
 /* The entry's name there, and the name of what was moved aside for it where no exchange is possible. */
 struct place_names {

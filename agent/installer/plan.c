@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define MAX_LINKS 40 /* as the kernel counts them */
+
 static const char *node_name(const void *tree, uint32_t id, uint32_t *parent)
 {
 	const struct plan *p = tree;
@@ -91,6 +93,13 @@ uint32_t plan_next(const struct plan *p, uint32_t node, bool below)
 bool plan_is_wanted(const struct plan_node *n)
 {
 	return n->want == PLAN_WANT_FOLDER || n->want == PLAN_WANT_FILE || n->want == PLAN_WANT_LINK;
+}
+
+bool plan_is_place(const struct plan *p, uint32_t node)
+{
+	const struct plan_node *n = &p->nodes[node];
+
+	return n->real == node || n->want == PLAN_WANT_RETAINED || n->want == PLAN_WANT_EDITED;
 }
 
 char *plan_path(const struct plan *p, uint32_t node)
@@ -279,36 +288,70 @@ int plan_after_cleanup(struct plan *p, uint32_t node, enum disk_kind *out, struc
 	return 0;
 }
 
-static uint32_t walk_real(struct plan *p, const char *path)
+/* plan_child, of a name that does not live as long as the plan. */
+static uint32_t copied_child(struct plan *p, uint32_t node, const char *name, size_t len)
 {
-	uint32_t at = 0;
+	uint32_t found = name_index_find(&p->index, node, name, len);
 
-	for (const char *c = path + strspn(path, "/"); *c; c += strspn(c, "/")) {
+	return found != NAME_INDEX_NONE ? found : add_node(p, node, arena_strndup(p->arena, name, len));
+}
+
+/* Where a link leads, link by link: one on the way may go as well. KIND of what stands AT; DISK_ABSENT: nowhere. */
+struct lead {
+	uint32_t at;
+	enum disk_kind kind;
+	unsigned links;
+};
+
+static int lead_along(struct plan *p, struct lead *l, const char *text, struct err *err);
+
+static int lead_to_child(struct plan *p, struct lead *l, const char *name, size_t len, struct err *err)
+{
+	uint32_t parent = l->at;
+
+	l->at = copied_child(p, parent, name, len);
+	if (plan_after_cleanup(p, l->at, &l->kind, err) < 0)
+		return -1;
+	if (l->kind != DISK_LINK)
+		return 0;
+
+	AUTO_FREE char *text = l->links++ < MAX_LINKS
+				       ? p->in.world->link_text(p->in.world->context, plan_dir(p, parent),
+								p->nodes[l->at].name)
+				       : NULL;
+
+	l->kind = text ? DISK_DIRECTORY : DISK_ABSENT;
+	l->at = parent;
+	return text ? lead_along(p, l, text, err) : 0;
+}
+
+static int lead_along(struct plan *p, struct lead *l, const char *text, struct err *err)
+{
+	if (*text == '/')
+		l->at = 0;
+	for (const char *c = text + strspn(text, "/"); *c && l->kind == DISK_DIRECTORY; c += strspn(c, "/")) {
 		size_t n = strcspn(c, "/");
-		AUTO_FREE char *name = xstrndup(c, n);
-		uint32_t found = name_index_find(&p->index, at, name, n);
 
-		at = found != NAME_INDEX_NONE ? found : add_node(p, at, arena_strdup(p->arena, name));
+		if (n == 2 && !strncmp(c, "..", n))
+			l->at = p->nodes[l->at].parent;
+		else if ((n != 1 || *c != '.') && lead_to_child(p, l, c, n, err) < 0)
+			return -1;
 		c += n;
+		if (*c && l->kind != DISK_DIRECTORY)
+			l->kind = DISK_ABSENT;
 	}
-	return at;
+	return 0;
 }
 
 int plan_leads_to(struct plan *p, uint32_t node, uint32_t *out, enum disk_kind *kind, struct err *err)
 {
-	AUTO_FREE char *path = plan_path(p, node);
-	AUTO_FREE char *target = NULL;
-	int r = p->in.world->follow(p->in.world->context, path, &target, kind, err);
+	struct lead l = { .at = p->nodes[node].parent, .kind = DISK_DIRECTORY };
 
-	if (r < 0)
+	if (lead_to_child(p, &l, p->nodes[node].name, strlen(p->nodes[node].name), err) < 0)
 		return -1;
-	*out = node;
-	if (!r) {
-		*kind = DISK_ABSENT;
-		return 0;
-	}
-	*out = walk_real(p, target);
-	return plan_after_cleanup(p, *out, kind, err);
+	*out = l.kind == DISK_ABSENT ? node : l.at;
+	*kind = l.kind;
+	return 0;
 }
 
 /* Where NODE, a link on the disk, leads when it leads to a folder that stays; else NODE itself. */
@@ -323,11 +366,18 @@ static int through_link(struct plan *p, uint32_t node, uint32_t *out, struct err
 	return 0;
 }
 
+uint32_t plan_place(struct plan *p, uint32_t spelled)
+{
+	uint32_t parent = p->nodes[spelled].parent, base = p->nodes[parent].real;
+	const char *name = p->nodes[spelled].name;
+
+	return base == parent ? spelled : plan_child(p, base, name, strlen(name));
+}
+
 int plan_step(struct plan *p, uint32_t spelled, const char *name, size_t len, uint32_t *out, struct err *err)
 {
 	uint32_t child = plan_child(p, spelled, name, len);
-	uint32_t base = p->nodes[spelled].real;
-	uint32_t real = base == spelled ? child : plan_child(p, base, p->nodes[child].name, len);
+	uint32_t real = plan_place(p, child);
 	enum disk_kind kind;
 
 	if (plan_after_cleanup(p, real, &kind, err) < 0)
@@ -336,6 +386,26 @@ int plan_step(struct plan *p, uint32_t spelled, const char *name, size_t len, ui
 		return -1;
 	p->nodes[child].real = real;
 	*out = child;
+	return 0;
+}
+
+/* The same before anything goes: what goes is not known until the whole manifest is. */
+static int where_it_leads_now(struct plan *p, uint32_t node, uint32_t *out, struct err *err)
+{
+	AUTO_FREE char *path = plan_path(p, node);
+	AUTO_FREE char *target = NULL;
+	enum disk_kind kind;
+	int r = p->in.world->follow(p->in.world->context, path, &target, &kind, err);
+
+	if (r < 1 || kind != DISK_DIRECTORY)
+		return r < 0 ? -1 : 0;
+	*out = 0;
+	for (const char *c = target + strspn(target, "/"); *c; c += strspn(c, "/")) {
+		size_t n = strcspn(c, "/");
+
+		*out = copied_child(p, *out, c, n);
+		c += n;
+	}
 	return 0;
 }
 
@@ -355,7 +425,7 @@ int plan_add_manifest(struct plan *p, struct err *err)
 
 		if (plan_probe(p, parent, err) < 0)
 			return -1;
-		if (p->nodes[parent].disk == DISK_LINK && through_link(p, parent, &parent, err) < 0)
+		if (p->nodes[parent].disk == DISK_LINK && where_it_leads_now(p, parent, &parent, err) < 0)
 			return -1;
 		node_of[i] = plan_child(p, parent, name, strlen(name));
 		p->nodes[node_of[i]].old = i;

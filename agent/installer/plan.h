@@ -7,7 +7,8 @@
  * plan_overwrite.c has those of 'slipway: overwrite', as docs/appspec.md tells them.
  *
  * A destination that goes through links to folders is resolved here, once: `real` of such a node tells where its
- * content lands. Actions stand on real nodes; permissions speak of paths as the appspec spells them.
+ * content lands. A link where a file is to be is no way but what stands there. Actions stand on real nodes; permissions
+ * speak of paths as the appspec spells them.
  * About 56 bytes a path; names are borrowed from the listing, the manifest and the appspec, which must outlive the
  * plan.
  */
@@ -28,6 +29,7 @@ enum plan_want {
 	PLAN_WANT_LINK,
 	PLAN_WANT_RETAINED, /* the bundle has it, what stands there stays and is not ours */
 	PLAN_WANT_EDITED,   /* the bundle has it, what stands there stays, was ours and still is */
+	PLAN_WANT_WAY,	    /* a link that stays: a destination of this install leads through it */
 };
 
 enum plan_action {
@@ -76,6 +78,7 @@ struct plan_attr { /* what a permission entry says, names resolved */
 	gid_t gid;
 	const struct appspec_permission *permission; /* its acls */
 	const char *acl;			     /* canonical, joined by commas; NULL: none */
+	const char *context;			     /* the SELinux rule, installer/context_rule.h; NULL: none */
 };
 
 /* What stands where the bundle has something to put, and is not simply ours to replace. */
@@ -142,6 +145,9 @@ uint32_t plan_next_sibling(const struct plan *p, uint32_t node);
 
 /* Will a path of NODE's be there by this install? */
 bool plan_is_wanted(const struct plan_node *n);
+/* Is something decided at NODE itself? Not where it is only another spelling of its `real`; but what is retained there
+ * may be a link that others go through. */
+bool plan_is_place(const struct plan *p, uint32_t node);
 
 struct plan_attributes { /* what a wanted node will have */
 	mode_t mode;

@@ -72,6 +72,11 @@ static bool same_acl(const struct plan *p, const struct manifest_entry *e, const
 	return !strcmp(manifest_text(p->in.manifest, e->acl), a->attr && a->attr->acl ? a->attr->acl : "");
 }
 
+static bool same_context(const struct plan *p, const struct manifest_entry *e, const struct plan_attributes *a)
+{
+	return !strcmp(manifest_text(p->in.manifest, e->context), a->attr && a->attr->context ? a->attr->context : "");
+}
+
 /* Ours, nobody touched it since, and the new revision's is no different in any way (DESIGN section 6). */
 static bool already_right(const struct plan *p, uint32_t node)
 {
@@ -83,7 +88,7 @@ static bool already_right(const struct plan *p, uint32_t node)
 	if (!(n->flags & PLAN_UNTOUCHED) || !(n->flags & PLAN_OURS) || !e)
 		return false;
 	plan_attributes(p, node, &a);
-	if (e->uid != a.uid || e->gid != a.gid || !same_acl(p, e, &a))
+	if (e->uid != a.uid || e->gid != a.gid || !same_acl(p, e, &a) || !same_context(p, e, &a))
 		return false;
 	if (n->want == PLAN_WANT_LINK)
 		return e->type == TREE_LINK &&
@@ -110,9 +115,11 @@ static int decide_folder(struct plan *p, uint32_t node, enum plan_action *out, s
 		return -1;
 	plan_attributes(p, node, &a);
 
-	bool acl = (a.attr && a.attr->acl) || (n->old != TREE_NONE && p->in.manifest->entries[n->old].acl);
+	const struct manifest_entry *e = n->old == TREE_NONE ? NULL : &p->in.manifest->entries[n->old];
+	bool acl = (a.attr && a.attr->acl) || (e && e->acl);
+	bool same = d.mode == a.mode && d.uid == a.uid && d.gid == a.gid && !acl && (!e || same_context(p, e, &a));
 
-	*out = d.mode == a.mode && d.uid == a.uid && d.gid == a.gid && !acl ? PLAN_KEEP : PLAN_REMAKE;
+	*out = same ? PLAN_KEEP : PLAN_REMAKE;
 	return 0;
 }
 
@@ -171,7 +178,7 @@ static int decide_node(struct plan *p, uint32_t node, struct err *err)
 int plan_decide(struct plan *p, struct err *err)
 {
 	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true))
-		if (p->nodes[i].real == i && decide_node(p, i, err) < 0)
+		if (plan_is_place(p, i) && decide_node(p, i, err) < 0)
 			return -1;
 	return 0;
 }

@@ -61,12 +61,32 @@ static int refuse_existing(struct plan *p, const struct appspec_file *f, uint32_
 			   what);
 }
 
+static bool wants_file(const struct plan *p, uint32_t node)
+{
+	return p->nodes[node].want == PLAN_WANT_FILE || p->nodes[node].want == PLAN_WANT_LINK;
+}
+
+static int refuse_folder_at_file(struct plan *p, const struct appspec_file *f, uint32_t node)
+{
+	AUTO_FREE char *path = plan_path(p, node);
+
+	return plan_refuse(p, ERR_APPSPEC, f->place,
+			   "The deployment failed because the application specification file includes an mkdir "
+			   "command more than once for the same destination path (%s) from (%s). Update the files "
+			   "section of the AppSpec file, and then try again.",
+			   path, f->source);
+}
+
 /* 0: it will be there; -1: refused (a finding); -2: the world gave no answer. */
 static int want_folder(struct plan *p, const struct appspec_file *f, uint32_t spelled, struct err *err)
 {
-	uint32_t node = p->nodes[spelled].real;
+	uint32_t node = p->nodes[spelled].real, place = plan_place(p, spelled);
 	enum disk_kind kind;
 
+	if (wants_file(p, place))
+		return refuse_folder_at_file(p, f, place);
+	if (place != node && p->nodes[place].want == PLAN_WANT_NOTHING)
+		p->nodes[place].want = PLAN_WANT_WAY;
 	if (p->nodes[node].want == PLAN_WANT_FOLDER) {
 		if (spelled == node)
 			p->nodes[node].flags &= (uint8_t)~PLAN_ALIAS;
@@ -74,16 +94,8 @@ static int want_folder(struct plan *p, const struct appspec_file *f, uint32_t sp
 			p->nodes[spelled].want = PLAN_WANT_FOLDER; /* one name more: what it had before it keeps */
 		return 0;
 	}
-	if (p->nodes[node].want == PLAN_WANT_FILE || p->nodes[node].want == PLAN_WANT_LINK) {
-		AUTO_FREE char *path = plan_path(p, node);
-
-		return plan_refuse(
-			p, ERR_APPSPEC, f->place,
-			"The deployment failed because the application specification file includes an mkdir "
-			"command more than once for the same destination path (%s) from (%s). Update the files "
-			"section of the AppSpec file, and then try again.",
-			path, f->source);
-	}
+	if (wants_file(p, node))
+		return refuse_folder_at_file(p, f, node);
 	if (plan_after_cleanup(p, node, &kind, err) < 0)
 		return -2;
 
@@ -151,25 +163,33 @@ static int judge(struct plan *p, uint32_t spelled, uint32_t node, uint32_t sourc
 	return 0;
 }
 
+static int refuse_file_at_folder(struct plan *p, const struct appspec_file *f, uint32_t node, uint32_t source)
+{
+	AUTO_FREE char *path = plan_path(p, node);
+	AUTO_FREE char *from = source_path(p, source);
+
+	return plan_refuse(p, ERR_APPSPEC, f->place,
+			   "The deployment failed because the application specification file calls for installing "
+			   "the file %s, but a file with that name already exists at the location (%s). Update "
+			   "your AppSpec file or directory structure, and then try again.%s",
+			   from, path,
+			   p->nodes[node].want == PLAN_WANT_WAY
+				   ? " (It is a link, and other files are to go where it leads.)"
+				   : "");
+}
+
+/* A link that stands there is replaced itself, also one to a folder: nothing is written through it. */
 static int want_file(struct plan *p, const struct appspec_file *f, uint32_t spelled, uint32_t source, struct err *err)
 {
-	uint32_t node = p->nodes[spelled].real;
+	uint32_t node = plan_place(p, spelled);
 	enum disk_kind kind;
 	enum verdict verdict;
 
-	if (p->nodes[node].want == PLAN_WANT_FILE || p->nodes[node].want == PLAN_WANT_LINK)
+	p->nodes[spelled].real = node;
+	if (wants_file(p, node))
 		return refuse_second_source(p, f, node, source);
-	if (p->nodes[node].want == PLAN_WANT_FOLDER) {
-		AUTO_FREE char *path = plan_path(p, node);
-		AUTO_FREE char *from = source_path(p, source);
-
-		return plan_refuse(
-			p, ERR_APPSPEC, f->place,
-			"The deployment failed because the application specification file calls for installing "
-			"the file %s, but a file with that name already exists at the location (%s). Update "
-			"your AppSpec file or directory structure, and then try again.",
-			from, path);
-	}
+	if (p->nodes[node].want == PLAN_WANT_FOLDER)
+		return refuse_file_at_folder(p, f, node, source);
 	if (plan_after_cleanup(p, node, &kind, err) < 0 || judge(p, spelled, node, source, kind, &verdict, err) < 0)
 		return -2;
 	if (verdict == VERDICT_RETAIN) {
@@ -185,6 +205,8 @@ static int want_file(struct plan *p, const struct appspec_file *f, uint32_t spel
 		return refuse_existing(p, f, node, " (it is a folder, and a file never replaces a folder)");
 	if (verdict == VERDICT_REFUSE)
 		return refuse_existing(p, f, node, "");
+	if (p->nodes[node].want == PLAN_WANT_WAY)
+		return refuse_file_at_folder(p, f, node, source);
 	want(p, spelled, p->in.tree->entries[source].type == TREE_LINK ? PLAN_WANT_LINK : PLAN_WANT_FILE, source);
 	return 0;
 }

@@ -10,6 +10,8 @@ uint32_t plan_child(struct plan *p, uint32_t node, const char *name, size_t len)
 int plan_leads_to(struct plan *p, uint32_t node, uint32_t *out, enum disk_kind *kind, struct err *err);
 /* One step down the spelled path: plan_child, and where it leads once the last revision's files are gone. */
 int plan_step(struct plan *p, uint32_t spelled, const char *name, size_t len, uint32_t *out, struct err *err);
+/* Where SPELLED itself lies, be it a link: `real` without the last step through one. */
+uint32_t plan_place(struct plan *p, uint32_t spelled);
 /* What stands at the real NODE on the disk, asked once. */
 int plan_probe(struct plan *p, uint32_t node, struct err *err);
 /* What will stand there when the last revision's files are gone. */

@@ -1,5 +1,6 @@
 /* installer/plan_permission.c - the permissions section, laid over what the files section wants. */
 #include "appspec/pattern.h"
+#include "installer/context_rule.h"
 #include "installer/plan_internal.h"
 #include "util/arena.h"
 #include "util/auto.h"
@@ -68,8 +69,6 @@ static int apply_to_file(struct plan *p, uint32_t spelled, uint32_t attr)
 {
 	const struct appspec_permission *perm = p->attrs[attr - 1].permission;
 
-	if (!(perm->types & APPSPEC_TYPE_FILE))
-		return 0;
 	if (strcmp(perm->pattern, "**"))
 		return plan_refuse(
 			p, ERR_APPSPEC, perm->place,
@@ -118,7 +117,8 @@ static size_t apply_below(struct plan *p, uint32_t object, uint32_t attr, bool f
 	return matched;
 }
 
-static void apply_one(struct plan *p, uint32_t attr)
+/* How many of the paths of this install the entry speaks of. */
+static size_t apply_one(struct plan *p, uint32_t attr)
 {
 	const struct appspec_permission *perm = p->attrs[attr - 1].permission;
 	AUTO_FREE char *path = NULL;
@@ -127,59 +127,54 @@ static void apply_one(struct plan *p, uint32_t attr)
 
 	if (path_canonical(p->in.install_prefix, perm->object, &path, &bad) < 0) {
 		(void)plan_refuse(p, bad.kind, perm->place, "%s", bad.msg);
-		return;
+		return 1;
 	}
 
 	uint32_t object = find_spelled(p, path);
 
-	if (object != TREE_NONE && is_file(wanted_as(p, object))) {
+	if (object == TREE_NONE)
+		return 0;
+	if (is_file(wanted_as(p, object))) {
+		if (!(perm->types & APPSPEC_TYPE_FILE))
+			return 0;
 		(void)apply_to_file(p, object, attr);
-		return;
+		return 1;
 	}
-	if (object != TREE_NONE && perm->types & APPSPEC_TYPE_FILE)
+	if (perm->types & APPSPEC_TYPE_FILE)
 		matched += apply_below(p, object, attr, false);
-	if (object != TREE_NONE && perm->types & APPSPEC_TYPE_DIRECTORY)
+	if (perm->types & APPSPEC_TYPE_DIRECTORY)
 		matched += apply_below(p, object, attr, true);
-	if (!matched)
-		plan_warn(p, perm->place, "the permissions for object '%s' match nothing that this deployment installs",
-			  perm->object);
+	return matched;
 }
 
-static bool resolve_owner(struct plan *p, const struct appspec_permission *perm, struct plan_attr *a)
+/* 0, or -1: this host does not know the name that BAD tells. */
+static int resolve_owner(const struct plan *p, struct plan_attr *a, struct err *bad)
 {
+	const struct appspec_permission *perm = a->permission;
 	const struct world *w = p->in.world;
 
-	if (perm->owner && w->user(w->context, perm->owner, &a->uid) != 1) {
-		(void)plan_refuse(p, ERR_NOT_READY, perm->place,
-				  "can't find user for %s: create it on this host first, or correct 'owner'",
-				  perm->owner);
-		return false;
-	}
-	if (perm->group && w->group(w->context, perm->group, &a->gid) != 1) {
-		(void)plan_refuse(p, ERR_NOT_READY, perm->place,
-				  "can't find group for %s: create it on this host first, or correct 'group'",
-				  perm->group);
-		return false;
-	}
+	if (perm->owner && w->user(w->context, perm->owner, &a->uid) != 1)
+		return err_set(bad, ERR_NOT_READY,
+			       "can't find user for %s: create it on this host first, or correct 'owner'", perm->owner);
+	if (perm->group && w->group(w->context, perm->group, &a->gid) != 1)
+		return err_set(bad, ERR_NOT_READY,
+			       "can't find group for %s: create it on this host first, or correct 'group'",
+			       perm->group);
 	a->has_uid = perm->owner;
 	a->has_gid = perm->group;
-	if (p->in.uid && a->has_uid && a->uid != p->in.uid) {
-		(void)plan_refuse(p, ERR_APPSPEC, perm->place,
-				  "owner '%s': only root gives files away; run the agent as root", perm->owner);
-		return false;
-	}
-	return true;
+	return 0;
 }
 
-static bool resolve_acls(struct plan *p, const struct appspec_permission *perm, struct plan_attr *a)
+static int resolve_acls(struct plan *p, struct plan_attr *a, struct err *bad)
 {
+	const struct appspec_permission *perm = a->permission;
 	const struct world *w = p->in.world;
 	struct str all = STR_INIT(64 * 1024);
 	uid_t uid;
 	gid_t gid;
 
 	if (!perm->has_acls)
-		return true;
+		return 0;
 	for (size_t i = 0; i < perm->acl_count; i++) {
 		const struct appspec_acl *acl = &perm->acls[i];
 		bool known = !*acl->name || (acl->tag == ACL_TAG_USER ? w->user(w->context, acl->name, &uid)
@@ -187,18 +182,57 @@ static bool resolve_acls(struct plan *p, const struct appspec_permission *perm, 
 
 		if (!known || str_printf(&all, "%s%s", i ? "," : "", acl->canonical) < 0) {
 			str_done(&all);
-			(void)plan_refuse(
-				p, ERR_NOT_READY, perm->place,
-				"The deployment failed because of a problem with the acls permission settings in the "
-				"application specification file for this object: %s. There is no %s called '%s' on "
-				"this host.",
-				perm->object, acl->tag == ACL_TAG_USER ? "user" : "group", acl->name);
-			return false;
+			return err_set(bad, ERR_NOT_READY,
+				       "The deployment failed because of a problem with the acls permission settings "
+				       "in the application specification file for this object: %s. There is no %s "
+				       "called '%s' on this host.",
+				       perm->object, acl->tag == ACL_TAG_USER ? "user" : "group", acl->name);
 		}
 	}
 	a->acl = arena_strdup(p->arena, str_text(&all));
 	str_done(&all);
-	return true;
+	return 0;
+}
+
+static int resolve_context(struct plan *p, struct plan_attr *a, struct err *bad)
+{
+	const struct appspec_permission *perm = a->permission;
+	AUTO_FREE char *rule = context_text(perm->context);
+	const struct world *w = p->in.world;
+
+	if (!perm->context)
+		return 0;
+	if (p->in.uid)
+		return err_set(bad, ERR_APPSPEC,
+			       "object '%s' has an SELinux context: only root sets one; run the agent as root",
+			       perm->object);
+	if (w->label_tools && w->label_tools(w->context, bad) < 0)
+		return err_add(bad, "object '%s' has an SELinux context", perm->object);
+	a->context = arena_strdup(p->arena, rule);
+	return 0;
+}
+
+/* What the host does not know or have refuses the install only when it is needed: a revision may carry entries that
+ * have long matched nothing. */
+static void apply_entry(struct plan *p, uint32_t attr)
+{
+	struct plan_attr *a = &p->attrs[attr - 1];
+	const struct appspec_permission *perm = a->permission;
+	struct err bad = ERR_INIT;
+	bool known = resolve_owner(p, a, &bad) == 0 && resolve_acls(p, a, &bad) == 0 &&
+		     resolve_context(p, a, &bad) == 0;
+
+	if (!apply_one(p, attr)) {
+		plan_warn(p, perm->place,
+			  "the permissions for object '%s' match nothing that this deployment installs%s%s",
+			  perm->object, known ? "" : ": ", known ? "" : bad.msg);
+		return;
+	}
+	if (!known)
+		(void)plan_refuse(p, bad.kind, perm->place, "%s", bad.msg);
+	else if (p->in.uid && a->has_uid && a->uid != p->in.uid)
+		(void)plan_refuse(p, ERR_APPSPEC, perm->place,
+				  "owner '%s': only root gives files away; run the agent as root", perm->owner);
 }
 
 void plan_apply_permissions(struct plan *p)
@@ -211,16 +245,6 @@ void plan_apply_permissions(struct plan *p)
 		struct plan_attr *a = &p->attrs[p->attr_count];
 
 		*a = (struct plan_attr){ .permission = perm, .has_mode = perm->mode_text, .mode = perm->mode };
-		if (perm->context) {
-			(void)plan_refuse(
-				p, ERR_APPSPEC, perm->place,
-				"object '%s' asks for an SELinux context, which this version does not set; remove "
-				"'context' and label the destination with semanage fcontext",
-				perm->object);
-			continue;
-		}
-		if (!resolve_owner(p, perm, a) || !resolve_acls(p, perm, a))
-			continue;
-		apply_one(p, ++p->attr_count);
+		apply_entry(p, ++p->attr_count);
 	}
 }

@@ -1,6 +1,7 @@
 /* installer/records.c - what is left to be read by the next install. */
 #include "installer/records.h"
 
+#include "installer/arrange_label.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -60,6 +61,24 @@ static bool is_recorded(const struct plan *p, uint32_t node)
 	return plan_is_wanted(n) && !(n->real == node && n->flags & PLAN_ALIAS);
 }
 
+/* With the plain path, as a CodeDeploy agent writes it and, by a shell, reads it. */
+static int add_rule_lines(const struct plan *p, struct sink *s, struct err *err)
+{
+	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true)) {
+		const struct plan_node *real = &p->nodes[p->nodes[i].real];
+
+		if (!is_recorded(p, i) || !real->attr || !p->attrs[real->attr - 1].context)
+			continue;
+
+		AUTO_FREE char *path = plan_path(p, p->nodes[i].real);
+
+		if (sink_add(s, "semanage", sizeof("semanage"), err) < 0 || sink_add(s, path, strlen(path), err) < 0 ||
+		    sink_add(s, "\n", 1, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int write_cleanup(const struct plan *p, int dir_fd, const char *name, struct err *err)
 {
 	AUTO(sink_done) struct sink s;
@@ -75,7 +94,7 @@ static int write_cleanup(const struct plan *p, int dir_fd, const char *name, str
 		if (sink_add(&s, path, strlen(path), err) < 0 || sink_add(&s, "\n", 1, err) < 0)
 			return -1;
 	}
-	return sink_flush(&s, err);
+	return add_rule_lines(p, &s, err) < 0 ? -1 : sink_flush(&s, err);
 }
 
 /* One instruction; takes the reference OBJECT. */
@@ -143,6 +162,12 @@ static int add_permissions(struct sink *s, bool *first, const struct plan_attr *
 				    err) < 0)
 			return -1;
 	}
+	if (a->context && add_instruction(s, first,
+					  json_pack("{s:s, s:{s:s?, s:n, s:s, s:s?}, s:s}", "type", "semanage",
+						    "context", "user", perm->context->user, "role", "type",
+						    perm->context->type, "range", perm->context->range, "file", path),
+					  err) < 0)
+		return -1;
 	if (!a->has_uid && !a->has_gid)
 		return 0;
 	return add_instruction(s, first,
@@ -295,7 +320,7 @@ struct manifest_pass {
 static void mark_wanted(struct manifest_pass *m)
 {
 	for (uint32_t i = 0; i < m->p->count; i++)
-		if (m->p->nodes[i].real == i &&
+		if (plan_is_place(m->p, i) &&
 		    (plan_is_wanted(&m->p->nodes[i]) || m->p->nodes[i].want == PLAN_WANT_EDITED))
 			for (uint32_t n = i; !m->index[n]; n = m->p->nodes[n].parent)
 				m->index[n] = 1;
@@ -327,13 +352,19 @@ static bool moved_alone(const struct plan *p, uint32_t node)
 	return up != PLAN_ADD && up != PLAN_CHANGE;
 }
 
+/* A label changes that time, too. */
+static bool labelled(const struct plan *p, const struct plan_node *n)
+{
+	return n->attr && p->attrs[n->attr - 1].context;
+}
+
 bool records_need_second_look(const struct plan *plan)
 {
 	for (uint32_t i = 0; i < plan->count; i++) {
 		const struct plan_node *n = &plan->nodes[i];
 
 		if (plan_is_wanted(n) && n->real == i && n->want != PLAN_WANT_FOLDER && n->action != PLAN_KEEP &&
-		    moved_alone(plan, i))
+		    (moved_alone(plan, i) || labelled(plan, n)))
 			return true;
 	}
 	return false;
@@ -357,7 +388,7 @@ static void fill_identity(struct manifest_pass *m, uint32_t node, struct manifes
 	}
 	e->dev = m->dev;
 	e->ino = id->ino;
-	if (!moved_alone(m->p, node))
+	if (!moved_alone(m->p, node) && !labelled(m->p, n))
 		e->ctime_ns = id->ctime_ns;
 	else if (m->moved && look_at(m, node, &st) == 0 && st.st_ino == id->ino)
 		e->ctime_ns = fs_nanoseconds(
@@ -376,7 +407,7 @@ static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 	const struct plan_node *n = &m->p->nodes[node];
 	struct manifest_entry e = { .parent = node ? m->index[n->parent] - 1 : 0, .type = TREE_DIRECTORY };
 	AUTO_FREE char *acl = NULL;
-	const char *text = NULL;
+	const char *text = NULL, *context = NULL;
 
 	m->index[node] = ++m->count;
 	if (plan_is_wanted(n)) {
@@ -390,9 +421,13 @@ static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 		e.mtime_ns = want.mtime_ns;
 		if (want.attr && want.attr->acl)
 			acl = xstrdup(want.attr->acl);
+		if (want.attr)
+			context = want.attr->context;
 	}
-	if (n->want == PLAN_WANT_EDITED)
+	if (n->want == PLAN_WANT_EDITED) {
 		e.flags = MANIFEST_OURS | MANIFEST_EDITED;
+		context = arrange_rule_before(m->p, node);
+	}
 	if (brings(m->p, n, TREE_LINK)) {
 		e.type = TREE_LINK;
 		text = tree_link_text(m->p->in.tree, n->source);
@@ -407,7 +442,7 @@ static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 	}
 	if (plan_is_wanted(n) && n->want != PLAN_WANT_FOLDER)
 		fill_identity(m, node, &e);
-	return manifest_add(m->writer, &e, n->name, text, acl, err);
+	return manifest_add(m->writer, &e, n->name, text, acl, context, err);
 }
 
 /* NODE is placed by a step of its own: find that, and with it the device. */

@@ -27,5 +27,5 @@ int records_write_manifest(const struct plan *plan, const struct arrangement *a,
 			   const struct staged_identity *identities, bool moved, int dir_fd, const char *name,
 			   struct err *err);
 /* Would a manifest written after the steps say more than the one before? Only single files and links that were moved
- * by a step of their own get a new time of change by that. */
+ * by a step of their own, or got a label, have a new time of change by that. */
 bool records_need_second_look(const struct plan *plan);

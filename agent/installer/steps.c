@@ -26,6 +26,11 @@ struct step_record {
 	/* name, acl_before, acl_after */
 };
 
+struct label_record {
+	uint32_t flags, line;
+	/* path, before, after */
+};
+
 #define RECORD_MAX (sizeof(struct step_record) + 4 * PATH_MAX + 4 * 64 * 1024) /* two ACLs of two halves */
 
 void steps_init(struct steps *s)
@@ -38,6 +43,7 @@ void steps_done(struct steps *s)
 	free(s->items);
 	free(s->folders);
 	free(s->places);
+	free(s->labels);
 	arena_free(s->arena);
 	*s = (struct steps){ 0 };
 }
@@ -85,6 +91,18 @@ uint32_t steps_add_place(struct steps *s, const char *parent, const char *name, 
 {
 	return add_place(s, (struct step_place){ arena_strdup(s->arena, parent), arena_strdup(s->arena, name),
 						 parent_mtime_ns });
+}
+
+static void add_label(struct steps *s, struct step_label l)
+{
+	s->labels = grow(s->labels, s->label_count, &s->label_capacity, sizeof(*s->labels));
+	s->labels[s->label_count++] = l;
+}
+
+void steps_add_label(struct steps *s, const struct step_label *l)
+{
+	add_label(s, (struct step_label){ arena_strdup(s->arena, l->path), steps_string(s, l->before),
+					  steps_string(s, l->after), l->flags, l->line });
 }
 
 /* A record of fixed part HEAD and strings, each with its NUL. */
@@ -142,6 +160,14 @@ static int write_step(const struct step *st, struct journal *j, struct err *err)
 			    (const char *const[]){ st->name, st->acl_before, st->acl_after }, 3, err);
 }
 
+static int write_label(const struct step_label *l, struct journal *j, struct err *err)
+{
+	const struct label_record head = { l->flags, l->line };
+
+	return write_record(j, JOURNAL_LABEL, &head, sizeof(head),
+			    (const char *const[]){ l->path, l->before, l->after }, 3, err);
+}
+
 static size_t bytes_needed(const struct steps *s)
 {
 	size_t bytes = 0;
@@ -151,12 +177,15 @@ static size_t bytes_needed(const struct steps *s)
 	for (size_t i = 0; i < s->count; i++)
 		bytes += sizeof(struct step_record) + strlen(s->items[i].name) + strlen(s->items[i].acl_before) +
 			 strlen(s->items[i].acl_after) + 3;
+	for (size_t i = 0; i < s->label_count; i++)
+		bytes += sizeof(struct label_record) + strlen(s->labels[i].path) + strlen(s->labels[i].before) +
+			 strlen(s->labels[i].after) + 3;
 	return bytes;
 }
 
 int steps_write(const struct steps *s, struct journal *j, struct err *err)
 {
-	if (journal_reserve(j, bytes_needed(s), s->count + s->folder_count, err) < 0)
+	if (journal_reserve(j, bytes_needed(s), s->count + s->folder_count + s->label_count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->folder_count; i++) {
 		const struct step_folder *f = &s->folders[i];
@@ -167,6 +196,9 @@ int steps_write(const struct steps *s, struct journal *j, struct err *err)
 	}
 	for (size_t i = 0; i < s->count; i++)
 		if (write_step(&s->items[i], j, err) < 0)
+			return -1;
+	for (size_t i = 0; i < s->label_count; i++)
+		if (write_label(&s->labels[i], j, err) < 0)
 			return -1;
 	return 0;
 }
@@ -245,6 +277,17 @@ static int read_step(struct steps *s, const struct journal_record *r)
 	return 0;
 }
 
+static int read_label(struct steps *s, const struct journal_record *r)
+{
+	struct label_record head;
+	const char *strings[3];
+
+	if (read_record(r, &head, sizeof(head), strings, 3) < 0 || strings[0][0] != '/')
+		return -1;
+	add_label(s, (struct step_label){ strings[0], strings[1], strings[2], head.flags, head.line });
+	return 0;
+}
+
 int steps_read(const struct journal *j, struct steps *out, enum steps_state *state, struct err *err)
 {
 	struct steps s = { 0 };
@@ -263,6 +306,9 @@ int steps_read(const struct journal *j, struct steps *out, enum steps_state *sta
 			break;
 		case JOURNAL_STEP:
 			bad = read_step(&s, r);
+			break;
+		case JOURNAL_LABEL:
+			bad = read_label(&s, r);
 			break;
 		case JOURNAL_COMMIT:
 			*state = STEPS_COMMITTED;

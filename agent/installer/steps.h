@@ -51,6 +51,20 @@ struct step_place {
 	int64_t parent_mtime_ns;
 };
 
+enum label_flags {
+	LABEL_FORTH = 1,   /* the path gets its label anew when the steps are done */
+	LABEL_BACK = 2,	   /* and when they are undone: the same folder stands there then */
+	LABEL_FOREIGN = 4, /* the rule before was made by a CodeDeploy agent, or recorded for one */
+};
+
+/* The SELinux rule of a path, and what stands there by then: installer/label.h. */
+struct step_label {
+	const char *path;	    /* absolute, free of links; borrowed */
+	const char *before, *after; /* the rules: installer/context_rule.h; "": none; borrowed */
+	uint32_t flags;		    /* enum label_flags */
+	uint32_t line;		    /* of the appspec's entry; 0: none speaks of it any more */
+};
+
 struct steps {
 	struct step *items;
 	size_t count, capacity;
@@ -58,6 +72,8 @@ struct steps {
 	size_t folder_count, folder_capacity;
 	struct step_place *places;
 	size_t place_count, place_capacity;
+	struct step_label *labels;
+	size_t label_count, label_capacity;
 	struct arena *arena; /* strings of its own; NULL when all are borrowed from a journal */
 };
 
@@ -68,9 +84,11 @@ uint32_t steps_add_folder(struct steps *s, const char *path, uint64_t dev, uint6
 			  int64_t mtime_ns);		     /* copies PATH */
 const char *steps_string(struct steps *s, const char *text); /* a copy that lives as long as S */
 uint32_t steps_add_place(struct steps *s, const char *parent, const char *name, int64_t parent_mtime_ns); /* copies */
+void steps_add_label(struct steps *s, const struct step_label *l);					  /* copies */
 
 int steps_write_places(const struct steps *s, struct journal *j, struct err *err);
-int steps_write(const struct steps *s, struct journal *j, struct err *err); /* folders and steps; reserves room first */
+/* Folders, steps and labels; reserves room first. */
+int steps_write(const struct steps *s, struct journal *j, struct err *err);
 
 enum steps_state { STEPS_STAGED, STEPS_COMMITTED, STEPS_DONE, STEPS_ENDING, STEPS_FAILED, STEPS_UNDONE, STEPS_ENDED };
 /* From the records of an earlier run; strings are borrowed from J. ERR_STATE when they make no sense. */

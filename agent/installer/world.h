@@ -41,6 +41,8 @@ struct world {
 	int (*user)(void *context, const char *name, uid_t *out);
 	int (*group)(void *context, const char *name, gid_t *out);
 	void *context;
+	/* Has the host what sets SELinux contexts? -1: ERR says what is missing, and the cure. NULL: yes. */
+	int (*label_tools)(void *context, struct err *err);
 };
 
 /* The real disk. The caller's: world_disk_done(). */

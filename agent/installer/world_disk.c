@@ -1,6 +1,7 @@
 /* installer/world_disk.c - the real host, as the plan may see it. Reads only. */
 #include "installer/world.h"
 
+#include "installer/label.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -176,15 +177,20 @@ static int disk_group(void *context, const char *name, gid_t *out)
 	return g != NULL;
 }
 
+static int disk_label_tools(void *context, struct err *err)
+{
+	(void)context;
+	return label_check_tools(err);
+}
+
 struct world_disk *world_disk_new(struct world *out)
 {
 	struct world_disk *w = xcalloc(1, sizeof(*w));
 
 	w->dir_fd = -1;
 	w->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	*out = (struct world){
-		disk_probe, disk_follow, disk_list, disk_link_text, disk_digest, disk_user, disk_group, w
-	};
+	*out = (struct world){ disk_probe, disk_follow, disk_list, disk_link_text,  disk_digest,
+			       disk_user,  disk_group,	w,	   disk_label_tools };
 	return w;
 }
 

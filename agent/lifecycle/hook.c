@@ -310,6 +310,7 @@ static int run_script(const struct hook_run *run, struct hook_outcome *out, stru
 					  .report = c.report_in };
 
 	report.fd = c.report;
+	report.mask = script_log_mask(run->log);
 	if (hook_exec(run, request, c.is_lua ? &report : NULL, &end, err) < 0)
 		return err_add(err, AT_LOCATION, run->script->location);
 	(void)snprintf(out->action, sizeof(out->action), "%.*s", (int)sizeof(out->action) - 1, report.action);
@@ -324,6 +325,8 @@ int hook_run(const struct hook_run *run, struct hook_outcome *out, struct err *e
 
 	int r = run_script(run, out, err);
 
+	if (r < 0)
+		mask_hide_string(script_log_mask(run->log), err->msg);
 	out->duration_ms = proc_clock_ms() - start;
 	script_log_flush(run->log);
 	return r;

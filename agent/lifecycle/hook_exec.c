@@ -37,7 +37,7 @@ struct watch {
 	uint64_t started; /* proc_start_time() */
 	int64_t deadline; /* of the script, proc_clock_ms() */
 	int64_t until;	  /* of the phase */
-	bool ended, stop;
+	bool ended, stop, said_too_many;
 	struct hook_end *end;
 };
 
@@ -51,6 +51,7 @@ void hook_say(const struct hook_run *run, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return;
+	mask_hide_string(script_log_mask(run->log), text);
 	script_log_say(run->log, text);
 	if (run->note)
 		run->note(run->note_context, run->event, text);
@@ -223,6 +224,16 @@ static void take_report(struct watch *w)
 
 	if (w->report && hook_report_read(w->report) && run->doing)
 		run->doing(run->note_context, run->event, w->report->doing);
+	if (w->report && w->report->too_many && !w->said_too_many) {
+		w->said_too_many = true;
+		hook_say(run, "more than %d secrets in this deployment: what comes now is not hidden", MASK_MAX_COUNT);
+	}
+}
+
+/* A secret is told before it is printed: so when there is output, what was told before is in the pipe. */
+static void before_output(void *context)
+{
+	take_report(context);
 }
 
 /* It is over, whatever it was. */
@@ -290,6 +301,10 @@ static int start(struct watch *w, struct zygote_request *request, struct err *er
 	if (in < 0 || hook_output_open(&w->outputs[SCRIPT_STDOUT], SCRIPT_STDOUT, w->run->log, &out) < 0 ||
 	    hook_output_open(&w->outputs[SCRIPT_STDERR], SCRIPT_STDERR, w->run->log, &error) < 0)
 		return err_sys(err, "making pipes for a hook");
+	for (int i = 0; i < SCRIPT_STREAM_COUNT; i++) {
+		w->outputs[i].before = before_output;
+		w->outputs[i].context = w;
+	}
 	request->in = in;
 	request->out = out;
 	request->err = error;

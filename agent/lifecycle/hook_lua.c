@@ -80,9 +80,14 @@ static int l_no_restore(lua_State *L) /* no_restore(reason) */
 					 "slipway.no_restore: this agent did not say where to write it "
 					 "(SLIPWAY_NO_RESTORE is not set)");
 
+	char *hidden = lua_newuserdatauv(L, len + 1, 0);
+
+	memcpy(hidden, reason, len);
+	len = mask_hide(script_mask(script_of(L)), hidden, len);
+
 	/* nothing raises while the file is open */
 	int fd = fs_open_create(AT_FDCWD, path, O_WRONLY | O_APPEND, 0644);
-	int failed = fd < 0 || fs_write(fd, reason, len) < 0 || fs_write(fd, "\n", 1) < 0;
+	int failed = fd < 0 || fs_write(fd, hidden, len) < 0 || fs_write(fd, "\n", 1) < 0;
 	struct err err = ERR_INIT;
 
 	if (failed)
@@ -191,7 +196,9 @@ static int run(const struct hook *h, struct hook_reporter *reporter, struct scri
 						.bundle_fd = bundle,
 						.library_fd = library,
 						.doing = reporter->asked ? hook_reporter_doing : NULL,
-						.doing_context = reporter };
+						.doing_context = reporter,
+						.secret = hook_reporter_secret,
+						.secret_context = reporter };
 	struct script *s = NULL;
 
 	if (arguments && hook_with_fill(arguments, look_up, &with, err) < 0)
@@ -217,6 +224,7 @@ int hook_lua_main(char **argv, char **environment)
 	struct err err = ERR_INIT;
 
 	hook_reporter_init(&reporter);
+	reporter.stop = &told_to_end;
 	environ = environment;
 	told_to_end = 0;
 	(void)sigaction(SIGTERM, &end, NULL);	 /* these two cannot fail */

@@ -40,8 +40,11 @@ static void keep(struct hook_output *o, const char *bytes, size_t len)
 
 static void end_line(struct hook_output *o, bool newline)
 {
-	size_t len = o->len;
+	/* what is left of a secret that was cut would not be known as one */
+	size_t begun = o->dropped ? mask_partial(script_log_mask(o->log), o->line, o->len) : 0;
+	size_t len = o->len - begun;
 
+	o->dropped += begun;
 	if (o->dropped)
 		len += (size_t)snprintf(o->line + len, 100, " [%" PRIu64 " more bytes of this line are left out]",
 					o->dropped); /* room is kept for it */
@@ -83,6 +86,8 @@ int hook_output_read(struct hook_output *o)
 	ssize_t n = read(o->fd, o->buffer, HOOK_READ_SIZE);
 
 	if (n > 0) {
+		if (o->before)
+			o->before(o->context);
 		script_log_tick(o->log);
 		split(o, o->buffer, (size_t)n);
 		return 1;

@@ -13,6 +13,8 @@ struct hook_output {
 	int fd; /* read end, not blocking; -1: at its end */
 	enum script_stream stream;
 	struct script_log *log;
+	void (*before)(void *context); /* called when bytes have come, before they are looked at; NULL: nobody asks */
+	void *context;
 	char *buffer; /* HOOK_READ_SIZE */
 	char *line;   /* HOOK_LINE_MAX; the beginning of a line whose end has not come */
 	size_t len;

@@ -4,7 +4,10 @@
 #include "lifecycle/zygote.h"
 #include "util/proc.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,13 +19,17 @@ void hook_reporter_init(struct hook_reporter *r)
 	*r = (struct hook_reporter){ .asked = fcntl(ZYGOTE_REPORT_FD, F_GETFD) >= 0 };
 }
 
-static void say(const struct hook_reporter *r, char kind, const char *text, size_t max)
+static void say(struct hook_reporter *r, char kind, const char *text, size_t max)
 {
 	char bytes[HOOK_REPORT_MAX];
 	int n = snprintf(bytes, max, "%c%s", kind, text);
 	size_t len = (size_t)n < max ? (size_t)n : max - 1; /* without the NUL */
 
-	if (r->asked && write(ZYGOTE_REPORT_FD, bytes, len + 1) < 0) {
+	if (!r->asked)
+		return;
+	if (r->torn && write(ZYGOTE_REPORT_FD, "", 1) == 1)
+		r->torn = false;
+	if (write(ZYGOTE_REPORT_FD, bytes, len + 1) < 0) {
 		/* the log has it, too */
 	}
 }
@@ -40,10 +47,46 @@ void hook_reporter_doing(void *context, const char *text)
 	say(r, 'd', text, HOOK_DOING_MAX);
 }
 
-void hook_reporter_failed(const struct hook_reporter *r, const char *message, const char *action)
+void hook_reporter_failed(struct hook_reporter *r, const char *message, const char *action)
 {
 	say(r, 'm', message, HOOK_REPORT_MAX);
 	say(r, 'a', action, HOOK_REPORT_MAX);
+}
+
+/* All of it, although the pipe does not wait. */
+static int write_all(const struct hook_reporter *r, const char *bytes, size_t len)
+{
+	int64_t until = proc_clock_ms() + HOOK_SECRET_WAIT_MS;
+
+	while (len) {
+		struct pollfd p = { .fd = ZYGOTE_REPORT_FD, .events = POLLOUT };
+		ssize_t n = write(ZYGOTE_REPORT_FD, bytes, len);
+
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -1;
+		if (n < 0 && ((r->stop && *r->stop) || proc_clock_ms() > until))
+			return -1;
+		if (n < 0)
+			(void)poll(&p, 1, 100);
+		bytes += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+int hook_reporter_secret(void *context, const char *bytes, size_t len)
+{
+	struct hook_reporter *r = context;
+	char text[MASK_MAX + 3] = "";
+
+	if (!r->asked)
+		return 0;
+	assert(len <= MASK_MAX);
+	text[1] = 's';
+	memcpy(text + 2, bytes, len);
+	text[len + 2] = '\0';
+	r->torn = write_all(r, text + !r->torn, len + 2 + r->torn) < 0;
+	return r->torn ? -1 : 0;
 }
 
 /* Control characters would disturb a report of lines; only newlines are let through as blanks. */
@@ -61,17 +104,23 @@ static bool take(struct hook_report *r)
 	bool news = false;
 
 	r->text[r->len] = '\0';
-	clean(r->text);
+	if (*r->text != 's') {
+		mask_hide_string(r->mask, r->text);
+		clean(r->text);
+	}
 	switch (r->len ? *r->text : '\0') {
 	case 'd':
 		news = strncmp(r->doing, text, sizeof(r->doing) - 1) != 0;
 		(void)snprintf(r->doing, sizeof(r->doing), "%.*s", (int)sizeof(r->doing) - 1, text);
 		break;
 	case 'm':
-		(void)snprintf(r->message, sizeof(r->message), "%s", text);
+		(void)snprintf(r->message, sizeof(r->message), "%.*s", HOOK_REPORT_MAX - 2, text);
 		break;
 	case 'a':
-		(void)snprintf(r->action, sizeof(r->action), "%s", text);
+		(void)snprintf(r->action, sizeof(r->action), "%.*s", HOOK_REPORT_MAX - 2, text);
+		break;
+	case 's':
+		r->too_many = mask_add(r->mask, text, r->len - 1) < 0 || r->too_many;
 		break;
 	default:
 		break; /* no words of ours */

@@ -31,6 +31,8 @@ struct script_log {
 
 	char tail[4 * SCRIPT_LOG_TAIL];
 	size_t tail_len;
+	struct mask mask;
+	struct str hidden; /* an entry without its secrets */
 	struct err trouble;
 	bool has_trouble;
 };
@@ -57,6 +59,7 @@ struct script_log *script_log_new(const struct script_log_place *place)
 	log->deployments.name = log->deployments_name;
 	log->scripts_text = STR_INIT(BUFFER_MAX);
 	log->deployments_text = STR_INIT(BUFFER_MAX);
+	log->hidden = STR_INIT(BUFFER_MAX);
 	script_log_tick(log);
 	return log;
 }
@@ -71,6 +74,8 @@ void script_log_free(struct script_log *log)
 	auto_closep(&log->deployments_dir);
 	str_done(&log->scripts_text);
 	str_done(&log->deployments_text);
+	str_done(&log->hidden);
+	mask_done(&log->mask);
 	free(log->folder);
 	free(log->deployment_root);
 	free(log->deployment_id);
@@ -231,9 +236,25 @@ static bool may_share(struct script_log *log, const char *mark, size_t len)
 	return false;
 }
 
+struct mask *script_log_mask(struct script_log *log)
+{
+	return &log->mask;
+}
+
+static void hide(struct script_log *log, const char **bytes, size_t *len)
+{
+	if (!log->mask.count || !*len)
+		return;
+	str_clear(&log->hidden);
+	(void)str_append(&log->hidden, *bytes, *len); /* fits, as above */
+	*bytes = log->hidden.data;
+	*len = mask_hide(&log->mask, log->hidden.data, *len);
+}
+
 /* An entry: MARK and BYTES. OURS are few and go everywhere. */
 static void add(struct script_log *log, bool ours, const char *mark, const char *bytes, size_t len)
 {
+	hide(log, &bytes, &len);
 	(void)str_add(&log->scripts_text, log->stamp); /* fits, for the reason above */
 	(void)str_add(&log->scripts_text, mark);
 	(void)str_append(&log->scripts_text, bytes, len);

@@ -16,6 +16,8 @@
  */
 #pragma once
 
+#include "util/mask.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +52,9 @@ void script_log_line(struct script_log *log, enum script_stream stream, const ch
 void script_log_tick(struct script_log *log);
 /* Lines are collected and written in large pieces: to be called when nothing more is coming for now. */
 void script_log_flush(struct script_log *log);
+
+/* Secrets: whatever is in here is left out of every entry that comes after. Also for those who tell of entries. */
+struct mask *script_log_mask(struct script_log *log);
 
 /* The last bytes of the event's entries, at most SCRIPT_LOG_TAIL, cut in mid-line but not in mid-character; bytes as
  * they came, but for NUL, which is shown as '?'. Returns the length of OUT, a string. */

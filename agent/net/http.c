@@ -6,9 +6,11 @@
 
 #include <ctype.h>
 #include <dlfcn.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MODULE_NAME "slipway-http.so"
@@ -16,7 +18,9 @@
 struct exchange {
 	const struct http_request *request;
 	struct http_response *response;
-	bool body_too_long, headers_too_long;
+	struct err *err;
+	uint64_t taken; /* bytes of the body */
+	bool body_too_long, headers_too_long, sink_failed;
 };
 
 void http_response_done(struct http_response *r)
@@ -28,9 +32,25 @@ void http_response_done(struct http_response *r)
 static bool take_body(void *context, const char *bytes, size_t len)
 {
 	struct exchange *x = context;
+	const struct http_request *r = x->request;
+	int taken = 0;
 
-	x->body_too_long = str_append(&x->response->body, bytes, len) < 0;
-	return !x->body_too_long;
+	x->taken += len;
+	x->body_too_long = x->taken > r->max_body;
+	if (!x->body_too_long && r->sink)
+		taken = r->sink(r->sink_context, x->response->status, bytes, len, x->err);
+	x->sink_failed = taken < 0;
+	if (!x->body_too_long && taken == 0)
+		x->body_too_long = str_append(&x->response->body, bytes, len) < 0;
+	return !x->body_too_long && !x->sink_failed;
+}
+
+/* "HTTP/1.1 503 Service Unavailable" */
+static int status_of(const char *line, size_t len)
+{
+	const char *blank = memchr(line, ' ', len);
+
+	return blank ? (int)strtol(blank, NULL, 10) : 0; /* libcurl ends what it hands out with a NUL */
 }
 
 /* A status line begins a new answer: what a redirect said before is forgotten. */
@@ -42,6 +62,7 @@ static bool take_header(void *context, const char *line, size_t len)
 
 	if (len > 5 && !memcmp(line, "HTTP/", 5)) {
 		str_clear(headers);
+		x->response->status = status_of(line, len);
 		return true;
 	}
 	if (!colon)
@@ -100,38 +121,63 @@ static const struct http_module *load(struct err *err)
 	return module;
 }
 
+char *http_request_name(const struct http_request *request)
+{
+	return xasprintf("%s %s", request->method ? request->method : "GET",
+			 request->name ? request->name : request->url);
+}
+
 static int judge(const struct exchange *x, enum http_module_result result, const struct http_module_job *job,
 		 struct err *err)
 {
-	const char *url = x->request->url;
+	AUTO_FREE char *name = http_request_name(x->request);
 
+	if (x->sink_failed)
+		return err_add(err, "%s", name);
 	if (x->body_too_long)
-		return err_set(err, ERR_STATE, "GET %s: the answer is larger than %zu bytes", url,
-			       x->response->body.max);
+		return err_set(err, ERR_STATE, "%s: the answer is larger than %" PRIu64 " bytes", name,
+			       x->request->max_body < x->response->body.max || x->request->sink
+				       ? x->request->max_body
+				       : (uint64_t)x->response->body.max);
 	if (x->headers_too_long)
-		return err_set(err, ERR_STATE, "GET %s: the headers of the answer are larger than %zu bytes", url,
+		return err_set(err, ERR_STATE, "%s: the headers of the answer are larger than %zu bytes", name,
 			       x->response->headers.max);
 	switch (result) {
 	case HTTP_DONE:
 		return 0;
 	case HTTP_LATE:
-		return err_set(err, ERR_TIMED_OUT, "GET %s: %s", url, job->error);
+		return err_set(err, ERR_TIMED_OUT, "%s: %s", name, job->error);
 	case HTTP_GIVEN_UP:
-		return err_set(err, ERR_STOPPED, "GET %s: given up", url);
+		return err_set(err, ERR_STOPPED, "%s: given up", name);
+	case HTTP_MISUSED:
+		return err_set(err, ERR_STATE, "%s: %s", name, job->error);
 	case HTTP_FAILED:
 		break;
 	}
-	return err_set(err, ERR_UNREACHABLE, "GET %s: %s", url, job->error);
+	return err_set(err, ERR_UNREACHABLE, "%s: %s", name, job->error);
 }
 
-int http_get(const struct http_request *request, struct http_response *out, struct err *err)
+static long as_long(int64_t ms)
 {
-	struct exchange x = { .request = request, .response = out };
+	return ms < LONG_MAX ? (long)ms : LONG_MAX;
+}
+
+int http_exchange(const struct http_request *request, struct http_response *out, struct err *err)
+{
+	struct exchange x = { .request = request, .response = out, .err = err };
 	struct http_module_job job = {
 		.url = request->url,
+		.method = request->method ? request->method : "GET",
 		.headers = request->headers,
+		.body_bytes = request->body,
+		.body_len = request->body_len,
+		.user = request->user,
+		.password = request->password,
+		.ca = request->ca,
+		.unix_socket = request->unix_socket,
 		.user_agent = "slipway/" SLIPWAY_VERSION,
-		.timeout_ms = request->timeout_ms < LONG_MAX ? (long)request->timeout_ms : LONG_MAX,
+		.timeout_ms = as_long(request->timeout_ms),
+		.connect_ms = as_long(request->connect_ms),
 		.max_redirects = request->max_redirects,
 		.body = take_body,
 		.header = take_header,
@@ -142,10 +188,10 @@ int http_get(const struct http_request *request, struct http_response *out, stru
 
 	if (!module)
 		return -1;
-	out->body = STR_INIT(request->max_body);
+	out->body = STR_INIT(request->max_body < HTTP_MAX_BODY ? (size_t)request->max_body : HTTP_MAX_BODY);
 	out->headers = STR_INIT(HTTP_MAX_HEADERS);
 
-	enum http_module_result result = module->get(&job);
+	enum http_module_result result = module->exchange(&job);
 
 	out->status = (int)job.status;
 	return judge(&x, result, &job, err);

@@ -1,11 +1,10 @@
-/* net/http_module.c - slipway-http.so: one GET by libcurl. */
+/* net/http_module.c - slipway-http.so: one request by libcurl. */
 #include "net/http_module.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
-
-#define CONNECT_MS 10000
+#include <strings.h>
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *context)
 {
@@ -32,16 +31,66 @@ static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, 
 	return job->give_up(job->context);
 }
 
+static struct curl_slist *with(struct curl_slist *list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(list, line);
+
+	return longer ? longer : list;
+}
+
+/* A body goes at once: libcurl would ask first whether it is welcome, and wait a second for servers that do not say. It
+ * would also call every body a form, even one that is not there. */
 static struct curl_slist *headers_of(const struct http_module_job *job)
 {
-	struct curl_slist *list = NULL;
+	struct curl_slist *list = with(NULL, "Expect:");
+	bool has_type = false;
 
 	for (const char *const *h = job->headers; h && *h; h++) {
-		struct curl_slist *longer = curl_slist_append(list, *h);
-
-		list = longer ? longer : list;
+		list = with(list, *h);
+		has_type = has_type || !strncasecmp(*h, "content-type:", strlen("content-type:"));
 	}
+	if (!has_type)
+		list = with(list, job->body_bytes ? "Content-Type: application/octet-stream" : "Content-Type:");
 	return list;
+}
+
+/* By a name of its own a method is sent again after every redirect; so the common ones are said by their options. */
+static void prepare_method(CURL *curl, const struct http_module_job *job)
+{
+	bool is_post = !strcmp(job->method, "POST");
+
+	if (!strcmp(job->method, "HEAD"))
+		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+	else if (strcmp(job->method, "GET") != 0 || job->body_bytes) {
+		if (!is_post)
+			curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, job->method);
+		if (is_post || job->body_bytes)
+			curl_easy_setopt(curl, CURLOPT_POST, 1L);
+	}
+	if (is_post || job->body_bytes) {
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->body_len);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, job->body_bytes ? job->body_bytes : "");
+	}
+}
+
+static void prepare_connection(CURL *curl, const struct http_module_job *job)
+{
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, job->timeout_ms);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, job->connect_ms);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	if (job->user || job->password) {
+		curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+		curl_easy_setopt(curl, CURLOPT_USERNAME, job->user ? job->user : "");
+		curl_easy_setopt(curl, CURLOPT_PASSWORD, job->password ? job->password : "");
+	}
+	if (job->ca) {
+		curl_easy_setopt(curl, CURLOPT_CAINFO, job->ca);
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* else the host's are trusted as well */
+	}
+	if (job->unix_socket) {
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, job->unix_socket);
+		curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	}
 }
 
 /* Verification of certificates is on by default, and proxies come from the environment. */
@@ -52,12 +101,9 @@ static void prepare(CURL *curl, struct http_module_job *job, struct curl_slist *
 	curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, job->max_redirects > 0 ? 1L : 0L);
 	curl_easy_setopt(curl, CURLOPT_MAXREDIRS, job->max_redirects);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, job->timeout_ms);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 	curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, job->user_agent);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, job->error);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, job);
@@ -81,7 +127,25 @@ static void add_reason(CURL *curl, struct http_module_job *job)
 		(void)snprintf(job->error + len, sizeof(job->error) - len, ": %s", text);
 }
 
-static enum http_module_result get(struct http_module_job *job)
+static enum http_module_result result_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK:
+		return HTTP_DONE;
+	case CURLE_WRITE_ERROR:
+	case CURLE_ABORTED_BY_CALLBACK:
+		return HTTP_GIVEN_UP;
+	case CURLE_OPERATION_TIMEDOUT:
+		return HTTP_LATE;
+	case CURLE_URL_MALFORMAT:
+	case CURLE_SSL_CACERT_BADFILE:
+		return HTTP_MISUSED;
+	default:
+		return HTTP_FAILED;
+	}
+}
+
+static enum http_module_result exchange(struct http_module_job *job)
 {
 	CURL *curl = curl_global_init(CURL_GLOBAL_DEFAULT) ? NULL : curl_easy_init();
 
@@ -94,6 +158,8 @@ static enum http_module_result get(struct http_module_job *job)
 	struct curl_slist *headers = headers_of(job);
 
 	prepare(curl, job, headers);
+	prepare_method(curl, job);
+	prepare_connection(curl, job);
 
 	CURLcode code = curl_easy_perform(curl);
 
@@ -104,12 +170,8 @@ static enum http_module_result get(struct http_module_job *job)
 		add_reason(curl, job);
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(headers);
-	if (code == CURLE_OK)
-		return HTTP_DONE;
-	if (code == CURLE_WRITE_ERROR || code == CURLE_ABORTED_BY_CALLBACK)
-		return HTTP_GIVEN_UP;
-	return code == CURLE_OPERATION_TIMEDOUT ? HTTP_LATE : HTTP_FAILED;
+	return result_of(code);
 }
 
 extern const struct http_module slipway_http_module;
-const struct http_module slipway_http_module = { HTTP_MODULE_VERSION, get };
+const struct http_module slipway_http_module = { HTTP_MODULE_VERSION, exchange };

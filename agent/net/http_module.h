@@ -9,19 +9,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HTTP_MODULE_VERSION                                                                                            \
-	1 /* raised with every change of this file: an old module in memory or on disk is refused                      \
-	   */
-#define HTTP_MODULE_SYMBOL "slipway_http_module"
-#define HTTP_ERROR_SIZE	   512
+/* Raised with every change of this file: an old module in memory or on disk is refused. */
+#define HTTP_MODULE_VERSION 2
+#define HTTP_MODULE_SYMBOL  "slipway_http_module"
+#define HTTP_ERROR_SIZE	    512
 
-enum http_module_result { HTTP_DONE, HTTP_FAILED, HTTP_LATE, HTTP_GIVEN_UP };
+enum http_module_result {
+	HTTP_DONE,
+	HTTP_FAILED,
+	HTTP_LATE,
+	HTTP_GIVEN_UP,
+	HTTP_MISUSED /* the request makes no sense: the URL, the file of certificates */
+};
 
 struct http_module_job {
-	const char *url;
+	const char *url, *method;
 	const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
+	const char *body_bytes;	    /* NULL: none */
+	size_t body_len;
+	const char *user, *password, *ca, *unix_socket; /* each may be NULL */
 	const char *user_agent;
-	long timeout_ms; /* of all of it; at least 1 */
+	long timeout_ms, connect_ms; /* at least 1 */
 	long max_redirects;
 	/* Borrowed bytes. false: give up (and then the caller knows why). HEADER gets whole lines without their end. */
 	bool (*body)(void *context, const char *bytes, size_t len);
@@ -34,5 +42,5 @@ struct http_module_job {
 
 struct http_module {
 	int version;
-	enum http_module_result (*get)(struct http_module_job *job);
+	enum http_module_result (*exchange)(struct http_module_job *job);
 };

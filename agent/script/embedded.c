@@ -11,6 +11,7 @@
 
 EMBED(fs_template, "fs/template.lua");
 EMBED(http_wait, "http/wait.lua");
+EMBED(notify, "notify.lua");
 EMBED(retry, "retry.lua");
 EMBED(socket_wait, "socket/wait.lua");
 EMBED(wait_for, "wait_for.lua");
@@ -20,6 +21,7 @@ static const struct {
 } files[] = {
 	{ "fs.template", embedded_fs_template, embedded_fs_template_end },
 	{ "http.wait", embedded_http_wait, embedded_http_wait_end },
+	{ "notify", embedded_notify, embedded_notify_end },
 	{ "retry", embedded_retry, embedded_retry_end },
 	{ "socket.wait", embedded_socket_wait, embedded_socket_wait_end },
 	{ "wait_for", embedded_wait_for, embedded_wait_for_end },

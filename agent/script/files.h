@@ -37,6 +37,13 @@ int files_read(const char *path, struct str *out, struct err *err);
 int files_digest(const char *path, const struct files_patience *p, char out[DIGEST_HEX_SIZE], struct err *err);
 /* The owner stays as it was where that is allowed. */
 int files_write(const char *path, const char *text, size_t len, mode_t mode, struct err *err);
+/* The same in pieces: nothing is to be seen at PATH before the end, and nothing is left of it without one. PATH is
+ * borrowed until files_stream_free(), which may be called at any time; NULL is fine. */
+struct files_stream;
+int files_stream_open(const char *path, struct files_stream **out, struct err *err);
+int files_stream_write(struct files_stream *s, const char *bytes, size_t len, struct err *err);
+int files_stream_finish(struct files_stream *s, mode_t mode, struct err *err);
+void files_stream_free(struct files_stream *s);
 /* FROM (following a link) with its mode, in place of TO if there is a file. */
 int files_copy(const char *from, const char *to, const struct files_patience *p, struct err *err);
 /* Swapped in place of a link that is there; ERR_STATE for anything else there. */

@@ -116,6 +116,44 @@ int files_write(const char *path, const char *text, size_t len, mode_t mode, str
 	return finish_file(&r, mode, err);
 }
 
+struct files_stream {
+	struct replacement replacement;
+};
+
+void files_stream_free(struct files_stream *s)
+{
+	if (!s)
+		return;
+	replacement_done(&s->replacement);
+	free(s);
+}
+
+static void files_stream_freep(struct files_stream **s)
+{
+	files_stream_free(*s);
+}
+
+int files_stream_open(const char *path, struct files_stream **out, struct err *err)
+{
+	AUTO(files_stream_freep) struct files_stream *s = xcalloc(1, sizeof(*s));
+
+	s->replacement.dir_fd = s->replacement.fd = -1;
+	if (begin_file(&s->replacement, path, err) < 0)
+		return -1;
+	*out = TAKE_PTR(s);
+	return 0;
+}
+
+int files_stream_write(struct files_stream *s, const char *bytes, size_t len, struct err *err)
+{
+	return fs_write(s->replacement.fd, bytes, len) < 0 ? err_sys(err, "writing '%s'", s->replacement.path) : 0;
+}
+
+int files_stream_finish(struct files_stream *s, mode_t mode, struct err *err)
+{
+	return finish_file(&s->replacement, mode, err);
+}
+
 static int copy_bytes(int from_fd, const char *from, int to_fd, const char *to, const struct files_patience *p,
 		      struct err *err)
 {

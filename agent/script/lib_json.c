@@ -78,23 +78,31 @@ static void push_value(lua_State *L, const json_t *v, int depth)
 	}
 }
 
+void script_json_decode(lua_State *L, const char *text, size_t len, const char *name)
+{
+	json_error_t where;
+
+	if (len > TEXT_MAX)
+		(void)script_raise_kind(L, "failed", "%sJSON of %zu bytes: at most %u are read", name, len, TEXT_MAX);
+
+	json_t **root = hold_json(L);
+	int at = lua_gettop(L);
+
+	*root = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
+	if (!*root)
+		(void)script_raise_kind(L, "failed", "%snot JSON: line %d column %d: %s", name, where.line,
+					where.column, where.text);
+	push_value(L, *root, 0);
+	script_drop(L, at);
+	lua_remove(L, at);
+}
+
 static int l_decode(lua_State *L) /* decode(text) -> value */
 {
 	size_t len;
 	const char *text = luaL_checklstring(L, 1, &len);
-	json_error_t where;
 
-	if (len > TEXT_MAX)
-		return script_raise_kind(L, "failed", "JSON of %zu bytes: at most %u are read", len, TEXT_MAX);
-
-	json_t **root = hold_json(L);
-
-	*root = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
-	if (!*root)
-		return script_raise_kind(L, "failed", "not JSON: line %d column %d: %s", where.line, where.column,
-					 where.text);
-	push_value(L, *root, 0);
-	script_drop(L, -2);
+	script_json_decode(L, text, len, "");
 	return 1;
 }
 
@@ -102,6 +110,7 @@ static int l_decode(lua_State *L) /* decode(text) -> value */
 struct place {
 	json_t **root, *parent; /* PARENT NULL: the root itself */
 	const char *key;	/* NULL: at the end of an array */
+	const char *fn;		/* for messages */
 };
 
 static json_t *put(lua_State *L, const struct place *at, json_t *value)
@@ -117,7 +126,7 @@ static json_t *put(lua_State *L, const struct place *at, json_t *value)
 	else
 		failed = json_array_append_new(at->parent, value);
 	if (failed)
-		(void)script_raise_kind(L, "failed", "slipway.json.encode: a text that is not UTF-8");
+		(void)script_raise_kind(L, "failed", "%s: a text that is not UTF-8", at->fn);
 	return value;
 }
 
@@ -126,8 +135,8 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 static void take_array(lua_State *L, int index, const struct place *at, int depth)
 {
 	json_t *array = put(L, at, json_array());
-	const struct place below = { at->root, array, NULL };
-	lua_Integer n = script_check_list(L, index, "slipway.json.encode");
+	const struct place below = { at->root, array, NULL, at->fn };
+	lua_Integer n = script_check_list(L, index, at->fn);
 
 	for (lua_Integer i = 1; i <= n; i++) {
 		lua_rawgeti(L, index, i);
@@ -142,9 +151,9 @@ static void take_object(lua_State *L, int index, const struct place *at, int dep
 
 	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
 		if (lua_type(L, -2) != LUA_TSTRING || strlen(lua_tostring(L, -2)) != lua_rawlen(L, -2))
-			(void)script_misuse(L, "slipway.json.encode: a table's keys must be texts, or 1 to n");
+			(void)script_misuse(L, "%s: a table's keys must be texts, or 1 to n", at->fn);
 
-		const struct place below = { at->root, object, lua_tostring(L, -2) };
+		const struct place below = { at->root, object, lua_tostring(L, -2), at->fn };
 
 		take_value(L, lua_gettop(L), &below, depth + 1);
 	}
@@ -156,7 +165,7 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 
 	luaL_checkstack(L, 8, "JSON");
 	if (depth > DEPTH_MAX)
-		(void)script_misuse(L, "slipway.json.encode: nested more than %d deep, or in itself", DEPTH_MAX);
+		(void)script_misuse(L, "%s: nested more than %d deep, or in itself", at->fn, DEPTH_MAX);
 	switch (lua_type(L, index)) {
 	case LUA_TNIL:
 		(void)put(L, at, json_null());
@@ -176,14 +185,14 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 		else if (isfinite(lua_tonumber(L, index)))
 			(void)put(L, at, json_real(lua_tonumber(L, index)));
 		else
-			(void)script_misuse(L, "slipway.json.encode: a number that JSON has no word for");
+			(void)script_misuse(L, "%s: a number that JSON has no word for", at->fn);
 		return;
 	case LUA_TTABLE:
 		(script_is_list(L, index) ? take_array : take_object)(L, index, at, depth);
 		return;
 	default:
 		if (!lua_islightuserdata(L, index) || lua_touserdata(L, index))
-			(void)script_misuse(L, "slipway.json.encode: a %s cannot be JSON", luaL_typename(L, index));
+			(void)script_misuse(L, "%s: a %s cannot be JSON", at->fn, luaL_typename(L, index));
 		(void)put(L, at, json_null());
 	}
 }
@@ -193,22 +202,29 @@ static void done_text(void *bytes)
 	free(*(char **)bytes);
 }
 
+void script_json_encode(lua_State *L, int index, const char *fn)
+{
+	json_t **root = hold_json(L);
+	int at = lua_gettop(L);
+	char **text = script_hold(L, sizeof(*text), done_text);
+	const struct place top = { root, NULL, NULL, fn };
+
+	take_value(L, index, &top, 0);
+	*text = json_dumps(*root, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+	if (!*text)
+		(void)script_raise_kind(L, "failed", "%s: no memory", fn);
+	lua_pushstring(L, *text);
+	script_drop(L, at);
+	script_drop(L, at + 1);
+	lua_replace(L, at);
+	lua_settop(L, at);
+}
+
 static int l_encode(lua_State *L) /* encode(value) -> text, keys in their order */
 {
 	luaL_checkany(L, 1);
 	lua_settop(L, 1);
-
-	json_t **root = hold_json(L);
-	char **text = script_hold(L, sizeof(*text), done_text);
-	const struct place top = { root, NULL, NULL };
-
-	take_value(L, 1, &top, 0);
-	*text = json_dumps(*root, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-	if (!*text)
-		return script_raise_kind(L, "failed", "slipway.json.encode: no memory");
-	lua_pushstring(L, *text);
-	script_drop(L, 2);
-	script_drop(L, 3);
+	script_json_encode(L, 1, "slipway.json.encode");
 	return 1;
 }
 

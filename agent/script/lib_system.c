@@ -30,7 +30,7 @@ static int l_log(lua_State *L) /* log(...): one line on standard output */
 	luaL_pushresult(&b);
 
 	size_t len;
-	const char *p = lua_tolstring(L, -1, &len);
+	const char *p = script_hide(L, -1, &len);
 
 	while (len) {
 		ssize_t done = write(STDOUT_FILENO, p, len);
@@ -54,6 +54,7 @@ static int l_doing(lua_State *L) /* doing(text): for whoever watches; nothing or
 	if (!o->doing)
 		return 0;
 	if (*text) {
+		text = script_hide(L, 1, NULL);
 		script_push_where(L); /* "scripts/check.lua:14: " */
 
 		size_t len = lua_rawlen(L, -1);

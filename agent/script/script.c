@@ -160,6 +160,7 @@ void script_free(struct script *s)
 		return;
 	if (s->L)
 		lua_close(s->L);
+	mask_done(&s->mask);
 	free(s);
 }
 
@@ -291,6 +292,20 @@ static void describe(struct script *s, int status, const struct job *job)
 			       job->name);
 }
 
+static void hide(const struct mask *mask, struct script_outcome *o)
+{
+	size_t len = strlen(o->message);
+
+	if (len == sizeof(o->message) - 1) /* it was cut */
+		o->message[len - mask_partial(mask, o->message, len)] = '\0';
+	mask_hide_string(mask, o->message);
+	mask_hide_string(mask, o->action);
+	if (o->trace.len)
+		o->trace.len = mask_hide(mask, o->trace.data, o->trace.len);
+	if (o->trace.data)
+		o->trace.data[o->trace.len] = '\0';
+}
+
 static void run(struct script *s, struct job job)
 {
 	struct script_outcome *out = job.out;
@@ -323,6 +338,7 @@ static void run(struct script *s, struct job job)
 	}
 	if (status != LUA_OK)
 		describe(s, status, &job);
+	hide(&s->mask, out);
 	out->ended = s->ended && !out->ok;
 	lua_settop(L, 0);
 	s->name = NULL;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "util/err.h"
+#include "util/mask.h"
 #include "util/str.h"
 
 #include <lauxlib.h>
@@ -35,6 +36,10 @@ struct script_options {
 	 * raise. NULL: nobody asks. */
 	void (*doing)(void *context, const char *text);
 	void *doing_context;
+	/* Nobody shall see these LEN bytes from here on: wherever else they may come up, hide them there. -1: that
+	 * cannot be said. NULL: there is no elsewhere. */
+	int (*secret)(void *context, const char *bytes, size_t len);
+	void *secret_context;
 	/* For tests: shall Lua be told that there is no memory, this time? NULL: never. */
 	bool (*refuse)(void *context);
 	void *refuse_context;
@@ -73,6 +78,7 @@ void script_run_text(struct script *s, const char *text, size_t len, const char 
 
 /* For bindings. */
 
+const struct mask *script_mask(const struct script *s); /* what slipway.secret was told */
 struct script *script_of(lua_State *L);
 /* Must it end now? For C halves that wait: false again and again until it is time. CONTEXT is a struct script. */
 bool script_must_end(void *context);

@@ -57,13 +57,21 @@ int script_raise(lua_State *L, const struct err *err)
 	return raise_table(L, kind ? kind : "failed", err->sys);
 }
 
+/* What is cut must not end in the beginning of a secret, which would not be known as one any more. */
+static __attribute__((format(printf, 4, 0))) void format(lua_State *L, char *text, size_t size, const char *fmt,
+							 va_list ap)
+{
+	if ((size_t)vsnprintf(text, size, fmt, ap) >= size)
+		text[size - 1 - mask_partial(&script_of(L)->mask, text, size - 1)] = '\0';
+}
+
 int script_raise_kind(lua_State *L, const char *kind, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	format(L, text, sizeof(text), fmt, ap);
 	va_end(ap);
 	lua_createtable(L, 0, 5);
 	lua_pushstring(L, text);
@@ -87,7 +95,7 @@ int script_misuse(lua_State *L, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	format(L, text, sizeof(text), fmt, ap);
 	va_end(ap);
 	script_push_where(L);
 	lua_pushstring(L, text);

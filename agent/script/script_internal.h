@@ -9,6 +9,7 @@ struct script {
 	const char *name;	    /* of the script being run; NULL: none yet */
 	struct script_outcome *out; /* of that run */
 	size_t used;		    /* bytes that Lua holds */
+	struct mask mask;	    /* secrets */
 	bool ended;		    /* an error was raised because of the time */
 };
 
@@ -20,8 +21,18 @@ void script_error_text(lua_State *L, int index, char *message, size_t size, char
 /* "scripts/check.lua:14: " of the nearest line that is the script's own, pushed. */
 void script_push_where(lua_State *L);
 
+/* Keep the lines of a text from being seen, here and wherever the agent shows something. false: none is long enough.
+ * Raises when that cannot be done. */
+bool script_secret(lua_State *L, const char *text, size_t len);
+/* Push something that holds the string at INDEX without its secrets, and return that; LEN may be NULL. */
+const char *script_hide(lua_State *L, int index, size_t *len);
+
 /* What the table on top lacks is looked for among our Lua files, as PREFIX and its name. */
 void script_lazy(lua_State *L, const char *prefix);
+/* JSON, as slipway.json has it. FN is for messages. Push the value of a text, which NAME ("the answer is ") introduces
+ * in a message; push the text of the value at INDEX. Both raise. */
+void script_json_decode(lua_State *L, const char *text, size_t len, const char *name);
+void script_json_encode(lua_State *L, int index, const char *fn);
 /* Lists, as JSON and YAML tell them from objects: a table with items, or one marked as a list (slipway.json.array). */
 void script_mark_list(lua_State *L); /* the table on top */
 bool script_is_list(lua_State *L, int index);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define MAX_CLEANUP ((size_t)256 * 1024 * 1024)
@@ -60,6 +61,23 @@ bool group_is_locked(int group_fd)
 	return found;
 }
 
+/* What it did besides is worth reading only where it set SELinux rules. A damaged record is as good as none: then the
+ * rules are removed all the same, and only a restore cannot bring them back. */
+static void take_over(const struct group *g, const struct str *cleanup, struct group_history *out)
+{
+	static const char rule[] = "\nsemanage"; /* with its NUL */
+	AUTO(str_done) struct str text = STR_INIT(MAX_CLEANUP);
+	AUTO_FREE char *name = xasprintf("%s-install.json", g->id);
+	struct err ignored = ERR_INIT;
+	json_t *instructions = NULL;
+
+	if (cleanup->len && memmem(cleanup->data, cleanup->len, rule, sizeof(rule)) &&
+	    fs_read_file(g->instructions_fd, name, &text, &ignored) == 1)
+		instructions = json_loadb(str_text(&text), text.len, 0, NULL);
+	out->manifest = manifest_from_cleanup(str_text(cleanup), cleanup->len, instructions);
+	json_decref(instructions);
+}
+
 int group_history_load(const struct group *g, struct group_history *out, struct err *err)
 {
 	AUTO(str_done) struct str cleanup = STR_INIT(MAX_CLEANUP);
@@ -83,7 +101,7 @@ int group_history_load(const struct group *g, struct group_history *out, struct 
 	/* a CodeDeploy agent's record, or what is left when the revision's folder was removed by hand */
 	found = fs_read_file(g->instructions_fd, name, &cleanup, err);
 	if (found == 1)
-		out->manifest = manifest_from_cleanup(str_text(&cleanup), cleanup.len);
+		take_over(g, &cleanup, out);
 	return found < 0 ? -1 : 0;
 }
 

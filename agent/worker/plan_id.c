@@ -97,8 +97,9 @@ static void feed_wanted(struct digest *d, const struct plan *p, uint32_t node)
 
 	plan_attributes(p, node, &a);
 
-	AUTO_FREE char *what = xasprintf("%u %o %u %u %s", p->nodes[node].source, a.mode, a.uid, a.gid,
-					 a.attr && a.attr->acl ? a.attr->acl : "");
+	AUTO_FREE char *what = xasprintf("%u %o %u %u %s|%s", p->nodes[node].source, a.mode, a.uid, a.gid,
+					 a.attr && a.attr->acl ? a.attr->acl : "",
+					 a.attr && a.attr->context ? a.attr->context : "");
 
 	feed_text(d, what);
 }
@@ -145,7 +146,7 @@ static int feed_host(struct digest *d, const struct plan_basis *b, struct err *e
 
 	feed_circumstances(d, b);
 	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true))
-		if (p->nodes[i].real == i && feed_path(d, p, i, err) < 0)
+		if (plan_is_place(p, i) && feed_path(d, p, i, err) < 0)
 			return -1;
 	return feed_conflicts(d, p, err);
 }

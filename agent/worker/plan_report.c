@@ -133,6 +133,15 @@ static json_t *edited_json(const struct walk *w, const struct plan_node *n)
 	return list;
 }
 
+static json_t *context_json(const struct walk *w, const struct plan_node *n)
+{
+	const struct appspec_context *c = n->attr ? w->p->attrs[n->attr - 1].permission->context : NULL;
+
+	return c && plan_is_wanted(n)
+		       ? json_pack("{s:s?, s:s, s:s?}", "user", c->user, "type", c->type, "range", c->range)
+		       : json_null();
+}
+
 static json_t *path_json(const struct walk *w, uint32_t node, enum fate fate)
 {
 	const struct plan_node *n = &w->p->nodes[node];
@@ -142,10 +151,11 @@ static json_t *path_json(const struct walk *w, uint32_t node, enum fate fate)
 	AUTO_FREE char *source = from == TREE_NONE ? NULL : tree_path(w->p->in.tree, from);
 	bool file = from != TREE_NONE && w->p->in.tree->entries[from].type == TREE_FILE;
 
-	return json_pack("{s:o, s:s?, s:s, s:s?, s:o, s:o, s:o, s:o}", "path", jbytes(path), "type", type_of(n),
+	return json_pack("{s:o, s:s?, s:s, s:s?, s:o, s:o, s:o, s:o, s:o}", "path", jbytes(path), "type", type_of(n),
 			 "action", fate_names[fate], "standing", standing(n), "source", jbytes(source), "bytes",
 			 file ? json_integer((json_int_t)w->p->in.tree->entries[from].size) : json_null(), "deviates",
-			 edited_json(w, n), "conflict", c ? conflict_json(w, c) : json_null());
+			 edited_json(w, n), "conflict", c ? conflict_json(w, c) : json_null(), "context",
+			 context_json(w, n));
 }
 
 static int flush(struct walk *w, struct err *err)
@@ -242,7 +252,7 @@ int plan_report_paths(const struct plan_report *r, json_t *o, struct err *err)
 	w.destinations = xcalloc(1, sizeof(*w.destinations)); /* the first: below no destination */
 	w.destination_count = 1;
 	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(w.p, i, true))
-		if (w.p->nodes[i].real == i && visit(&w, i, err) < 0)
+		if (plan_is_place(w.p, i) && visit(&w, i, err) < 0)
 			return -1;
 	if (flush(&w, err) < 0)
 		return -1;

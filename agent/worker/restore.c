@@ -39,6 +39,7 @@ bool restore_is_forbidden(const struct script_run *s)
 
 	if (!reason)
 		return false;
+	mask_hide_string(script_log_mask(s->log), reason);
 	free(s->result->restore.message);
 	s->result->restore = (struct restore_result){ .message = TAKE_PTR(reason) };
 	return true;

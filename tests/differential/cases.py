@@ -11,6 +11,7 @@ import random
 from reference import FILE, FOLDER, LINK, Node
 
 NAMES = ["a", "b", "c", "d"] * 6 + ["a.txt", "b.txt", ".dot", "with blank", " lead", "trail ", "new\nline", "\udcff", "\u00e9", "*"]
+TIMES = [1_000_000_000, 1_000_000_001, 1_700_000_000, 1]  # seconds, of files
 MODES = [0o644] * 6 + [0o600, 0o755, 0o755, 0o640, 0o4755, 0o2755, 0o6711, 0o2644, 0o444, 0]
 FOLDER_MODES = [0o755] * 6 + [0o700, 0o2775, 0o1777, 0o750]
 OWNERS = [(0, 0)] * 6 + [(1, 1), (2, 0), (65534, 65534), (12345, 54321)]
@@ -20,8 +21,9 @@ ELSEWHERE = "/etc/passwd"
 
 @dataclasses.dataclass
 class Step:
-    changes: list  # (what, path, Node): what the user does first
+    changes: list  # (path, Node or None, other name or None): what the user does first
     entries: dict  # of the bundle: relative name -> Node, without its appspec
+    hard: dict  # of the bundle: relative name -> the earlier one that it is a hard link to
     appspec: dict
     text: str  # the same as YAML
     behavior: str
@@ -43,7 +45,7 @@ class Maker:
     def file(self):
         uid, gid = self.random.choice(OWNERS)
         content = f"{self.random.randrange(4)}\n" * self.random.choice([0, 1, 1, 1, 3])
-        return Node(FILE, self.random.choice(MODES), uid, gid, content)
+        return Node(FILE, self.random.choice(MODES), uid, gid, content, self.random.choice(TIMES))
 
     def folder(self):
         uid, gid = self.random.choice(OWNERS)
@@ -118,18 +120,37 @@ class Maker:
             places = [posixpath.join(place, self.yaml_name()) for place in places]
         entry = {"object": self.random.choice(places)}
         if self.chance(50):
-            entry["pattern"] = self.random.choice(["**", "*", "*", "a*", "b*", "*.txt", "a", "c", "*b", "*a*t", "?", "[ab]"])
+            entry["pattern"] = self.random.choice(["**", "*", "*", "a*", "b*", "*.txt", "a", "c", "*b", "*a*t", "?", "[ab]", "a/b", "*/*",
+                                                   "**/a", "*/", "with blank", "\u00e9", ".*"])
         if self.chance(20):
-            entry["except"] = self.random.sample(["a", "*.txt", "**", "b*", "c"], self.random.randint(1, 2))
+            entry["except"] = self.random.sample(["a", "*.txt", "**", "b*", "c", "a/b", "*/a", "/a"], self.random.randint(1, 2))
         if self.chance(50):
             entry["type"] = self.random.choice([["file"], ["directory"], ["file", "directory"]])
         if self.chance(75):
-            entry["mode"] = self.random.choice(["644", "0755", "4755", "2750", "600", "7", "01777", "6755"])
+            entry["mode"] = self.random.choice(["644", "0755", "4755", "2750", "600", "7", "01777", "6755", "0", "1700", "2644"])
         if self.chance(40):
-            entry["owner"] = self.random.choice(["daemon", "root", "nobody"] * 25 + ["no-such-user"])
+            entry["owner"] = self.random.choice(["daemon", "root", "nobody"] * 12 + ["no-such-user"])
         if self.chance(40):
-            entry["group"] = self.random.choice(["daemon", "root", "nogroup"] * 25 + ["no-such-group"])
+            entry["group"] = self.random.choice(["daemon", "root", "nogroup"] * 12 + ["no-such-group"])
+        if self.chance(15):
+            entry["acls"] = self.acls(entry)
         return entry
+
+    def acls(self, entry):
+        entries = ["u:daemon:7", "bin:r-x", "user:nobody:", "g:daemon:rw", "group:nogroup:5", "m:4", "mask:rwx"]
+        if "directory" in entry.get("type", ["directory"]) and ("file" not in entry.get("type", ["file"]) or self.chance(5)):
+            entries += ["d:u:daemon:7", "default:g:daemon:r", "d:m:5", "d::rx", "d:o:0"]
+        chosen = self.random.sample(entries, self.random.randint(1, 3))
+        for mask in ({"m:4", "mask:rwx"},):  # one of a kind
+            if mask <= set(chosen):
+                chosen.remove("m:4")
+        return chosen + (["u:no-such-user:7"] if self.chance(3) else [])
+
+    def rules(self):
+        below = ["/**", "/*", "/**/" + self.random.choice("abcd"), "/" + self.random.choice("abcd"), "/?/**", "/**/*.txt", "/**/[ab]",
+                 "/**/[!a]", "/*/*", "/**/" + self.random.choice("abcd") + "/**"]
+        return [{"path": self.base + self.random.choice(below), "behavior": self.random.choice(["RETAIN"] * 3 + ["OVERWRITE", "DISALLOW"])}
+                for _ in range(self.random.choice([1, 1, 2, 3]))]
 
     def appspec(self, entries):
         files = [{"source": self.source(entries), "destination": self.destination()}
@@ -139,12 +160,14 @@ class Maker:
             appspec["permissions"] = [self.permission(files) for _ in range(self.random.choice([1, 1, 2]))]
         if self.chance(30):
             appspec["file_exists_behavior"] = self.random.choice(["DISALLOW"] * 5 + ["OVERWRITE", "RETAIN"] * 10 + ["overwrite"])
+        if self.chance(25):
+            appspec["slipway"] = {"overwrite": self.rules()}
         return appspec
 
     def next_entries(self, last):
         """Another bundle, or the last one with something changed, as revisions are."""
         if last is None or self.chance(30):
-            return self.tree(self.bundle_link, self.random.choice([1, 3, 6, 10]))
+            return self.tree(self.bundle_link, self.random.choice([1, 3, 6, 10] * 8 + [60]))
         entries = dict(last)
         for name in list(entries):
             if self.chance(12) and not any(other.startswith(name + "/") for other in entries):
@@ -159,11 +182,23 @@ class Maker:
 
     def step(self, last, changes):
         entries = self.next_entries(last.entries if last else None)
+        hard = self.hard_links(entries)
         appspec = self.appspec(entries)
-        if last and self.chance(60):
-            appspec = {**last.appspec}
-        return Step(changes, entries, appspec, text_of(appspec), self.random.choice(["DISALLOW", "OVERWRITE", "OVERWRITE", "RETAIN"]),
+        if last and self.chance(70):
+            changed = self.random.choice([None, None, "files", "permissions", "file_exists_behavior", "slipway"])
+            appspec = {key: value for each in (last.appspec, appspec) for key, value in each.items() if (each is appspec) == (key == changed)}
+        return Step(changes, entries, hard, appspec, text_of(appspec), self.random.choice(["DISALLOW", "OVERWRITE", "OVERWRITE", "RETAIN"]),
                     "other" if last and self.chance(10) else "group", self.random.choice([0o022] * 4 + [0o027, 0o077]))
+
+    def hard_links(self, entries):
+        """Some files of ENTRIES become the same as an earlier one."""
+        files, hard = [name for name, node in entries.items() if node.kind == FILE], {}
+        for at, name in enumerate(files):
+            if at and self.chance(5):
+                first = self.random.choice(files[:at])
+                hard[name] = hard.get(first, first)
+                entries[name] = entries[hard[name]]
+        return hard
 
     def changes(self, world):
         """What the user does to WORLD (which is changed, too) between two deployments, at places that are no links' doing."""
@@ -172,26 +207,48 @@ class Maker:
             below = [path for path in world.nodes if path.startswith(self.base + "/")]
             folders = [self.base] + [path for path in below if world.nodes[path].kind == FOLDER]
             files = [path for path in below if world.nodes[path].kind != FOLDER]
-            what = self.random.choice(["add", "edit", "remove", "folder", "own", "link"])
-            if what == "add":
-                path, node = posixpath.join(self.random.choice(folders), self.name()), self.file()
-                if path in world.nodes:
-                    continue
-            elif what == "own":
-                path = self.random.choice(folders)
-                node = self.folder()
-            elif not files:
+            what = self.random.choice(["add", "edit", "edit", "touch", "remove", "folder", "own", "link", "hard link", "move"])
+            if what == "move":
+                done += self.move(world, folders[1:])
                 continue
-            else:
-                path = self.random.choice(files)
-                node = {"edit": self.file, "remove": lambda: None, "folder": self.folder,
-                        "link": lambda at=path: self.world_link(posixpath.relpath(at, self.base))}[what]()
+            path, other = self.random.choice(files if files and what not in ("add", "own") else folders), None
+            if what in ("add", "hard link"):
+                other = path if what == "hard link" else None
+                path = posixpath.join(self.random.choice(folders), self.name())
+                if path in world.nodes or other and world.nodes[other].kind != FILE:
+                    continue
+            elif what != "own" and not files:
+                continue
+            node = {"add": self.file, "edit": self.file, "own": self.folder, "remove": lambda: None, "folder": self.folder,
+                    "touch": lambda at=path: self.touched(world.nodes[at]), "hard link": lambda at=other: world.nodes[at],
+                    "link": lambda at=path: self.world_link(posixpath.relpath(at, self.base))}[what]()
+            if what == "own":
+                node = dataclasses.replace(node, acl=world.nodes[path].acl)
+                if node.acl:
+                    continue
             if node is None:
                 del world.nodes[path]
             else:
                 world.nodes[path] = node
-            done.append((path, node))
+            done.append((path, node, other))
         return done
+
+    def touched(self, node):
+        """Written anew, without its ACL, and with another time."""
+        return dataclasses.replace(node, mtime=self.random.choice(TIMES), acl=()) if node.kind == FILE else node
+
+    def move(self, world, folders):
+        """A folder to another name, with a link in its place."""
+        if not folders:
+            return []
+        path, to = self.random.choice(folders), posixpath.join(self.top, "out", f"moved{self.random.randrange(1000)}")
+        inside = [each for each in world.nodes if each == path or each.startswith(path + "/")]
+        if to in world.nodes:
+            return []
+        for each in inside:
+            world.nodes[to + each[len(path):]] = world.nodes.pop(each)
+        world.nodes[path] = Node(LINK, 0, 0, 0, to)
+        return [(to, None, path), (path, world.nodes[path], None)]
 
     def step_count(self):
         return self.random.choice([1, 2, 2, 3, 3, 4])
@@ -207,6 +264,8 @@ def text_of(appspec):
                 words = [f"{name}: {value if name == 'mode' and len(value) > 2 else json.dumps(value)}"
                          for name, value in entry.items()]
                 lines += ["  - " + words[0]] + ["    " + word for word in words[1:]]
+    if "slipway" in appspec:
+        lines.append("slipway: " + json.dumps(appspec["slipway"]))
     if "file_exists_behavior" in appspec:
         lines.append(f"file_exists_behavior: {appspec['file_exists_behavior']}")
     return "\n".join(lines) + "\n"

@@ -3,8 +3,8 @@
 An independent second opinion for differential.py, written from the specification and not from the C code: first the
 previous revision's files go, then instructions are generated (mkdir, copy), then permissions, then all of it is executed.
 slipway does it in another order, so that nothing changes before everything is known, but a success must look the same; a
-refusal must change nothing at all. Where slipway decided otherwise than the agent, a comment says so with "decided:".
-Section numbers are those of the specification.
+refusal must change nothing at all. Where slipway decided otherwise than the agent, a comment says so with "decided:";
+'slipway: overwrite' is written from its description, docs/appspec.md. Section numbers are those of the specification.
 """
 import dataclasses
 import grp
@@ -17,11 +17,7 @@ MAX_LINKS = 40
 
 
 class Refused(Exception):
-    """The install is refused; UNCLEAR: the specification would bear a success as well."""
-
-    def __init__(self, why, unclear=False):
-        super().__init__(why)
-        self.unclear = unclear
+    """The install is refused, and nothing has changed."""
 
 
 class Missing(Exception):
@@ -35,9 +31,12 @@ class Node:
     uid: int = 0
     gid: int = 0
     data: str = ""  # content, or the text of a link
+    mtime: int = 0  # of a file
+    acl: tuple = ()  # (is default, tag, id or None, permissions), sorted; empty when the mode says all
 
     def __str__(self):
-        return f"{self.kind} {self.mode:04o} {self.uid}:{self.gid} {self.data!r}"
+        more = f" of {self.mtime}" if self.kind == FILE else ""
+        return f"{self.kind} {self.mode:04o} {self.uid}:{self.gid} {self.data!r}{more}" + "".join(f" {each}" for each in self.acl)
 
 
 def canonical(path):
@@ -102,24 +101,76 @@ class World:
         except Missing:
             return None
 
-    def is_empty(self, folder):
-        return not any(path.startswith(folder + "/") for path in self.nodes)
+    def children(self, folder):
+        return sorted(path for path in self.nodes if posixpath.dirname(path) == folder and path != folder)
 
     def new_group(self, place):
         """A folder with setgid hands its group down to what is made in it."""
         parent = self.lstat(posixpath.dirname(place))
         return (parent.gid, parent.mode & 0o2000) if parent.mode & 0o2000 else (0, 0)
 
-    def remove_installed(self, paths):
-        """7.1: what the last revision made goes, newest first; a folder only when it is empty."""
-        for path in reversed(paths):
+
+class Cleanup:
+    """7.1: what the last revision made goes, newest first, a folder only when it is empty. RECORDS: place -> (kind, data).
+
+    What a rule of 'slipway: overwrite' retains because it was edited since is `held`, and so are the folders of ours in
+    which there is nothing else.
+    """
+
+    def __init__(self, world, records, rules):
+        self.held, self.removed = {}, {}  # place -> node
+        self.records = {}  # the same by where things are now
+        for path in reversed(records):
             try:
-                place = self.place(path)
-                node = self.lstat(place)
+                place = world.place(path)
+                node = world.lstat(place)
             except Missing:
                 continue
-            if node.kind != FOLDER or self.is_empty(place):
-                del self.nodes[place]
+            self.records[place] = records[path]
+            if node.kind == FOLDER:
+                inside = world.children(place)
+                if not inside:
+                    del world.nodes[place]
+                elif all(child in self.held for child in inside):
+                    self.held[place] = node
+            elif retains(first_rule(rules, place)) and is_edited(records[path], node):
+                self.held[place] = node
+            else:
+                self.removed[place] = node
+                del world.nodes[place]
+
+
+def is_edited(record, node):
+    return record != (node.kind, node.data)
+
+
+def retains(rule):
+    return rule is not None and rule["behavior"] == "RETAIN"
+
+
+def first_rule(rules, *paths):
+    return next((rule for rule in rules if any(glob_matches(rule["path"], path) for path in paths)), None)
+
+
+def glob_matches(pattern, path):
+    return components_match(pattern.strip("/").split("/"), path.strip("/").split("/"))
+
+
+def components_match(patterns, names):
+    if not patterns or not names:
+        return not patterns and not names
+    if patterns[0] == "**":
+        rest = patterns[1:]
+        return not rest or any(components_match(rest, names[skip:]) for skip in range(len(names)))
+    return component_matches(patterns[0], names[0]) and components_match(patterns[1:], names[1:])
+
+
+def component_matches(pattern, name):
+    pattern, name = (each.encode(errors="surrogateescape").decode("latin-1") for each in (pattern, name))  # byte by byte
+    parts = re.findall(r"\\.|\[!?[^]]+\]|.", pattern, re.DOTALL)
+    wanted = "".join(".*" if part == "*" else "." if part == "?" else part.replace("[!", "[^") if len(part) > 1 and part[0] == "["
+                     else re.escape(part[-1]) for part in parts)
+    return re.fullmatch(wanted, name, re.DOTALL) is not None
 
 
 class Bundle:
@@ -156,17 +207,22 @@ class Bundle:
         return place, node
 
     def children(self, folder):
-        real = self.world.real(folder)
-        return sorted(path for path in self.world.nodes if posixpath.dirname(path) == real and path != real)
+        return self.world.children(self.world.real(folder))
 
 
 class Install:
-    """One deployment's Install: generate(), then execute(); `installed` is what the next one removes."""
+    """One deployment's Install: generate(), then execute().
 
-    def __init__(self, world, bundle, appspec, behavior, umask):
-        self.world, self.bundle, self.appspec, self.umask = world, bundle, appspec, umask
-        self.behavior = appspec.get("file_exists_behavior") or behavior
-        self.copies, self.made, self.installed = {}, {}, []  # canonical path -> source, in order
+    `records` is what the next one removes, `conflicts` what stood in the way: place -> (verdict, who decided).
+    """
+
+    def __init__(self, world, bundle, appspec, behavior, umask, cleanup):
+        self.world, self.bundle, self.appspec, self.umask, self.cleanup = world, bundle, appspec, umask, cleanup
+        self.rules = rules_of(appspec)
+        own = appspec.get("file_exists_behavior")
+        self.behavior, self.by = own or behavior, "appspec" if own else "deployment"
+        self.copies, self.made, self.order = {}, {}, []  # as spelled -> (source, place), place; in order
+        self.copied, self.ways, self.kept, self.conflicts, self.records = {}, set(), {}, {}, {}  # by place
 
     # 7.2 and 7.3
 
@@ -183,30 +239,51 @@ class Install:
                 target = canonical(destination + "/" + posixpath.basename(posixpath.normpath(entry["source"])))
                 self.make_ancestors(target)
                 self.copy_file(place, target)
+        for place in self.ways:  # decided: a link cannot be replaced and be a way; the agent writes through it
+            if place in self.copied:
+                raise Refused(f"{place} is a link that another destination goes through")
+
+    def pin(self, path):
+        """Where PATH lies: links on the way are followed (decided: now, once), but not PATH itself."""
+        below, at = posixpath.basename(path), posixpath.dirname(path)
+        while self.world.kind(at) is None:
+            below, at = posixpath.join(posixpath.basename(at), below), posixpath.dirname(at)
+        return posixpath.join(self.world.real(at), below)
 
     def make_ancestors(self, path):
-        missing, at = [], posixpath.dirname(path)
-        while at != "/" and self.world.kind(at) is None:
-            missing.append(at)
-            at = posixpath.dirname(at)
-        if at != "/" and self.world.kind(at) != FOLDER:
-            raise Refused(f"{at} is to be a folder and is none")  # decided: under every policy
-        for folder in reversed(missing):
+        ancestors = []
+        while posixpath.dirname(path) != path:
+            path = posixpath.dirname(path)
+            ancestors.append(path)
+        for folder in reversed(ancestors):
             self.make(folder)
 
     def make(self, folder):
-        if folder in self.copies:
+        """Unless it is there; a held one counts as gone, and is made what it would be if it was made now."""
+        if folder == "/":
+            return
+        place, there = self.pin(folder), self.world.kind(folder)
+        if place in self.copied:
             raise Refused(f"a folder and a file are to be {folder}")
+        if there == FOLDER:
+            if self.world.lstat(place).kind == LINK:
+                self.ways.add(place)
+            place = self.world.real(folder)
+            if place not in self.cleanup.held:
+                return
+        elif there is not None:
+            raise Refused(f"{folder} is to be a folder and is none")  # decided: under every policy
+        elif place in self.world.nodes:
+            raise Refused(f"{folder} is to be a folder and is a link that leads nowhere")
         if folder not in self.made:
-            self.made[folder] = None
-            self.installed.append(folder)
+            self.made[folder] = place
+            self.order.append(folder)
 
     def copy_folder(self, source, destination, above):
         real = self.bundle.world.real(source)
         if real in above:
             raise Refused(f"the link {source} leads to a folder that it is in")
-        if self.world.kind(destination) != FOLDER:
-            self.make(destination)
+        self.make(destination)
         for child in self.bundle.children(source):
             target = posixpath.join(destination, posixpath.basename(child))
             if self.bundle.is_folder(child):
@@ -216,36 +293,64 @@ class Install:
 
     def copy_file(self, source, target):
         """7.4: evaluated against the world without the previous revision, never against what this install makes."""
-        there = self.world.kind(target)
-        if there is not None:
-            if self.behavior == "RETAIN":
-                return
-            if self.behavior == "DISALLOW":
-                raise Refused(f"{target} is there")
-            if there == FOLDER:  # decided; nobody says what a link to a folder counts as
-                link = self.world.lstat(self.world.place(target)).kind == LINK
-                raise Refused(f"{target} is a folder", unclear=link)
-        if target in self.copies:
+        place = self.pin(target)
+        if place in self.copied:  # decided: also by way of a link
             raise Refused(f"two sources for {target}")
-        if target in self.made:
+        if place in self.made.values():
             raise Refused(f"a file and a folder are to be {target}")
-        self.copies[target] = source
-        self.installed.append(target)
+        if not self.stays(source, target, place):
+            self.copied[place] = source
+            self.copies[target] = source, place
+            self.order.append(target)
+
+    def stays(self, source, target, place):
+        """Does what stands at PLACE stay there? A link stands for itself, and counts when it leads to something."""
+        rule, there = first_rule(self.rules, target, place), self.world.kind(place)
+        if self.is_held(rule, place):
+            new = self.bundle.world.nodes[source]
+            self.world.nodes[place] = self.cleanup.held[place]
+            if (new.kind, new.data) == (self.cleanup.held[place].kind, self.cleanup.held[place].data):
+                return False
+            self.kept[place] = new
+            self.conflicts[place] = "retain", "rule"
+            return True
+        if there is None:
+            return False
+        behavior, by = (rule["behavior"], "rule") if rule else (self.behavior, self.by)
+        if behavior == "DISALLOW":
+            raise Refused(f"{target} is there")
+        if behavior == "OVERWRITE" and self.world.lstat(place).kind == FOLDER:
+            raise Refused(f"{target} is a folder")  # decided
+        self.conflicts[place] = {"RETAIN": "retain", "OVERWRITE": "overwrite"}[behavior], by
+        return behavior == "RETAIN"
+
+    def is_held(self, rule, place):
+        """Also what only a rule speaks of that spells it as the files section does."""
+        if place in self.cleanup.removed and retains(rule) and is_edited(self.cleanup.records[place], self.cleanup.removed[place]):
+            self.cleanup.held[place] = self.cleanup.removed[place]
+        return place in self.cleanup.held and self.cleanup.held[place].kind != FOLDER
 
     # 7.7
 
     def permissions(self):
-        seen, todo = set(), []
-        for entry in self.appspec.get("permissions", ()):
-            for path in self.objects(entry):
-                if path in seen:
+        seen, todo = {}, []
+        for number, entry in enumerate(self.appspec.get("permissions", ())):
+            paths = self.objects(entry)
+            if paths:
+                names_of(entry)  # decided: names are known before anything is touched, where they are needed
+            for path in paths:
+                place = self.place_of(path)
+                if seen.setdefault(place, number) != number:
                     raise Refused(f"the permissions of {path} are set twice")
-                seen.add(path)
-                todo.append((path, entry))
+                if path in self.copies and any(is_default for is_default, *_ in acl_entries(entry)):
+                    raise Refused(f"a default ACL for the file {path}")
+                todo.append((place, entry))
         return todo
 
+    def place_of(self, path):
+        return self.copies[path][1] if path in self.copies else self.made[path]
+
     def objects(self, entry):
-        owners_of(entry)  # decided: known before anything is touched, of whatever the entry speaks
         top, types = canonical(entry["object"].strip()), entry.get("type", ["file", "directory"])
         if top in self.copies:
             if "file" not in types:
@@ -269,28 +374,19 @@ class Install:
     # 7.5
 
     def execute(self, permissions):
-        places, written = {}, set()
-        for path in self.installed:
-            try:
-                place = self.world.place(path)
-            except Missing:
-                raise Refused(f"{path} lies below what is no folder") from None
-            if place in written:  # decided for files: by way of a link two destinations are the same
-                raise Refused(f"{path} is installed twice by way of a link", unclear=path in self.made)
-            there = self.world.nodes.get(place)
-            if path in self.made:
-                if there is not None:
-                    raise Refused(f"{path} is to be a folder, and is there", unclear=there.kind == LINK)
-                self.world.nodes[place] = self.new_folder(place)
+        for path in self.order:
+            place = self.place_of(path)
+            if path in self.made:  # decided: one folder with two spellings is made once
+                if place not in self.records:
+                    self.world.nodes[place] = self.new_folder(place)
+                self.records[place] = FOLDER, ""
             else:
-                if there is not None and there.kind == FOLDER:
-                    raise Refused(f"{path} is a folder")
-                self.world.nodes[place] = self.new_file(self.copies[path], place)
-            places[path] = place
-            written.add(place)
-        self.installed = list(places.values())  # decided: where a link led then, not where it leads next time
-        for path, entry in permissions:
-            self.world.nodes[places[path]] = changed(self.world.nodes[places[path]], entry)
+                self.world.nodes[place] = self.new_file(self.copies[path][0], place)
+                self.records[place] = self.world.nodes[place].kind, self.world.nodes[place].data
+        for place, new in self.kept.items():  # still ours, recorded as the revision has it
+            self.records[place] = new.kind, new.data
+        for place, entry in permissions:
+            self.world.nodes[place] = changed(self.world.nodes[place], entry)
 
     def new_folder(self, place):
         gid, setgid = self.world.new_group(place)
@@ -303,6 +399,10 @@ class Install:
         return node
 
 
+def rules_of(appspec):
+    return appspec.get("slipway", {}).get("overwrite", ())
+
+
 def matches_child(pattern, below):
     """5.8: direct children only; `*` is any run of characters, everything else is meant literally."""
     if "/" in below:
@@ -311,35 +411,87 @@ def matches_child(pattern, below):
     return re.fullmatch(wanted, below, re.DOTALL) is not None
 
 
-def owners_of(entry):
+def names_of(entry):
+    """uid, gid, ACL entries with ids; None: nothing is said."""
     try:
         return (pwd.getpwnam(entry["owner"]).pw_uid if entry.get("owner") else None,
-                grp.getgrnam(entry["group"]).gr_gid if entry.get("group") else None)
+                grp.getgrnam(entry["group"]).gr_gid if entry.get("group") else None,
+                [(is_default, tag, id_of(tag, name), perms) for is_default, tag, name, perms in acl_entries(entry)])
     except KeyError as missing:
         raise Refused(str(missing)) from None
 
 
+def id_of(tag, name):
+    if not name:
+        return None
+    return pwd.getpwnam(name).pw_uid if tag == "user" else grp.getgrnam(name).gr_gid
+
+
+def acl_entries(entry):
+    """5.7, from the right: permissions, name or keyword, type, default."""
+    words = {"u": "user", "g": "group", "m": "mask", "o": "other"}
+    for text in entry.get("acls", ()):
+        parts = text.split(":")
+        is_default = parts[0] in ("d", "default")
+        parts = parts[1:] if is_default else parts
+        perms = int(parts[-1]) if parts[-1].isdigit() else sum({"r": 4, "w": 2, "x": 1, "-": 0}[each] for each in parts[-1])
+        if len(parts) == 3:
+            tag, name = words.get(parts[0], parts[0]), parts[1]
+        elif parts[0] in ("m", "mask", "o", "other"):
+            tag, name = words.get(parts[0], parts[0]), ""
+        else:
+            tag, name = "user", parts[0]
+        yield is_default, tag, name, perms
+
+
+def completed(entries, mode, is_default):
+    """7.8, for each object by itself (Q5): the base entries from the mode, and a mask where somebody is named."""
+    entries = [each[1:] for each in entries if each[0] == is_default]
+    if is_default and not entries:
+        return []
+    have = {tag: perms for tag, who, perms in entries if who is None}
+    for tag, shift in (("user", 6), ("group", 3), ("other", 0)):
+        if tag not in have:
+            entries.append((tag, None, mode >> shift & 7))
+    if any(who is not None for _, who, _ in entries) and "mask" not in have:
+        entries.append(("mask", None, have.get("group", mode >> 3 & 7)))
+    return [(is_default, *each) for each in entries]
+
+
+def with_acl(mode, entries):
+    """(the mode, the ACL) when ENTRIES are set on something that has MODE: a mask is what the mode shows for the group."""
+    access, default = completed(entries, mode, False), completed(entries, mode, True)
+    mask = next((perms for _, tag, _, perms in access if tag == "mask"), None)
+    if mask is None:
+        access = []  # the mode says all
+    else:
+        mode = mode & ~0o070 | mask << 3
+    return mode, tuple(sorted(access + default, key=str))
+
+
 def changed(node, entry):
-    """7.7: chmod, then chown, and the mode again (Q6); decided: a link has owners, but no mode."""
-    mode, owners = node.mode, owners_of(entry)
+    """7.7: chmod, setfacl, chown, and the special bits of the mode again (Q6); decided: a link has owners, nothing else."""
+    mode, acl, owners = node.mode, node.acl, names_of(entry)
     uid, gid = (node.uid if owners[0] is None else owners[0]), (node.gid if owners[1] is None else owners[1])
     if node.kind == LINK:
         return dataclasses.replace(node, uid=uid, gid=gid)
     if entry.get("mode") is not None:
         mode = int(entry["mode"], 8)
-    elif owners != (None, None) and node.kind == FILE:
+    elif owners[:2] != (None, None) and node.kind == FILE:
         # as chown(2) does it for root: setgid without group execution is something else and stays
         mode &= ~0o4000 & ~(0o2000 if mode & 0o010 else 0)
-    return dataclasses.replace(node, mode=mode, uid=uid, gid=gid)
+    if owners[2]:
+        mode, acl = with_acl(mode, owners[2])
+    return dataclasses.replace(node, mode=mode, uid=uid, gid=gid, acl=acl)
 
 
-def install(world, installed, bundle, appspec, behavior, umask):
-    """(the world afterwards, what was installed); Refused: nothing has changed. WORLD itself is left alone."""
+def install(world, records, bundle, appspec, behavior, umask):
+    """(the world afterwards, the Install); Refused: nothing has changed. WORLD itself is left alone."""
     after = world.copy()
-    after.remove_installed(installed)
+    cleanup = Cleanup(after, records, rules_of(appspec))
     if appspec.get("file_exists_behavior") not in (None, "DISALLOW", "OVERWRITE", "RETAIN"):
         raise Refused("no such file_exists_behavior")
-    run = Install(after, bundle, appspec, behavior, umask)
+    run = Install(after, bundle, appspec, behavior, umask, cleanup)
     run.generate()
     run.execute(run.permissions())
-    return after, run.installed
+    return after, run

@@ -229,8 +229,8 @@ def test_clients_that_do_not_read_take_no_room_from_those_who_do(played, plan):
             text = db.execute("SELECT document FROM deployments WHERE id = ?", (one,)).fetchone()[0]
             db.execute("UPDATE deployments SET document = ? WHERE id = ?", (json.dumps({**json.loads(text), "now": "x" * 5000000}), one))
     with contextlib.ExitStack() as stack:
-        hoarders = [stack.enter_context(played.client()) for _ in range(10)]
-        for hoarder in hoarders:
+        for _ in range(10):
+            hoarder = stack.enter_context(played.client())
             hoarder.send("list")
             hoarder.socket.recv(1)  # so it was answered, and is not read any further
         assert len(played.ask("show", deployment_id=ids[0])["deployment"]["now"]) == 5000000

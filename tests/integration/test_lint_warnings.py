@@ -75,6 +75,8 @@ PLAIN = [
 ]
 PORTABLE = [
     ("an alias repeats this", "a: &a [x]\nb: *a\n", "a: [x]\nb: [x]\n"),
+    ("the CodeDeploy agent 1.8.1 refuses the revision for the date …", "files: [{source: 2024-01-01, destination: /srv}]\n",
+     "files: [{source: '2024-01-01', destination: /srv}]\n"),
     ("the CodeDeploy agents refuse the revision for the mode …, which is … to them", MAY % "mode: 0755", MAY % "mode: '0755'"),
     ("the CodeDeploy agents set the mode … where … is written", MAY % "mode: 0644", MAY % "mode: 644"),
     ("the CodeDeploy agent 2.x refuses the mode …", MAY % "mode: 4755", MAY % "mode: 1755"),
@@ -125,6 +127,24 @@ def test_what_other_agents_do_is_told_to_those_who_ask(agent, tmp_path, row, bad
     assert any(pattern(row).match(m) for m in warnings(agent, tmp_path / "bad", bad, "--portable"))
     assert not any(pattern(row).match(m) for m in warnings(agent, tmp_path / "unasked", bad))
     assert not any(pattern(row).match(m) for m in warnings(agent, tmp_path / "good", good, "--portable"))
+
+
+@pytest.mark.parametrize("text, refused", [
+    ("2024-01-01", "Date"), ("2024-1-1", "Date"), ("2024-12-31", "Date"), ("2024-1-01T10:00:00Z", "Time"), ("2024-01-01 10:00:00", "Time"),
+    ("2024-01-01t1:00:00.5 +02:00", "Time"), ("-2024-01-01 10:00:00 -0800", "Time"),
+    ("2024-13-01", None), ("2024-01-32", None), ("24-01-01", None), ("2024-01", None), ("v2024-01-01", None), ("2024-01-01.sh", None),
+    ("2024-01-01 10:00", None), ("/2024-01-01", None), ("!!str 2024-01-01", None), ('"2024-01-01 10:00:00"', None),
+    ("2024-02-31", "Date"),
+])
+def test_a_date_is_what_ruby_takes_for_one(agent, tmp_path, text, refused):
+    told = [m for m in warnings(agent, tmp_path / "top", f"files:\n- source: {text}\n  destination: /srv\n", "--portable") if " date " in m]
+    assert [m.split("class: ")[1].split("'")[0] for m in told] == ([refused] if refused else [])
+    assert all(m.endswith(f'write "{text}"') for m in told)
+
+
+def test_a_date_that_an_alias_repeats_is_told_once(agent, tmp_path):
+    told = warnings(agent, tmp_path / "top", "x: &a 2024-01-01\ny: *a\n2024-01-02: 1\n", "--portable")
+    assert [m.split(" date ")[1].split(" ")[0] for m in told if " date " in m] == ["2024-01-01", "2024-01-02"]
 
 
 def test_portable_warnings_fail_a_strict_run_only(agent, tmp_path):

@@ -25,7 +25,9 @@ struct fake_entry {
 struct fake_world {
 	struct fake_entry items[FAKE_MAX];
 	size_t count;
-	bool broken; /* every question about the disk fails */
+	bool broken;		  /* every question about the disk fails */
+	bool no_tools;		  /* for SELinux contexts */
+	unsigned asked, fails_at; /* only the question of this number fails; 0: none */
 	struct world world;
 };
 
@@ -71,12 +73,17 @@ static inline char *fake_joined(const char *dir, const char *name)
 	return xasprintf("%s/%s", strcmp(dir, "/") ? dir : "", name);
 }
 
+static inline int fake_ask(struct fake_world *w, struct err *err)
+{
+	return ++w->asked == w->fails_at || w->broken ? err_set(err, ERR_SYS, "the disk does not answer") : 0;
+}
+
 static inline int fake_probe(void *context, const char *dir, const char *name, struct disk_entry *out, struct err *err)
 {
 	struct fake_world *w = context;
 
-	if (w->broken)
-		return err_set(err, ERR_SYS, "the disk does not answer");
+	if (fake_ask(w, err) < 0)
+		return -1;
 
 	char *path = fake_joined(dir, name);
 	const struct fake_entry *e = fake_find(w, path);
@@ -92,8 +99,8 @@ static inline int fake_follow(void *context, const char *path, char **out, enum 
 	char rest[4096], real[4096] = "";
 	int links = 40;
 
-	if (w->broken)
-		return err_set(err, ERR_SYS, "the disk does not answer");
+	if (fake_ask(w, err) < 0)
+		return -1;
 	(void)snprintf(rest, sizeof(rest), "%s", path);
 	*kind = DISK_DIRECTORY;
 	while (rest[strspn(rest, "/")]) {
@@ -133,7 +140,7 @@ static inline int fake_list(void *context, const char *dir, int (*each)(void *ar
 {
 	struct fake_world *w = context;
 	char *below = fake_joined(dir, "");
-	int r = w->broken ? err_set(err, ERR_SYS, "the disk does not answer") : 0;
+	int r = fake_ask(w, err);
 
 	for (size_t i = 0; r == 0 && i < w->count; i++)
 		if (str_starts(w->items[i].path, below) && !strchr(w->items[i].path + strlen(below), '/'))
@@ -160,10 +167,12 @@ static inline void fake_digest(const char *content, unsigned char out[DIGEST_SIZ
 static inline int fake_digest_of(void *context, const char *dir, const char *name, unsigned char out[DIGEST_SIZE],
 				 struct err *err)
 {
+	if (fake_ask(context, err) < 0)
+		return -1;
+
 	char *path = fake_joined(dir, name);
 	const struct fake_entry *e = fake_find(context, path);
 
-	(void)err;
 	free(path);
 	if (!e || e->entry.kind != DISK_FILE || !e->entry.mode) /* nobody may read it */
 		return 0;
@@ -183,6 +192,13 @@ static inline int fake_group(void *context, const char *name, gid_t *out)
 	(void)context;
 	*out = !strcmp(name, "web") ? 2001 : 0;
 	return *out || !strcmp(name, "root");
+}
+
+static inline int fake_label_tools(void *context, struct err *err)
+{
+	const struct fake_world *w = context;
+
+	return w->no_tools ? err_set(err, ERR_NOT_READY, "there is no semanage on this host") : 0;
 }
 
 /* The next of the words at *TEXT: its path, kind and what follows the sign. NULL at the end; the caller frees it. */
@@ -220,8 +236,8 @@ static inline void fake_world_init(struct fake_world *w, const char *words)
 	const char *tail;
 
 	*w = (struct fake_world){ 0 };
-	w->world = (struct world){ fake_probe,	   fake_follow, fake_list,  fake_link_text,
-				   fake_digest_of, fake_user,	fake_group, w };
+	w->world = (struct world){ fake_probe, fake_follow, fake_list, fake_link_text,	fake_digest_of,
+				   fake_user,  fake_group,  w,	       fake_label_tools };
 	for (char *word; (word = fake_word(&words, &kind, &tail)); free(word))
 		(void)fake_add(w, word, kind, tail);
 }

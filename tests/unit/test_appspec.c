@@ -1,7 +1,9 @@
 /* What appspec_parse() accepts, refuses and warns of: top level, files, hooks; and that no bytes at all upset it. */
 #include "appspec/appspec.h"
 #include "appspec/appspec_file.h"
+#include "scratch.h"
 #include "util/auto.h"
+#include "util/fs.h"
 #include "util/str.h"
 
 #include <dirent.h>
@@ -100,12 +102,18 @@ static const struct {
 	  "file to the files section of the AppSpec file, and then try again." },
 	{ "empty destination", HEAD "files:\n  - source: a\n    destination: ''\n",
 	  "specifies only a source file (a)" },
+	{ "destination is a list", HEAD "files: [{source: a, destination: [/c]}]\n",
+	  "'destination' must be text, not a list" },
 	{ "source out of the bundle", HEAD "files: [{source: a/../../b, destination: /c}]\n",
 	  "the source 'a/../../b' leads out of the bundle" },
 	{ "source is a list", HEAD "files: [{source: [a], destination: /c}]\n", "'source' must be text, not a list" },
 	{ "hooks as a list", HEAD "hooks: []\n", "'hooks' must be a mapping of lifecycle events" },
 	{ "scripts as text", HEAD "hooks: {A: a.sh}\n", "'A' must be a list, not text: put '- '" },
 	{ "a script as text", HEAD "hooks: {A: [a.sh]}\n", "write '- location: a.sh'" },
+	{ "a script as a list", HEAD "hooks: {A: [[a.sh]]}\n", "not a list: write '- location: ...'" },
+	{ "a location that is a list", HEAD "hooks: {A: [{location: [a]}]}\n", "'location' must be text, not a list" },
+	{ "a user that is a list", HEAD "hooks: {A: [{location: a, runas: [b]}]}\n",
+	  "'runas' must be text, not a list" },
 	{ "a script that is nothing", HEAD "hooks:\n  A:\n    -\n", "must be a mapping with 'location', not nothing" },
 	{ "no location", HEAD "hooks: {A: [{timeout: 5}]}\n",
 	  FAILED
@@ -116,6 +124,8 @@ static const struct {
 	{ "timeout 0", HEAD "hooks: {A: [{location: a, timeout: 0}]}\n",
 	  FAILED "an invalid timeout value was provided for a script in the application specification file. Make "
 		 "corrections in the hooks section of the AppSpec file, and then try again." },
+	{ "timeout in text, below one", HEAD "hooks: {A: [{location: a, timeout: '-5'}]}\n",
+	  "an invalid timeout value" },
 	{ "timeout in words", HEAD "hooks: {A: [{location: a, timeout: abc}]}\n", "an invalid timeout value" },
 	{ "timeout below one", HEAD "hooks: {A: [{location: a, timeout: 0.5}]}\n", "an invalid timeout value" },
 	{ "timeout for ever", HEAD "hooks: {A: [{location: a, timeout: .inf}]}\n", "an invalid timeout value" },
@@ -144,6 +154,10 @@ static const struct {
 	{ "a rule as text", OWN "{overwrite: [/a]}\n", "must be a mapping with 'path' and 'behavior', not text" },
 	{ "a behavior of ours, wrong", OWN "{overwrite: [{path: /a, behavior: KEEP}]}\n",
 	  "'behavior' must be DISALLOW, OVERWRITE or RETAIN, not 'KEEP'" },
+	{ "a behavior of ours that is a list", OWN "{overwrite: [{path: /a, behavior: [RETAIN]}]}\n",
+	  "'behavior' must be DISALLOW, OVERWRITE or RETAIN, not '[\"RETAIN\"]'" },
+	{ "a rule for a list", OWN "{overwrite: [{path: [/a], behavior: RETAIN}]}\n",
+	  "'path' must be text, not a list" },
 	{ "a rule without a behavior", OWN "{overwrite: [{path: /a}]}\n", "has no 'behavior'" },
 	{ "a rule without a path", OWN "{overwrite: [{behavior: RETAIN}]}\n", "has no 'path'" },
 	{ "a relative path", OWN "{overwrite: [{path: a, behavior: RETAIN}]}\n", "the path 'a' is no absolute path" },
@@ -160,6 +174,7 @@ static const struct {
 	{ "a variable with a digit in front", OWN "{env: {1A: b}}\n", "'1A' is no name for a variable" },
 	{ "a variable with a blank", OWN "{env: {'A B': c}}\n", "'A B' is no name for a variable" },
 	{ "a variable with a sign", OWN "{env: {A=B: c}}\n", "'A=B' is no name for a variable" },
+	{ "a variable whose name is a list", OWN "{env: {? [A] : b}}\n", "'[\"A\"]' is no name for a variable" },
 	{ "a variable without a name", OWN "{env: {'': c}}\n", "'' is no name for a variable" },
 	{ "a variable of the agent", OWN "{env: {DEPLOYMENT_GROUP_ID: b}}\n", "'DEPLOYMENT_GROUP_ID' in 'env' is the" },
 	{ "a variable with the agent's name", OWN "{env: {SLIPWAY_X: b}}\n",
@@ -209,6 +224,10 @@ static const struct {
 	{ "'010'", 10, false },	  { "1:30", 5400, true },
 	{ "5m", 5, true },	  { "1_000", 1000, false },
 	{ "'1_0'", 10, false },	  { "99999999999999999999", 2147483647, true },
+	{ "'1__0'", 1, true },	  { "'1_'", 1, true },
+	{ "'+7'", 7, false },	  { "0x10", 16, true },
+	{ "007", 7, true },	  { "7.0", 7, false },
+	{ "0b11", 3, true },	  { "07.0", 7, false },
 };
 
 static void timeouts_are_whole_seconds_however_written(void **state)
@@ -374,6 +393,7 @@ static const struct {
 	{ HEAD "hooks:\n  A:\n    - location: a\n      run_as: b\n", "did you mean 'runas'?", 6 },
 	{ HEAD "? [a, b]\n: 1\n", "the key [\"a\", \"b\"] has no meaning here", 3 },
 	{ HEAD "zebra: 1\n", "unknown key 'zebra' is ignored", 3 },
+	{ OWN "{overwrite: [{path: /a, behavior: RETAIN, policy: p}]}\n", "counts as 'behavior: DISALLOW'", 3 },
 	{ HEAD "os: linux\n", "stands again on line 3", 2 },
 	{ HEAD "---\nx: 1\n", "only the first document counts", 3 },
 	{ HEAD "env: {A: b}\n", "the key 'env' is ignored here: it belongs to 'slipway'", 3 },
@@ -422,6 +442,42 @@ static void findings_end_at_a_thousand(void **state)
 	str_done(&text);
 }
 
+/* The list is full of warnings by then; it is refused all the same. */
+static void an_error_behind_a_thousand_warnings_counts(void **state)
+{
+	(void)state;
+	AUTO(str_done) struct str text = STR_INIT(APPSPEC_MAX_BYTES);
+	struct err err;
+
+	(void)str_add(&text, HEAD "files:\n");
+	for (int i = 0; i < 1001; i++)
+		(void)str_add(&text, "  - {source: a, destination: b}\n");
+	(void)str_add(&text, "permissions: [{mode: 644}]\n");
+	assert_null(parse(text.data, &err));
+	assert_int_equal(found.errors, 1);
+	assert_string_equal(err.msg, "the appspec has more errors than can be listed");
+}
+
+static void a_message_longer_than_anybody_reads_becomes_a_short_one(void **state)
+{
+	(void)state;
+	AUTO_FREE char *words = xmalloc(20001);
+	struct findings f = { 0 };
+
+	memset(words, 'x', 20000);
+	words[20000] = '\0';
+	findings_add(&f, FINDING_WARNING, (struct appspec_place){ 1, 1 }, "%s", words);
+	assert_string_equal(f.items[0].message, "a message about this place is too long to be shown");
+	findings_done(&f);
+
+	AUTO_FREE char *text = xasprintf(HEAD "permissions: [{object: /a, context: {type: t, range: 's0:%s.'}}]\n",
+					 words);
+	struct err err;
+
+	assert_null(parse(text, &err));
+	expect_finding(FINDING_ERROR, "a message about this place is too long to be shown", 3);
+}
+
 static void more_than_a_mebibyte_is_refused(void **state)
 {
 	(void)state;
@@ -433,19 +489,127 @@ static void more_than_a_mebibyte_is_refused(void **state)
 	assert_non_null(strstr(err.msg, "larger than 1048576 bytes"));
 }
 
+/* BEGIN, then one and the same thing a thousand times, in a version that is shown because it is none. */
+static const struct {
+	const char *why, *begin, *again, *shown;
+} floods[] = {
+	{ "two bytes a letter", "", "é", "é...)" },	 { "cut before a letter, not within", "x", "é", "é...)" },
+	{ "a list", "[", "one, ", "\"one\", \"on...)" }, { "lists in lists", "[", "[two], ", "..." },
+	{ "a mapping", "{", "? [a]\n: [b], ", "..." },
+};
+
 static void a_long_value_does_not_flood_a_message(void **state)
 {
 	(void)state;
-	struct str text = STR_INIT(APPSPEC_MAX_BYTES);
-	struct err err;
+	for (size_t i = 0; i < ARRAY_LEN(floods); i++) {
+		AUTO(str_done) struct str text = STR_INIT(APPSPEC_MAX_BYTES);
+		struct err err;
 
-	(void)str_add(&text, "os: linux\nversion: é");
-	for (int i = 0; i < 10000; i++)
-		(void)str_add(&text, "é");
-	assert_null(parse(text.data, &err));
-	assert_true(strlen(found.items[0].message) < 1000);
-	assert_non_null(strstr(err.msg, "é...)"));
-	str_done(&text);
+		print_message("  %s\n", floods[i].why);
+		(void)str_printf(&text, "os: linux\nversion: %s", floods[i].begin);
+		for (int k = 0; k < 1000; k++)
+			(void)str_add(&text, floods[i].again);
+		(void)str_add(&text, *floods[i].begin == '[' ? "]" : *floods[i].begin == '{' ? "}" : "");
+		assert_null(parse(text.data, &err));
+		assert_true(strlen(err.msg) < 600);
+		if (!strstr(err.msg, floods[i].shown))
+			fail_msg("%s", err.msg);
+	}
+}
+
+/* How the names are looked for is told by NAMES, words of a folder that is made for it. */
+static const struct {
+	const char *why, *names, *filename, *used, *message; /* USED: NULL, none is there, unless MESSAGE tells more */
+} lookups[] = {
+	{ "the usual name", "appspec.yml", NULL, "appspec.yml", NULL },
+	{ "the other ending", "appspec.yaml", NULL, "appspec.yaml", NULL },
+	{ "both", "appspec.yaml appspec.yml", NULL, "appspec.yml", NULL },
+	{ "a name that was asked for", "mine.yml appspec.yml", "mine.yml", "mine.yml", NULL },
+	{ "a name that is not there", "appspec.yaml appspec.yml", "mine.yml", "appspec.yaml", NULL },
+	{ "the last that is tried", "appspec.yml", "mine.yml", "appspec.yml", NULL },
+	{ "a name below a file", "appspec.yml", "appspec.yml/a", "appspec.yml", NULL },
+	{ "none at all", "other.yml", NULL, NULL, NULL },
+	{ "a folder", "appspec.yml/", NULL, NULL, "'appspec.yml' is not a file" },
+	{ "a link", "a appspec.yml->a", NULL, NULL, "'appspec.yml' is a link or leads out of the bundle" },
+	{ "a way out", "appspec.yml", "../appspec.yml", NULL, "'../appspec.yml' is a link or leads out" },
+};
+
+static void make(int dir_fd, char *word)
+{
+	char *arrow = strstr(word, "->");
+	AUTO_FD int fd = -1;
+
+	if (arrow) {
+		*arrow = '\0';
+		assert_int_equal(fs_symlink(arrow + 2, dir_fd, word), 0);
+	} else if (str_ends(word, "/")) {
+		assert_int_equal(fs_mkdir(dir_fd, word, 0755), 0);
+	} else {
+		fd = fs_create(dir_fd, word, O_WRONLY, 0644);
+		assert_int_equal(fs_write(fd, word, strlen(word)), 0);
+	}
+}
+
+static void an_appspec_is_looked_for_under_its_names(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lookups); i++) {
+		AUTO(scratch_removep) char *path = scratch_new();
+		AUTO(str_done) struct str text = STR_INIT(APPSPEC_MAX_BYTES);
+		AUTO_FREE char *names = xstrdup(lookups[i].names);
+		struct err err = ERR_INIT;
+		AUTO_FD int dir = fs_open_dir(path, &err);
+		const char *used = NULL;
+
+		print_message("  %s\n", lookups[i].why);
+		for (char *rest = names, *word; (word = strsep(&rest, " "));)
+			make(dir, word);
+		assert_int_equal(appspec_file_read(dir, lookups[i].filename, &text, &used, &err),
+				 lookups[i].message ? -1
+				 : lookups[i].used  ? 1
+						    : 0);
+		if (lookups[i].message && !strstr(err.msg, lookups[i].message))
+			fail_msg("%s", err.msg);
+		if (lookups[i].used) {
+			assert_string_equal(used, lookups[i].used);
+			assert_string_equal(str_text(&text), lookups[i].used); /* its content, too */
+		}
+	}
+}
+
+static void what_cannot_be_read_is_no_missing_appspec(void **state)
+{
+	(void)state;
+	AUTO(scratch_removep) char *path = scratch_new();
+	AUTO(str_done) struct str text = STR_INIT(APPSPEC_MAX_BYTES);
+	struct err err = ERR_INIT;
+	AUTO_FD int dir = fs_open_dir(path, &err);
+	const char *used = NULL;
+
+	assert_int_equal(appspec_file_read(-1, NULL, &text, &used, &err), -1);
+	assert_non_null(strstr(err.msg, "opening 'appspec.yml'"));
+	assert_int_equal(appspec_file_read_fd(dir, "x", &text, &err), -1);
+	assert_non_null(strstr(err.msg, "reading 'x': Is a directory"));
+}
+
+static void a_file_is_read_up_to_a_mebibyte(void **state)
+{
+	(void)state;
+	AUTO(scratch_removep) char *path = scratch_new();
+	struct err err = ERR_INIT;
+	AUTO_FD int dir = fs_open_dir(path, &err);
+	AUTO_FREE char *bytes = xcalloc(1, APPSPEC_MAX_BYTES + 1);
+
+	for (int more = 0; more < 2; more++) {
+		AUTO(str_done) struct str text = STR_INIT(2 * APPSPEC_MAX_BYTES), small = STR_INIT(100);
+		const char *used = NULL;
+
+		assert_int_equal(
+			fs_write_file(dir, "appspec.yml", bytes, (size_t)(APPSPEC_MAX_BYTES + more), 0644, &err), 0);
+		assert_int_equal(appspec_file_read(dir, NULL, &text, &used, &err), more ? -1 : 1);
+		assert_int_equal(appspec_file_read(dir, NULL, &small, &used, &err), -1); /* the caller's own limit */
+		assert_non_null(strstr(err.msg, "larger than 1048576 bytes"));
+	}
 }
 
 /* Each case of the corpus, cut short at every seventh byte: any answer, but no crash (see `make asan`). */
@@ -518,6 +682,11 @@ int main(void)
 		cmocka_unit_test(whatever_has_no_effect_is_warned_about_with_its_line),
 		cmocka_unit_test(all_errors_are_found_and_the_first_of_the_reference_is_told),
 		cmocka_unit_test(findings_end_at_a_thousand),
+		cmocka_unit_test(an_error_behind_a_thousand_warnings_counts),
+		cmocka_unit_test(a_message_longer_than_anybody_reads_becomes_a_short_one),
+		cmocka_unit_test(an_appspec_is_looked_for_under_its_names),
+		cmocka_unit_test(what_cannot_be_read_is_no_missing_appspec),
+		cmocka_unit_test(a_file_is_read_up_to_a_mebibyte),
 		cmocka_unit_test(more_than_a_mebibyte_is_refused),
 		cmocka_unit_test(a_long_value_does_not_flood_a_message),
 		cmocka_unit_test(bytes_of_any_kind_get_an_answer),

@@ -72,7 +72,7 @@ static void plan_for(struct ground *g, const char *bundle, const char *ours, con
 
 	for (const char *c = ours; *c; c += strcspn(c, " "), c += strspn(c, " "))
 		assert_int_equal(0, str_printf(&lines, "%s%.*s\n", g->path, (int)strcspn(c, " "), c));
-	g->manifest = manifest_from_cleanup(str_text(&lines), lines.len);
+	g->manifest = manifest_from_cleanup(str_text(&lines), lines.len, NULL);
 	str_done(&lines);
 	fake_bundle_init(&g->bundle, bundle);
 	if (appspec_parse(text, strlen(text), &g->spec, &findings, &err) < 0)

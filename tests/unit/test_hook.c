@@ -831,6 +831,23 @@ static long resident(void)
 	return atol(strstr(text, "VmRSS:") + 6);
 }
 
+static void a_secret_that_is_cut_is_hidden_all_the_same(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(1, mask_add(script_log_mask(f->run.log), "hunter22", 8));
+	succeeds(f,
+		 "head -c 65530 /dev/zero | tr '\\0' x; echo hunter22; echo the hunter22; printf hunter; sleep 0.05; "
+		 "printf 22");
+
+	AUTO_FREE char *text = log_text(f);
+
+	assert_non_null(strstr(text, "xxx [8 more bytes of this line are left out]\n"));
+	assert_non_null(strstr(text, "[stdout]the ***\n"));
+	assert_true(str_ends(text, "[stdout]***"));
+	assert_null(strstr(text, "hunt"));
+}
+
 static void a_hundred_megabytes_of_output_are_no_burden(void **state)
 {
 	struct fixture *f = *state;
@@ -954,6 +971,7 @@ int main(void)
 		TEST(names_with_blanks_are_no_matter),
 		TEST(bytes_of_any_kind_arrive_as_they_are),
 		TEST(a_line_is_kept_up_to_its_limit),
+		TEST(a_secret_that_is_cut_is_hidden_all_the_same),
 		TEST(a_hundred_megabytes_of_output_are_no_burden),
 		TEST(an_endless_writer_is_ended_in_time),
 		TEST(an_event_runs_its_scripts_in_order_up_to_the_first_failure),

@@ -2,12 +2,16 @@
 #include "lifecycle/hook_report.h"
 #include "lifecycle/zygote.h"
 #include "util/auto.h"
+#include "util/str.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +19,7 @@
 
 struct channel {
 	struct hook_report report;
+	struct mask mask;
 	int in;
 };
 
@@ -23,7 +28,8 @@ static void channel_init(struct channel *c)
 	int ends[2];
 
 	assert_int_equal(0, pipe2(ends, O_CLOEXEC | O_NONBLOCK));
-	*c = (struct channel){ .report.fd = fcntl(ends[0], F_DUPFD_CLOEXEC, 10), /* ZYGOTE_REPORT_FD stays free */
+	*c = (struct channel){ .report.mask = &c->mask,
+			       .report.fd = fcntl(ends[0], F_DUPFD_CLOEXEC, 10), /* ZYGOTE_REPORT_FD stays free */
 			       .in = fcntl(ends[1], F_DUPFD_CLOEXEC, 10) };
 	assert_true(c->report.fd >= 0 && c->in >= 0);
 	(void)close(ends[0]);
@@ -34,6 +40,7 @@ static void channel_done(struct channel *c)
 {
 	(void)close(c->report.fd);
 	(void)close(c->in);
+	mask_done(&c->mask);
 }
 
 /* Write BYTES and read them back. */
@@ -88,6 +95,89 @@ static void what_no_script_of_ours_says_does_no_harm(void **state)
 	assert_string_equal("still there", c.report.doing);
 }
 
+static void a_secret_is_hidden_in_all_that_comes_behind_it(void **state)
+{
+	(void)state;
+	AUTO(channel_done) struct channel c;
+	AUTO_FREE char *large = xcalloc(1, 2 * MASK_MAX);
+
+	channel_init(&c);
+	assert_false(TELL(&c, "shunter22\0shun\ter\0sabc\0s\0"));
+	assert_int_equal(2, c.mask.count);
+	assert_true(TELL(&c, "dlogin with hunter22\0mno hunter22 here\0athink of hun\ter\0"));
+	assert_string_equal("login with ***", c.report.doing);
+	assert_string_equal("no *** here", c.report.message);
+	assert_string_equal("think of ***", c.report.action);
+	assert_false(TELL(&c, "dlogin with hunter22\0")); /* what is the same without it is no news */
+
+	memset(large, 'x', 2 * MASK_MAX);
+	large[0] = 's';
+	assert_false(tell(&c, large, 2 * MASK_MAX));
+	assert_false(TELL(&c, "\0"));
+	assert_int_equal(2, c.mask.count); /* no script of ours would say so much */
+	assert_false(c.report.too_many);
+}
+
+static void more_secrets_than_can_be_are_noticed(void **state)
+{
+	(void)state;
+	AUTO(channel_done) struct channel c;
+	char text[32];
+
+	channel_init(&c);
+	for (int i = 0; i <= MASK_MAX_COUNT; i++) {
+		assert_false(c.report.too_many);
+		(void)snprintf(text, sizeof(text), "ssecret %d", i);
+		assert_false(tell(&c, text, strlen(text) + 1));
+	}
+	assert_true(c.report.too_many);
+}
+
+/* Hand the worker's end to another thread, which begins to read when the pipe is full. */
+static void *read_late(void *report)
+{
+	struct pollfd none = { 0 };
+
+	(void)poll(&none, 0, 50);
+	for (int i = 0; i < 2000 && ((struct hook_report *)report)->mask->count < 10; i++) {
+		(void)hook_report_read(report);
+		(void)poll(&none, 0, 5);
+	}
+	return NULL;
+}
+
+static void a_secret_waits_until_the_worker_reads(void **state)
+{
+	(void)state;
+	AUTO(channel_done) struct channel c;
+	AUTO_FD int before = fcntl(ZYGOTE_REPORT_FD, F_DUPFD_CLOEXEC, 10);
+	volatile sig_atomic_t stop = 1;
+	struct hook_reporter r;
+	char secret[MASK_MAX];
+	pthread_t thread;
+
+	channel_init(&c);
+	assert_int_equal(ZYGOTE_REPORT_FD, dup2(c.in, ZYGOTE_REPORT_FD));
+	hook_reporter_init(&r);
+	r.stop = &stop;
+	memset(secret, 'x', sizeof(secret));
+	while (hook_reporter_secret(&r, secret, sizeof(secret)) == 0)
+		; /* full: and who is told to end does not wait */
+	r.stop = NULL;
+	assert_int_equal(0, pthread_create(&thread, NULL, read_late, &c.report));
+	for (int i = 0; i < 10; i++) {
+		secret[0] = (char)('a' + i);
+		assert_int_equal(0, hook_reporter_secret(&r, secret, sizeof(secret)));
+	}
+	assert_int_equal(0, pthread_join(thread, NULL));
+	assert_in_range(c.mask.count, 10, 12); /* and the one before, which may be torn */
+	(void)close(ZYGOTE_REPORT_FD);
+	hook_reporter_init(&r);
+	assert_int_equal(0, hook_reporter_secret(&r, secret, sizeof(secret))); /* nobody asked */
+	if (before >= 0)
+		(void)dup2(before, ZYGOTE_REPORT_FD);
+}
+
 /* The number is the zygote's, so whatever has it here makes room meanwhile. */
 static void a_script_says_it_in_time_and_not_too_often(void **state)
 {
@@ -133,6 +223,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_newest_text_counts_and_only_another_one_is_news),
 		cmocka_unit_test(what_no_script_of_ours_says_does_no_harm),
+		cmocka_unit_test(a_secret_is_hidden_in_all_that_comes_behind_it),
+		cmocka_unit_test(more_secrets_than_can_be_are_noticed),
+		cmocka_unit_test(a_secret_waits_until_the_worker_reads),
 		cmocka_unit_test(a_script_says_it_in_time_and_not_too_often),
 	};
 

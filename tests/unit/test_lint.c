@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "fake_world.h"
+
 #define HEAD "version: 0.0\nos: linux\n"
 
 static struct appspec *parse(const char *text, struct findings *f)
@@ -54,6 +56,9 @@ static int bundle(const char *path)
 	put(fd, "check.lua", "return true\n", 0644);
 	put(fd, "other.lua", "#!/usr/bin/lua\n", 0644);
 	put(fd, "empty.sh", "", 0755);
+	put(fd, "short.sh", "x", 0755);
+	put(fd, "blank.sh", "\nexit 0\n", 0755);
+	put(fd, "bare-dos.sh", "exit 0\r\n", 0755);
 	put(fd, "program",
 	    "\x7f"
 	    "ELF",
@@ -94,6 +99,13 @@ static const struct {
 	{ "not executable", "hooks: {AfterInstall: [{location: lazy.sh}]}\n", "chmod +x it before bundling",
 	  FINDING_WARNING, 3 },
 	{ "no #!", "hooks: {AfterInstall: [{location: bare.sh}]}\n", "start it with '#!/bin/sh'", FINDING_WARNING, 3 },
+	{ "one letter", "hooks: {AfterInstall: [{location: short.sh}]}\n", "has no '#!' line", FINDING_WARNING, 3 },
+	{ "an empty first line", "hooks: {AfterInstall: [{location: blank.sh}]}\n",
+	  "start it with '#!/bin/sh' or its "
+	  "interpreter",
+	  FINDING_WARNING, 3 },
+	{ "no #!, and CR LF", "hooks: {AfterInstall: [{location: bare-dos.sh}]}\n",
+	  "interpreter; its lines end in CR LF, convert them", FINDING_WARNING, 3 },
 	{ "CR LF", "hooks: {AfterInstall: [{location: dos.sh}]}\n", "its interpreter will not be found: convert it",
 	  FINDING_WARNING, 3 },
 	{ "Lua, which the agent runs itself", "hooks: {AfterInstall: [{location: check.lua}]}\n", NULL, 0, 0 },
@@ -156,6 +168,120 @@ static const struct {
 	{ "no script of our own", "slipway: {hooks: {AfterInstall: [{location: goood.sh}]}}\n",
 	  "the script 'goood.sh' is not in the bundle: add it", FINDING_ERROR, 3 },
 };
+
+#define TO_SRV	   "files: [{source: a, destination: /srv}]\n"
+#define PERMIT(it) TO_SRV "permissions: [" it "]\n"
+
+/* As above, in bundles made of words (fake_world.h), whose scripts cannot be read. */
+static const struct {
+	const char *why, *bundle, *text, *want;
+	enum finding_level level;
+} words[] = {
+	{ "a pipe as source", "a|", TO_SRV, "the source 'a' is neither a file, a folder nor a link", FINDING_ERROR },
+	{ "a dangling link as source", "a->b", TO_SRV, NULL, 0 },
+	{ "a dangling link as object", "a->b", PERMIT("{object: /srv/a, mode: 644}"), NULL, 0 },
+	{ "a script that cannot be read", "a=x", "hooks: {AfterInstall: [{location: a}]}\n", "cannot be read here",
+	  FINDING_WARNING },
+	{ "a folder on the way with dots and slashes", "a=x",
+	  "files: [{source: a, destination: //srv/../x/yy/./..//../srv}]\n"
+	  "permissions: [{object: /../../srv/./, mode: 644}]\n",
+	  NULL, 0 },
+	{ "an exception behind another", "a/x=1", PERMIT("{object: /srv, pattern: '*', except: [b, x], mode: 644}"),
+	  "matches nothing", FINDING_WARNING },
+	{ "an exception with a slash, which is no name", "a/x/y=1",
+	  PERMIT("{object: /srv, type: [file], except: ['*y'], mode: 644}"), NULL, 0 },
+	{ "an ACL that is no default", "a/x=1", PERMIT("{object: /srv, acls: ['bob:r', 'd:bob:r'], type: [file]}"),
+	  "the -d parameter", FINDING_ERROR },
+	{ "two defaults are told once", "a/x=1 a/y=1", PERMIT("{object: /srv, acls: ['d:eve:r', 'd:bob:r']}"),
+	  "the -d parameter", FINDING_ERROR },
+	{ "nothing is said of what a missing source might have matched", "b=1",
+	  PERMIT("{object: /var, mode: 644}") "slipway: {overwrite: [{path: /x, behavior: RETAIN}]}\n",
+	  "the source 'a' is not in the bundle", FINDING_ERROR },
+	{ "a permission for no type at all", "a=1", PERMIT("{object: /var, mode: 644, type: []}"), NULL, 0 },
+	{ "a link out by an absolute path", "a->/etc/passwd", "",
+	  "the link 'a' leads out of the bundle to '/etc/passwd'", FINDING_WARNING },
+	{ "a link out and in again", "b/a->../../b/c", "", "the link 'b/a' leads out", FINDING_WARNING },
+	{ "links that go up and stay inside", "b/a->../c b/d->./.././c b/e->x/../.. b/f->..", "", NULL, 0 },
+	{ "more links out than anybody reads", "a->/ b->/ c->/ d->/ e->/ f->/ g->/ h->/ i->/ j->/ k->/ l->/", "",
+	  "and 2 more links lead out of the bundle", FINDING_WARNING },
+};
+
+static void a_listing_alone_shows_much(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		AUTO_FREE char *text = xasprintf(HEAD "%s", words[i].text);
+		struct findings f = { 0 };
+		struct appspec *a = parse(text, &f);
+		struct fake_bundle b;
+
+		print_message("  %s\n", words[i].why);
+		findings_done(&f); /* what the appspec alone shows */
+		fake_bundle_init(&b, words[i].bundle);
+		lint_bundle(a, &b.tree, -1, false, &f);
+		if (!words[i].want && f.count)
+			fail_msg("%s", f.items[0].message);
+		if (words[i].want) {
+			const struct finding *last = f.count ? &f.items[f.count - 1] : NULL;
+
+			if (!last || !strstr(last->message, words[i].want))
+				fail_msg("%s", last ? last->message : "nothing was found");
+			assert_int_equal(last->level, words[i].level);
+		}
+		fake_bundle_done(&b);
+		appspec_free(a);
+		findings_done(&f);
+	}
+}
+
+/* What is longer than any path can be is for the plan to refuse; here it only must not be taken for something else. */
+static void paths_of_any_length_are_looked_at(void **state)
+{
+	static const char *const destinations[] = { "/", "/x", "/x/", "/xx/" }; /* before 4090 bytes */
+	char deep[4096];
+
+	(void)state;
+	memset(deep, 'a', sizeof(deep));
+	deep[4090] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(destinations); i++) {
+		AUTO_FREE char *text = xasprintf(HEAD "files: [{source: file, destination: '%s%s'}, "
+						      "{source: folder, destination: '%s%s'}]\n",
+						 destinations[i], deep, destinations[i], deep);
+		struct findings f = { 0 };
+		struct appspec *a = parse(text, &f);
+		struct fake_bundle b;
+
+		fake_bundle_init(&b, "file=1 folder/long-name=1");
+		lint_bundle(a, &b.tree, -1, false, &f);
+		assert_int_equal(f.count, 0);
+		fake_bundle_done(&b);
+		appspec_free(a);
+		findings_done(&f);
+	}
+}
+
+static void a_refusal_in_too_many_words_is_one_all_the_same(void **state)
+{
+	AUTO_FREE char *pattern = xmalloc(20001);
+	struct findings f = { 0 };
+	struct fake_bundle b;
+
+	(void)state;
+	memset(pattern, '?', 20000);
+	pattern[20000] = '\0';
+
+	AUTO_FREE char *text = xasprintf(HEAD PERMIT("{object: /srv/a, pattern: '%s', mode: 644}"), pattern);
+	struct appspec *a = parse(text, &f);
+
+	fake_bundle_init(&b, "a=1");
+	lint_bundle(a, &b.tree, -1, false, &f);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(f.errors, 1);
+	assert_string_equal(f.items[0].message, "this permission is refused, and why is too long to be shown");
+	fake_bundle_done(&b);
+	appspec_free(a);
+	findings_done(&f);
+}
 
 static void a_bundle_is_held_against_its_appspec(void **state)
 {
@@ -221,6 +347,12 @@ static const struct {
 	  HEAD "hooks: {AfterInstall: [{location: a}, {location: b, timeout: 5}]}\n", NULL, 0, false },
 	{ "our own scripts have no such limit",
 	  HEAD "slipway: {hooks: {AfterInstall: [{location: a, timeout: 9000}]}}\n", NULL, 0, false },
+	{ "a timeout that is no whole number", HEAD "hooks: {AfterInstall: [{location: a, timeout: 3600.5}]}\n",
+	  "add up to 3600 seconds", 3, false },
+	{ "timeouts that are refused elsewhere",
+	  HEAD "hooks: {AfterInstall: [{timeout: [9000]}, {timeout: -9000}, {timeout: yes}, 9000]}\n", NULL, 0, false },
+	{ "what is no list of scripts is told elsewhere", HEAD "hooks: {AfterInstall: a.sh, ? [b] : [c]}\n", NULL, 0,
+	  false },
 	{ "an alias, and nobody asked", HEAD "a: &a [1]\nb: *a\n", NULL, 0, false },
 	{ "an alias", HEAD "a: &a [1]\nb: *a\n", "refuses aliases", 3, true },
 	{ "a merge key", HEAD "a: &a {x: 1}\nb: {<<: *a}\n", "refuses aliases", 3, true },
@@ -231,10 +363,18 @@ static const struct {
 	  "set the mode 0420 where 0644 is written", 4, true },
 	{ "a mode of five digits", HEAD "permissions:\n- {object: /a, mode: 01777}\n",
 	  "set the mode 1023 where 01777 is written: write \"1777\"", 4, true },
+	{ "a mode of too many digits for them", HEAD "permissions:\n- {object: /a, mode: 0200000}\n",
+	  "refuse the revision for the mode 0200000, which is 65536 to them", 4, true },
+	{ "a mode of one digit", HEAD "permissions:\n- {object: /a, mode: 0}\n", NULL, 0, true },
+	{ "permissions and contexts that are told elsewhere",
+	  HEAD "permissions: [{context: [t]}, x]\nslipway: [hooks]\n", NULL, 0, true },
+	{ "permissions that are no list", HEAD "permissions: {mode: 0755}\n", NULL, 0, true },
 	{ "a mode in quotes", HEAD "permissions:\n- {object: /a, mode: \"0755\"}\n", NULL, 0, true },
 	{ "a mode without a 0 in front", HEAD "permissions:\n- {object: /a, mode: 755}\n", NULL, 0, true },
 	{ "a mode of 0", HEAD "permissions:\n- {object: /a, mode: 000}\n", NULL, 0, true },
 	{ "a context without a range", HEAD "permissions:\n- {object: /a, context: {type: t}}\n",
+	  "breaks off at a context without a range", 4, true },
+	{ "a context with an empty range", HEAD "permissions:\n- {object: /a, context: {type: t, range: }}\n",
 	  "breaks off at a context without a range", 4, true },
 	{ "a context with one", HEAD "permissions:\n- {object: /a, context: {type: t, range: s0}}\n", NULL, 0, true },
 	{ "scripts of our own", HEAD "slipway:\n  hooks: {AfterInstall: [{location: a}]}\n", "do not run these scripts",
@@ -243,6 +383,36 @@ static const struct {
 	{ "rules of our own", HEAD "slipway:\n  overwrite: []\n", "file_exists_behavior alone decides", 4, true },
 	{ "what only we require", HEAD "slipway:\n  requires: 0.1\n", "whatever it requires", 4, true },
 };
+
+static void a_document_of_more_than_a_mebibyte_is_not_looked_at(void **state)
+{
+	AUTO(str_done) struct str text = STR_INIT(2 * APPSPEC_MAX_BYTES);
+	struct findings f = { 0 };
+
+	(void)state;
+	assert_int_equal(str_add(&text, HEAD "hooks:\n  AfterInstall:\n"), 0);
+	while (text.len <= APPSPEC_MAX_BYTES)
+		assert_int_equal(str_add(&text, "# a comment that goes on and on\n"), 0);
+	lint_text(text.data, text.len, true, &f);
+	assert_int_equal(f.count, 0);
+	findings_done(&f);
+}
+
+static void an_alias_is_found_in_a_document_of_any_length(void **state)
+{
+	AUTO(str_done) struct str text = STR_INIT(APPSPEC_MAX_BYTES);
+	struct findings f = { 0 };
+
+	(void)state;
+	assert_int_equal(str_add(&text, HEAD "one: &a x\nfiles:\n"), 0);
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(str_printf(&text, "  - {source: s%d, destination: /d%d}\n", i, i), 0);
+	assert_int_equal(str_add(&text, "two: *a\n"), 0);
+	lint_text(text.data, text.len, true, &f);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(f.items[0].place.line, 3);
+	findings_done(&f);
+}
 
 static void expect_one(const struct findings *f, const char *want, unsigned line)
 {
@@ -285,6 +455,7 @@ static const struct {
 	{ "a sign of the shell", "hooks: {AfterInstall: [{location: a&b.sh}]}\n", "does not quote 'a&b.sh'", 3 },
 	{ "setuid", "permissions: [{object: /a, mode: 4755}]\n", "refuses the mode 4755 where", 3 },
 	{ "sticky", "permissions: [{object: /a, mode: 1755}]\n", NULL, 0 },
+	{ "no mode", "permissions: [{object: /a, owner: root}]\n", NULL, 0 },
 };
 
 static void other_agents_do_otherwise(void **state)
@@ -344,6 +515,37 @@ static void what_is_wrong_is_left_out_and_the_rest_is_looked_at(void **state)
 	findings_done(&f);
 }
 
+static void each_entry_that_lacks_something_is_left_out_for_itself(void **state)
+{
+	(void)state;
+	struct findings f = { 0 };
+	static const char text[] = HEAD "files: [{source: a, destination: /a}]\n"
+					"permissions: [{object: /a, mode: 644}, {mode: 644}, 3]\n"
+					"slipway: {overwrite: [{path: a, behavior: RETAIN}, {path: /b, behavior: "
+					"RETAIN}, {behavior: RETAIN}]}\n";
+	struct appspec *a = appspec_parse_rest(text, strlen(text), &f);
+
+	assert_int_equal(f.errors, 4);
+	assert_int_equal(a->permission_count, 1);
+	assert_string_equal(a->permissions[0].object, "/a");
+	assert_int_equal(a->overwrite_count, 1);
+	assert_string_equal(a->overwrites[0].path, "/b");
+	appspec_free(a);
+	findings_done(&f);
+}
+
+static void of_a_good_appspec_everything_is_left(void **state)
+{
+	(void)state;
+	struct findings f = { 0 };
+	static const char text[] = HEAD "files: [{source: a, destination: /a}]\n";
+	struct appspec *a = appspec_parse_rest(text, strlen(text), &f);
+
+	assert_int_equal(f.count, 0);
+	assert_int_equal(a->file_count, 1);
+	appspec_free(a);
+}
+
 static void of_what_is_no_yaml_nothing_is_left(void **state)
 {
 	(void)state;
@@ -371,14 +573,16 @@ static void each_unknown_user_is_told_once(void **state)
 	struct appspec *a = parse(HEAD "hooks:\n"
 				       "  AfterInstall:\n"
 				       "  - {location: a, runas: root}\n"
-				       "  - {location: b}\n"
+				       "  - {location: x}\n"
+				       "  - {location: b, runas: ''}\n"
 				       "  - {location: c, runas: nina}\n"
 				       "  ApplicationStart: [{location: d, runas: nina}, {location: e, runas: root}]\n",
 				  &f);
 
+	findings_done(&f); /* that one is blank */
 	questions = 0;
 	lint_users(a, is_root, &f);
-	expect_one(&f, "there is no user 'nina' on this host", 7);
+	expect_one(&f, "there is no user 'nina' on this host", 8);
 	assert_int_equal(questions, 2);
 	appspec_free(a);
 	findings_done(&f);
@@ -444,6 +648,7 @@ static const struct {
 	{ "ValidateServcie", "did you mean 'ValidateService'?" },
 	{ "Install", "no scripts are run at 'Install': use BeforeInstall or AfterInstall" },
 	{ "DownloadBundle", "use BeforeInstall" },
+	{ "AllowTraffic", "use BeforeAllowTraffic or AfterAllowTraffic" },
 	{ "MyOwnEvent", "its scripts run only when it is asked for by name" },
 };
 
@@ -462,6 +667,14 @@ static void events_that_never_come_are_warned_about(void **state)
 		appspec_free(a);
 		findings_done(&f);
 	}
+}
+
+static void the_agents_own_events_are_standard_ones_too(void **state)
+{
+	(void)state;
+	assert_true(lint_event_is_standard("AfterInstall"));
+	assert_true(lint_event_is_standard("DownloadBundle"));
+	assert_false(lint_event_is_standard("Uninstall"));
 }
 
 static void events_of_our_own_hooks_are_looked_at_like_all_others(void **state)
@@ -530,6 +743,7 @@ static void findings_stand_in_the_order_of_the_file(void **state)
 	struct findings f = { 0 };
 
 	findings_add(&f, FINDING_ERROR, (struct appspec_place){ 7, 3 }, "third");
+	findings_add(&f, FINDING_WARNING, (struct appspec_place){ 9, 1 }, "fifth");
 	findings_add(&f, FINDING_WARNING, (struct appspec_place){ 7, 1 }, "second");
 	findings_add(&f, FINDING_ERROR, (struct appspec_place){ 7, 3 }, "fourth");
 	findings_add(&f, FINDING_ERROR, (struct appspec_place){ 0, 0 }, "first");
@@ -538,6 +752,7 @@ static void findings_stand_in_the_order_of_the_file(void **state)
 	assert_string_equal(f.items[1].message, "second");
 	assert_string_equal(f.items[2].message, "third");
 	assert_string_equal(f.items[3].message, "fourth");
+	assert_string_equal(f.items[4].message, "fifth");
 	findings_done(&f);
 }
 
@@ -545,12 +760,20 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bundle_is_held_against_its_appspec),
+		cmocka_unit_test(a_listing_alone_shows_much),
+		cmocka_unit_test(paths_of_any_length_are_looked_at),
+		cmocka_unit_test(a_refusal_in_too_many_words_is_one_all_the_same),
 		cmocka_unit_test(events_that_never_come_are_warned_about),
+		cmocka_unit_test(the_agents_own_events_are_standard_ones_too),
 		cmocka_unit_test(events_of_our_own_hooks_are_looked_at_like_all_others),
 		cmocka_unit_test(a_document_shows_what_its_values_do_not),
+		cmocka_unit_test(a_document_of_more_than_a_mebibyte_is_not_looked_at),
+		cmocka_unit_test(an_alias_is_found_in_a_document_of_any_length),
 		cmocka_unit_test(other_agents_do_otherwise),
 		cmocka_unit_test(relative_paths_lie_elsewhere_for_other_agents),
 		cmocka_unit_test(what_is_wrong_is_left_out_and_the_rest_is_looked_at),
+		cmocka_unit_test(each_entry_that_lacks_something_is_left_out_for_itself),
+		cmocka_unit_test(of_a_good_appspec_everything_is_left),
 		cmocka_unit_test(of_what_is_no_yaml_nothing_is_left),
 		cmocka_unit_test(each_unknown_user_is_told_once),
 		cmocka_unit_test(no_more_than_a_hundred_users_are_asked_for),

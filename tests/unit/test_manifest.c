@@ -29,15 +29,16 @@ static void manifest_freep(struct manifest **m)
 
 struct item {
 	struct manifest_entry entry;
-	const char *name, *text, *acl;
+	const char *name, *text, *acl, *context;
 };
 
 static const struct item items[] = {
-	{ { .type = TREE_DIRECTORY }, "", NULL, NULL },
+	{ { .type = TREE_DIRECTORY }, "", NULL, NULL, NULL },
 	{ { .parent = 0, .type = TREE_DIRECTORY, .flags = MANIFEST_OURS, .mode = 02755, .uid = 1, .gid = 2 },
 	  "srv",
 	  NULL,
-	  "default:user:bob:rwx" },
+	  "default:user:bob:rwx",
+	  "system_u:etc_t:s0:c1.c3" },
 	{ { .parent = 1,
 	    .type = TREE_FILE,
 	    .flags = MANIFEST_OURS | MANIFEST_HAS_DIGEST,
@@ -51,8 +52,9 @@ static const struct item items[] = {
 	    .digest = { 1, 2, 3, [31] = 255 } },
 	  "a name\nof \xff bytes ",
 	  NULL,
+	  NULL,
 	  NULL },
-	{ { .parent = 1, .type = TREE_LINK, .flags = MANIFEST_OURS, .mode = 0777 }, "l", "../to a\n", NULL },
+	{ { .parent = 1, .type = TREE_LINK, .flags = MANIFEST_OURS, .mode = 0777 }, "l", "../to a\n", NULL, ":t:" },
 };
 
 static void write_items(int dir_fd, const struct item *list, size_t count)
@@ -64,7 +66,8 @@ static void write_items(int dir_fd, const struct item *list, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct manifest_entry e = list[i].entry;
 
-		assert_int_equal(0, manifest_add(w, &e, list[i].name, list[i].text, list[i].acl, &err));
+		assert_int_equal(0,
+				 manifest_add(w, &e, list[i].name, list[i].text, list[i].acl, list[i].context, &err));
 	}
 	assert_int_equal(0, manifest_finish(w, &err));
 	manifest_writer_free(w);
@@ -115,7 +118,8 @@ static void what_was_written_is_read(void **state)
 		assert_string_equal(items[i].name, manifest_name(m, i));
 		assert_string_equal(items[i].text ? items[i].text : "", manifest_text(m, e.text));
 		assert_string_equal(items[i].acl ? items[i].acl : "", manifest_text(m, e.acl));
-		e.name = e.text = e.acl = 0;
+		assert_string_equal(items[i].context ? items[i].context : "", manifest_text(m, e.context));
+		e.name = e.text = e.acl = e.context = 0;
 		assert_memory_equal(&items[i].entry, &e, sizeof(e));
 	}
 }
@@ -187,12 +191,12 @@ static const struct {
 	const char *why;
 	struct item item; /* the second of two */
 } nonsense[] = {
-	{ "its parent comes later", { { .parent = 1 }, "a", NULL, NULL } },
-	{ "it has no name", { { .parent = 0 }, "", NULL, NULL } },
-	{ "its name leads down", { { .parent = 0 }, "a/b", NULL, NULL } },
-	{ "its name leads nowhere", { { .parent = 0 }, ".", NULL, NULL } },
-	{ "its name leads up", { { .parent = 0 }, "..", NULL, NULL } },
-	{ "it is of no type", { { .parent = 0, .type = TREE_OTHER }, "a", NULL, NULL } },
+	{ "its parent comes later", { { .parent = 1 }, "a", NULL, NULL, NULL } },
+	{ "it has no name", { { .parent = 0 }, "", NULL, NULL, NULL } },
+	{ "its name leads down", { { .parent = 0 }, "a/b", NULL, NULL, NULL } },
+	{ "its name leads nowhere", { { .parent = 0 }, ".", NULL, NULL, NULL } },
+	{ "its name leads up", { { .parent = 0 }, "..", NULL, NULL, NULL } },
+	{ "it is of no type", { { .parent = 0, .type = TREE_OTHER }, "a", NULL, NULL, NULL } },
 };
 
 static void entries_that_make_no_sense_are_refused(void **state)
@@ -231,14 +235,17 @@ static void a_manifest_of_a_newer_agent_says_so(void **state)
 static const struct {
 	const char *why, *text;
 	size_t len;	  /* 0: all of TEXT */
-	const char *want; /* paths that are ours, each with a bar behind */
+	const char *want; /* paths that are ours, each with a bar behind; in brackets: with a rule */
 } cleanups[] = {
 	{ "nothing", "", 0, "" },
 	{ "one path", "/srv/a\n", 0, "/srv/a|" },
 	{ "folders and files", "/srv\n/srv/a\n/srv/b\n", 0, "/srv|/srv/a|/srv/b|" },
 	{ "an unfinished last line never happened", "/srv/a\n/srv/b", 0, "/srv/a|" },
 	{ "the only line unfinished", "/srv/a", 0, "" },
-	{ "semanage lines", "/srv/a\nsemanage\0/srv/a\n/srv/b\n", 30, "/srv/a|/srv/b|" },
+	{ "semanage lines", "/srv/a\nsemanage\0/srv/a\n/srv/b\n", 30, "[/srv/a]|/srv/b|" },
+	{ "a rule of a path with blanks was never made", "/srv/a b\nsemanage\0/srv/a b\n", 27, "/srv/a b|" },
+	{ "a semanage line without a path", "/srv/a\nsemanage\0\n", 17, "/srv/a|" },
+	{ "an unfinished semanage line", "/srv/a\nsemanage\0/srv/a", 22, "/srv/a|" },
 	{ "a NUL within a path", "/srv/a\0b\n/srv/c\n", 16, "/srv/c|" },
 	{ "relative paths", "srv/a\n./b\n/c\n", 0, "/c|" },
 	{ "the same path twice", "/srv/a\n/srv//a/\n/srv/./a\n", 0, "/srv/a|" },
@@ -264,7 +271,7 @@ static void the_cleanup_file_of_another_agent_is_taken_over(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cleanups); i++) {
 		size_t len = cleanups[i].len ? cleanups[i].len : strlen(cleanups[i].text);
-		AUTO(manifest_freep) struct manifest *m = manifest_from_cleanup(cleanups[i].text, len);
+		AUTO(manifest_freep) struct manifest *m = manifest_from_cleanup(cleanups[i].text, len, NULL);
 		struct str ours = STR_INIT(4096);
 
 		print_message("  %s\n", cleanups[i].why);
@@ -274,8 +281,9 @@ static void the_cleanup_file_of_another_agent_is_taken_over(void **state)
 
 			assert_true(k ? m->entries[k].parent < k : m->entries[k].parent == 0);
 			assert_int_equal(0, m->entries[k].ino); /* not known: never taken for untouched */
+			assert_int_equal(m->entries[k].context != 0, (m->entries[k].flags & MANIFEST_FOREIGN) != 0);
 			if (m->entries[k].flags & MANIFEST_OURS)
-				assert_int_equal(0, str_printf(&ours, "%s|", path));
+				(void)str_printf(&ours, m->entries[k].context ? "[%s]|" : "%s|", path);
 		}
 		assert_string_equal(cleanups[i].want, str_text(&ours));
 		str_done(&ours);

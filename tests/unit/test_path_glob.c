@@ -93,6 +93,20 @@ static void what_no_path_can_match_is_refused(void **state)
 	}
 }
 
+/* No destination is so long; nothing matches it. */
+static void a_name_longer_than_any_path_ends_it(void **state)
+{
+	AUTO_FREE char *path = xcalloc(1, PATH_GLOB_MAX + 2);
+
+	(void)state;
+	memset(path, 'a', PATH_GLOB_MAX + 1);
+	path[0] = '/';
+	assert_false(path_glob_matches("/*", path));
+	assert_false(path_glob_matches("/**", path));
+	path[PATH_GLOB_MAX] = '\0';
+	assert_true(path_glob_matches("/*", path));
+}
+
 /* A pattern whose every star could try every length would not come back. */
 static void many_stars_take_no_time(void **state)
 {
@@ -112,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patterns_speak_of_whole_paths),
 		cmocka_unit_test(what_no_path_can_match_is_refused),
+		cmocka_unit_test(a_name_longer_than_any_path_ends_it),
 		cmocka_unit_test(many_stars_take_no_time),
 	};
 

@@ -66,6 +66,7 @@ static const struct {
 	{ "", "/srv/../app", "/app" },
 	{ "", "/srv/app/..", "/srv" },
 	{ "", "/..", "/" },
+	{ "", "..", "/" },
 	{ "", "/../../srv", "/srv" },
 	{ "", "/srv/..", "/" },
 	{ "", "/", "/" },
@@ -125,6 +126,9 @@ static void a_destination_longer_than_a_path_can_be_is_refused(void **state)
 
 	err = ERR_INIT;
 	assert_int_equal(-1, path_canonical("/p", text, &longer, &err));
+	assert_int_equal(-1, path_canonical(text, "/p", &longer, &err));
+	text[PATH_MAX - 1] = 'a';
+	assert_int_equal(-1, path_canonical(text, "/", &longer, &err));
 }
 
 static const struct {

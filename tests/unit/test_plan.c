@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "fake_world.h"
-#include "installer/plan.h"
+#include "installer/plan_internal.h"
 #include "util/auto.h"
 
 #define FILES		     "version: 0.0\nos: linux\nfiles:\n"
@@ -48,7 +48,7 @@ static struct manifest *manifest_of(const char *ours)
 
 	for (char *c = lines; (c = strchr(c, ' '));)
 		*c = '\n';
-	return manifest_from_cleanup(lines, strlen(lines));
+	return manifest_from_cleanup(lines, strlen(lines), NULL);
 }
 
 static void host_init(struct host *h, const char *bundle, const char *disk, const char *ours, const char *spec)
@@ -88,6 +88,14 @@ static int host_plan(struct host *h, struct err *err)
 	return plan_build(&h->in, &h->plan, err);
 }
 
+static const char *node_name(const void *tree, uint32_t id, uint32_t *parent)
+{
+	const struct plan *p = tree;
+
+	*parent = p->nodes[id].parent;
+	return p->nodes[id].name;
+}
+
 static char letter(uint8_t want, uint8_t disk, uint8_t action)
 {
 	static const char wants[] = { '?', 'd', 'f', 'l', 'r' }, kinds[] = { '-', 'd', 'f', 'l', 'o' };
@@ -112,7 +120,7 @@ static char *shown(const struct plan *p)
 		const struct plan_node *n = &p->nodes[i];
 		AUTO_FREE char *path = plan_path(p, i);
 
-		if (n->real != i || (n->action == PLAN_STAY && n->want != PLAN_WANT_RETAINED))
+		if (!plan_is_place(p, i) || (n->action == PLAN_STAY && n->want != PLAN_WANT_RETAINED))
 			continue;
 		words[count++] = xasprintf("%c%c%s", actions[n->action], letter(n->want, n->disk, n->action), path);
 	}
@@ -427,6 +435,79 @@ static const struct {
 	  "~f/srv/a",
 	  {} },
 	{ "RETAIN, a link to a file", "a=1", "/f=x /srv/a->/f", NULL, FILES PUT("a", "/srv"), RETAIN, " r/srv/a", {} },
+	{ "DISALLOW, a link to a folder",
+	  "a=1",
+	  "/d/ /srv/a->/d",
+	  NULL,
+	  FILES PUT("a", "/srv"),
+	  DISALLOW,
+	  NULL,
+	  { EXISTS("/srv/a") } },
+	{ "OVERWRITE replaces a link to a folder like any other",
+	  "a=1",
+	  "/d/a=x /srv/a->/d",
+	  NULL,
+	  FILES PUT("a", "/srv"),
+	  OVERWRITE,
+	  "~f/srv/a",
+	  {} },
+	{ "by a link of the bundle, too",
+	  "l->x",
+	  "/d/ /srv/l->/d",
+	  NULL,
+	  FILES PUT("l", "/srv"),
+	  OVERWRITE,
+	  "~l/srv/l",
+	  {} },
+	{ "RETAIN, a link to a folder", "a=1", "/d/ /srv/a->/d", NULL, FILES PUT("a", "/srv"), RETAIN, " r/srv/a", {} },
+	{ "the link is the last step of a way that goes through others",
+	  "a=1",
+	  "/d/ /data/a->/d /srv->/data",
+	  NULL,
+	  FILES PUT("a", "/srv"),
+	  OVERWRITE,
+	  "~f/data/a",
+	  {} },
+	{ "a file at a link through which another destination goes",
+	  "a=1 b=2",
+	  "/d/ /srv/a->/d",
+	  NULL,
+	  FILES PUT("b", "/srv/a/x") PUT("a", "/srv"),
+	  OVERWRITE,
+	  NULL,
+	  { "a file with that name already exists at the location (/srv/a)" } },
+	{ "the other way round",
+	  "a=1 b=2",
+	  "/d/ /srv/a->/d",
+	  NULL,
+	  FILES PUT("a", "/srv") PUT("b", "/srv/a/x"),
+	  OVERWRITE,
+	  NULL,
+	  { "an mkdir command more than once for the same destination path (/srv/a)" } },
+	{ "a retained one may be a way all the same",
+	  "a=1 b=2",
+	  "/d/ /srv/a->/d",
+	  NULL,
+	  FILES PUT("a", "/srv") PUT("b", "/srv/a"),
+	  RETAIN,
+	  "+f/d/b  r/srv/a",
+	  {} },
+	{ "what lies where the link leads goes there by its own name",
+	  "a=1 b=2",
+	  "/d/ /srv/a->/d",
+	  NULL,
+	  FILES PUT("a", "/srv") PUT("b", "/d"),
+	  OVERWRITE,
+	  "+f/d/b ~f/srv/a",
+	  {} },
+	{ "two files at one link to a folder",
+	  "a/x=1 b/x=2",
+	  "/d/ /srv/x->/d",
+	  NULL,
+	  FILES PUT("a", "/srv") PUT("b", "/srv"),
+	  OVERWRITE,
+	  NULL,
+	  { "two source files named /archive/b/x and /archive/a/x for the same destination (/srv/x)" } },
 	{ "a dangling link does not count",
 	  "a=1",
 	  "/srv/a->gone",
@@ -647,6 +728,22 @@ static const struct {
 	  DISALLOW,
 	  "+d/srv/app +f/srv/app/a",
 	  {} },
+	{ "a link to a link of ours that goes leads nowhere",
+	  "b=1",
+	  "/data/x=x /srv/d->/data /srv/c->d",
+	  "/srv/d /srv/d/x",
+	  FILES PUT("b", "/srv/c"),
+	  DISALLOW,
+	  NULL,
+	  { EXISTS("/srv/c") } },
+	{ "a folder moved into another of ours, with a link in its place",
+	  "b=1",
+	  "/srv/z/a=x /srv/d->z",
+	  "/srv/d /srv/d/a /srv/z",
+	  FILES PUT("b", "/srv"),
+	  DISALLOW,
+	  "+f/srv/b -l/srv/d -d/srv/z -f/srv/z/a",
+	  {} },
 	{ "what was ours below a link is found there",
 	  "b=1",
 	  "/data/app/a=x /srv->/data",
@@ -718,13 +815,23 @@ static const struct {
 	  "", NULL, 0 },
 	{ "a file as the object", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "mode: 700"), "a", NULL, 0 },
 	{ "a file as the object of an entry for folders: nothing, not even its pattern is looked at", "/srv/",
-	  TREE_SPEC PERMIT("/srv/app/a", "type: [directory], pattern: x, mode: 700"), "-", NULL, 0 },
+	  TREE_SPEC PERMIT("/srv/app/a", "type: [directory], pattern: x, mode: 700"), "-", "match nothing",
+	  FINDING_WARNING },
 	{ "a file as the object with a pattern", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "pattern: 'x*', mode: 700"),
 	  NULL, "includes an object (/srv/app/a) with an invalid pattern (x*)", FINDING_ERROR },
 	{ "a file as the object with an exception", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "except: [x], mode: 700"),
 	  NULL,
 	  "the except parameter for a pattern in the permissions section ([\"x\"]) for the object named /srv/app/a",
 	  FINDING_ERROR },
+	{ "a file as the object with exceptions", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "except: [x, y], mode: 700"),
+	  NULL,
+	  "the except parameter for a pattern in the permissions section ([\"x\", ...]) for the object named "
+	  "/srv/app/a",
+	  FINDING_ERROR },
+	{ "a default ACL for a file behind one that is none", "/srv/",
+	  TREE_SPEC PERMIT("/srv/app/a", "acls: ['bob:r', 'd:bob:7']"), NULL, "the -d parameter", FINDING_ERROR },
+	{ "ACLs for a file", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "mode: 700, acls: ['bob:r', 'g:web:r', 'm:r']"),
+	  "a", NULL, 0 },
 	{ "a default ACL for a file", "/srv/", TREE_SPEC PERMIT("/srv/app/a", "acls: ['d:bob:7']"), NULL,
 	  "the -d parameter", FINDING_ERROR },
 	{ "a default ACL for folders", "/srv/",
@@ -748,8 +855,19 @@ static const struct {
 	  "can't find group for nobodyknows", FINDING_ERROR },
 	{ "an unknown name in an ACL", "/srv/", TREE_SPEC PERMIT("/srv/app", "acls: ['u:nobodyknows:7']"), NULL,
 	  "There is no user called 'nobodyknows'", FINDING_ERROR },
-	{ "an SELinux context", "/srv/", TREE_SPEC PERMIT("/srv/app", "context: {type: t}"), NULL, "SELinux",
-	  FINDING_ERROR },
+	{ "an SELinux context", "/srv/", TREE_SPEC PERMIT("/srv/app", "mode: 700, type: [file], context: {type: t}"),
+	  "a b.tmp c.tmp d/e d/f/g", NULL, 0 },
+	{ "an unknown group in an ACL", "/srv/", TREE_SPEC PERMIT("/srv/app", "acls: ['g:nobodyknows:7']"), NULL,
+	  "There is no group called 'nobodyknows'", FINDING_ERROR },
+	{ "an unknown owner of nothing", "/srv/", TREE_SPEC PERMIT("/srv/app", "pattern: '*.old', owner: nobodyknows"),
+	  "-", "match nothing that this deployment installs: can't find user for nobodyknows", FINDING_WARNING },
+	{ "an unknown group of nothing", "/srv/", TREE_SPEC PERMIT("/opt", "group: nobodyknows"), "-",
+	  "match nothing that this deployment installs: can't find group for nobodyknows", FINDING_WARNING },
+	{ "an unknown name in an ACL of nothing", "/srv/", TREE_SPEC PERMIT("/opt", "acls: ['u:nobodyknows:7']"), "-",
+	  "There is no user called 'nobodyknows'", FINDING_WARNING },
+	{ "an unknown owner in an entry for folders whose object is a file", "/srv/",
+	  TREE_SPEC PERMIT("/srv/app/a", "type: [directory], owner: nobodyknows"), "-", "match nothing",
+	  FINDING_WARNING },
 };
 
 /* Below FOLDER, what has the mode 0700; "-" when nothing has. FOLDER itself shows as an empty word. */
@@ -777,6 +895,71 @@ static char *reached(const struct plan *p, const char *folder)
 	return count ? str_take(&s) : xstrdup("-");
 }
 
+static uint32_t node_at(const struct plan *p, const char *path)
+{
+	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true)) {
+		AUTO_FREE char *have = plan_path(p, i);
+
+		if (!strcmp(have, path))
+			return i;
+	}
+	fail_msg("%s is not in the plan", path);
+	return 0;
+}
+
+/* Where a link leads once the last revision's files are gone; it is /srv/l in all of these. */
+static const struct {
+	const char *why, *disk, *ours, *real;
+	enum disk_kind kind;
+} leads[] = {
+	{ "to a folder", "/d/ /srv/l->/d", NULL, "/d", DISK_DIRECTORY },
+	{ "to a file", "/f=x /srv/l->../f", NULL, "/f", DISK_FILE },
+	{ "to a socket", "/s| /srv/l->/s", NULL, "/s", DISK_OTHER },
+	{ "to nothing", "/srv/l->/gone", NULL, "/srv/l", DISK_ABSENT },
+	{ "in circles", "/srv/l->m /srv/m->l", NULL, "/srv/l", DISK_ABSENT },
+	{ "by way of other links", "/d/e/ /k->/d /srv/m->/k/e /srv/l->m", NULL, "/d/e", DISK_DIRECTORY },
+	{ "to the root", "/srv/l->/", NULL, "/", DISK_DIRECTORY },
+	{ "to a file that goes with the last revision", "/f=x /srv/l->/f", "/f", "/srv/l", DISK_ABSENT },
+	{ "to a folder that goes", "/d/a=x /srv/l->/d", "/d /d/a", "/srv/l", DISK_ABSENT },
+	{ "to a folder of ours that holds a file of the user's", "/d/a=x /d/mine=x /srv/l->/d", "/d /d/a", "/d",
+	  DISK_DIRECTORY },
+	{ "to a file in a folder that goes", "/d/a=x /srv/l->/d/a", "/d /d/a", "/srv/l", DISK_ABSENT },
+	{ "by way of a link of ours that goes", "/d/ /srv/m->/d /srv/l->m", "/srv/m", "/srv/l", DISK_ABSENT },
+	{ "by way of a folder that goes, and up again", "/d/ /e/ /srv/l->/e/../d", "/e", "/srv/l", DISK_ABSENT },
+	{ "by way of a file", "/f=x /d/ /srv/l->/f/../d", NULL, "/srv/l", DISK_ABSENT },
+	{ "to a file with a slash behind it", "/f=x /srv/l->/f/", NULL, "/srv/l", DISK_ABSENT },
+	{ "to a folder with a slash behind it", "/d/ /srv/l->/d/", NULL, "/d", DISK_DIRECTORY },
+	{ "up and down", "/d/ /srv/l->./../srv/..//d/.", NULL, "/d", DISK_DIRECTORY },
+};
+
+static void a_link_leads_where_the_last_revisions_files_are_gone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(leads); i++) {
+		struct host h;
+		struct err err;
+		enum disk_kind kind;
+		uint32_t real;
+
+		print_message("  %s\n", leads[i].why);
+		host_init(&h, "a=1", leads[i].disk, leads[i].ours, FILES PUT("a", "/opt"));
+		assert_int_equal(0, host_plan(&h, &err));
+		name_index_init(&h.plan->index, node_name, h.plan); /* let go at the end of plan_build */
+		for (uint32_t n = 0; n < h.plan->count; n++)
+			name_index_add(&h.plan->index, n);
+
+		uint32_t link = plan_child(h.plan, plan_child(h.plan, 0, "srv", 3), "l", 1);
+
+		h.disk.broken = true;
+		assert_int_equal(-1, plan_leads_to(h.plan, link, &real, &kind, &err));
+		h.disk.broken = false;
+		assert_int_equal(0, plan_leads_to(h.plan, link, &real, &kind, &err));
+		assert_int_equal(leads[i].kind, kind);
+		assert_int_equal(node_at(h.plan, leads[i].real), real);
+		host_done(&h);
+	}
+}
+
 static void every_rule_of_the_permissions_section(void **state)
 {
 	(void)state;
@@ -800,6 +983,38 @@ static void every_rule_of_the_permissions_section(void **state)
 
 			assert_string_equal(permissions[i].want, text);
 		}
+		host_done(&h);
+	}
+}
+
+static const struct {
+	const char *why;
+	uid_t uid;
+	bool no_tools;
+	enum err_kind want;
+	const char *message;
+} needs[] = {
+	{ "root, and the tools are there", 0, false, ERR_NONE, NULL },
+	{ "no semanage: a hook may install it", 0, true, ERR_NOT_READY,
+	  "object '/srv/app' has an SELinux context: there is no semanage on this host" },
+	{ "an ordinary user", 1001, false, ERR_APPSPEC, "only root sets one" },
+};
+
+static void a_context_needs_root_and_the_tools(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
+		struct host h;
+		struct err err;
+
+		print_message("  %s\n", needs[i].why);
+		host_init(&h, TREE_WORDS, "/srv/", NULL, TREE_SPEC PERMIT("/srv/app", "context: {type: t}"));
+		h.in.uid = needs[i].uid;
+		h.disk.no_tools = needs[i].no_tools;
+		assert_int_equal(needs[i].message ? -1 : 0, host_plan(&h, &err));
+		assert_int_equal(needs[i].want, err.kind);
+		if (needs[i].message)
+			assert_non_null(strstr(err.msg, needs[i].message));
 		host_done(&h);
 	}
 }
@@ -836,18 +1051,6 @@ static void a_folder_with_two_spellings_answers_to_both(void **state)
 }
 
 /* Attributes */
-
-static uint32_t node_at(const struct plan *p, const char *path)
-{
-	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true)) {
-		AUTO_FREE char *have = plan_path(p, i);
-
-		if (!strcmp(have, path))
-			return i;
-	}
-	fail_msg("%s is not in the plan", path);
-	return 0;
-}
 
 static void assert_attributes(const struct plan *p, const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
@@ -901,13 +1104,15 @@ static void without_root_everything_is_the_users_own(void **state)
 	struct err err;
 
 	(void)state;
-	host_init(&h, "w/f=1 w/s=2 w/own=3", "/srv/", NULL, FILES PUT("w", "/srv"));
+	host_init(&h, "w/f=1 w/s=2 w/own=3 w/group=4", "/srv/", NULL, FILES PUT("w", "/srv"));
 	give(entry_at(&h, "w/f"), 0640, 7, 8);
 	give(entry_at(&h, "w/s"), 06755, 7, 8);
 	give(entry_at(&h, "w/own"), 04755, 500, 600);
+	give(entry_at(&h, "w/group"), 06755, 500, 8);
 	h.in.uid = 500;
 	h.in.gid = 600;
 	assert_int_equal(0, host_plan(&h, &err));
+	assert_attributes(h.plan, "/srv/group", 0755, 500, 600);
 	assert_attributes(h.plan, "/srv/f", 0640, 500, 600);
 	assert_attributes(h.plan, "/srv/s", 0755, 500, 600);
 	assert_attributes(h.plan, "/srv/own", 04755, 500, 600);
@@ -940,6 +1145,24 @@ static void a_new_owner_clears_what_chown_clears_unless_the_mode_is_given(void *
 	assert_attributes(h.plan, "/srv/b", 06711, 1001, 8);
 	assert_attributes(h.plan, "/srv/c", 02745, 7, 2001); /* setgid without group execution is a lock, and stays */
 	assert_attributes(h.plan, "/srv/l", 0777, 1001, 0);
+	host_done(&h);
+}
+
+static void each_setgid_folder_hands_down_its_own_group(void **state)
+{
+	struct host h;
+	struct err err;
+
+	(void)state;
+	host_init(&h, "w/e/", "/one/ /two/ /three/", NULL, FILES PUT("w", "/one") PUT("w", "/two") PUT("w", "/three"));
+	fake_find(&h.disk, "/one")->entry.mode = 02755;
+	fake_find(&h.disk, "/one")->entry.gid = 71;
+	fake_find(&h.disk, "/two")->entry.mode = 02755;
+	fake_find(&h.disk, "/two")->entry.gid = 72;
+	assert_int_equal(0, host_plan(&h, &err));
+	assert_attributes(h.plan, "/one/e", 02755, 0, 71);
+	assert_attributes(h.plan, "/two/e", 02755, 0, 72);
+	assert_attributes(h.plan, "/three/e", 0755, 0, 0);
 	host_done(&h);
 }
 
@@ -1086,32 +1309,60 @@ static void a_different_bundle_makes_it_changed(void **state)
 	host_done(&h);
 }
 
+#define OWN_FOLDER FILES PUT("w", "/srv")
+
+static const struct {
+	const char *why, *spec;
+	mode_t mode; /* of what stands there; it was made 0755 for 0 and 0 */
+	uid_t uid;
+	gid_t gid;
+	bool had_acl;
+	const char *want;
+} folders[] = {
+	{ "as it was made", OWN_FOLDER, 0755, 0, 0, false, "=d/srv/d ~f/srv/d/a" },
+	{ "another mode", OWN_FOLDER, 0700, 0, 0, false, "@d/srv/d ~f/srv/d/a" },
+	{ "another owner", OWN_FOLDER, 0755, 5, 0, false, "@d/srv/d ~f/srv/d/a" },
+	{ "another group", OWN_FOLDER, 0755, 0, 5, false, "@d/srv/d ~f/srv/d/a" },
+	{ "an ACL that it is to have", OWN_FOLDER PERMISSIONS PERMIT("/srv", "type: [directory], acls: ['bob:r']"),
+	  0755, 0, 0, false, "@d/srv/d ~f/srv/d/a" },
+	{ "an ACL that it is not to have any more", OWN_FOLDER, 0755, 0, 0, true, "@d/srv/d ~f/srv/d/a" },
+	{ "a permission that says nothing of ACLs",
+	  OWN_FOLDER PERMISSIONS PERMIT("/srv", "type: [directory], mode: 755"), 0755, 0, 0, false,
+	  "=d/srv/d ~f/srv/d/a" },
+};
+
 static void a_folder_of_ours_gets_its_attributes_back(void **state)
 {
-	struct host h;
-	struct err err;
-
 	(void)state;
-	host_init(&h, "w/d/a=1", "/srv/d/a=x", "/srv/d /srv/d/a", FILES PUT("w", "/srv"));
-	assert_int_equal(0, host_plan(&h, &err));
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		static const char pool[] = "\0srv\0d\0a\0user:bob:r--";
+		struct manifest_entry entries[] = {
+			{ .type = TREE_DIRECTORY },
+			{ .name = 1, .type = TREE_DIRECTORY },
+			{ .parent = 1,
+			  .name = 5,
+			  .type = TREE_DIRECTORY,
+			  .flags = MANIFEST_OURS,
+			  .acl = folders[i].had_acl ? 9 : 0 },
+			{ .parent = 2, .name = 7, .type = TREE_FILE, .flags = MANIFEST_OURS },
+		};
+		struct manifest m = { .entries = entries, .count = 4, .pool = pool, .pool_len = sizeof(pool) };
+		struct host h;
+		struct err err;
 
-	AUTO_FREE char *same = shown(h.plan);
+		print_message("  %s\n", folders[i].why);
+		host_init(&h, "w/d/a=1", "/srv/d/a=x", NULL, folders[i].spec);
+		fake_find(&h.disk, "/srv/d")->entry.mode = folders[i].mode;
+		fake_find(&h.disk, "/srv/d")->entry.uid = folders[i].uid;
+		fake_find(&h.disk, "/srv/d")->entry.gid = folders[i].gid;
+		h.in.manifest = &m;
+		assert_int_equal(0, host_plan(&h, &err));
 
-	assert_string_equal("=d/srv/d ~f/srv/d/a", same);
-	fake_find(&h.disk, "/srv/d")->entry.mode = 0700;
-	assert_int_equal(0, host_plan(&h, &err));
+		AUTO_FREE char *text = shown(h.plan);
 
-	AUTO_FREE char *mode = shown(h.plan);
-
-	assert_string_equal("@d/srv/d ~f/srv/d/a", mode);
-	fake_find(&h.disk, "/srv/d")->entry.mode = 0755;
-	fake_find(&h.disk, "/srv/d")->entry.uid = 5;
-	assert_int_equal(0, host_plan(&h, &err));
-
-	AUTO_FREE char *owner = shown(h.plan);
-
-	assert_string_equal("@d/srv/d ~f/srv/d/a", owner);
-	host_done(&h);
+		assert_string_equal(folders[i].want, text);
+		host_done(&h);
+	}
 }
 
 /* The rest */
@@ -1218,6 +1469,54 @@ static void a_disk_that_does_not_answer_ends_the_plan(void **state)
 	host_done(&h);
 }
 
+/* Every question of every case in turn: the plan ends with that failure, and leaves nothing behind. */
+static void whichever_question_stays_without_an_answer_there_is_no_plan(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct host h;
+		struct err err;
+
+		host_init(&h, cases[i].bundle, cases[i].disk, cases[i].ours, cases[i].spec);
+		h.in.behavior = cases[i].behavior;
+		(void)host_plan(&h, &err); /* refused or not */
+
+		unsigned questions = h.disk.asked;
+
+		for (h.disk.fails_at = 1; h.disk.fails_at <= questions; h.disk.fails_at++) {
+			h.disk.asked = 0;
+			assert_int_equal(-1, host_plan(&h, &err));
+			assert_string_equal("the disk does not answer", err.msg);
+		}
+		host_done(&h);
+	}
+}
+
+static void a_destination_or_an_object_longer_than_a_path_can_be_is_refused(void **state)
+{
+	AUTO_FREE char *deep = xcalloc(1, 5000);
+	struct host h;
+	struct err err;
+
+	(void)state;
+	memset(deep, 'a', 4999);
+
+	AUTO_FREE char *destination = xasprintf(FILES "- {source: a, destination: /%s}\n", deep);
+	AUTO_FREE char *object = xasprintf(FILES PUT("a", "/srv") PERMISSIONS "- {object: /%s, mode: 644}\n", deep);
+
+	host_init(&h, "a=1", "/srv/", NULL, destination);
+	assert_int_equal(-1, host_plan(&h, &err));
+	assert_int_equal(ERR_APPSPEC, err.kind);
+	assert_non_null(strstr(err.msg, "longer than 4095 bytes"));
+	host_done(&h);
+
+	host_init(&h, "a=1", "/srv/", NULL, object);
+	assert_int_equal(-1, host_plan(&h, &err));
+	assert_int_equal(ERR_APPSPEC, err.kind);
+	assert_non_null(strstr(err.msg, "longer than 4095 bytes"));
+	host_done(&h);
+}
+
 /* Folders chained by links: each is copied into the one before, and so deeper and deeper. */
 static void a_destination_deeper_than_a_path_can_be_is_refused(void **state)
 {
@@ -1258,12 +1557,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_rule_of_the_files_section),
+		cmocka_unit_test(a_link_leads_where_the_last_revisions_files_are_gone),
 		cmocka_unit_test(every_rule_of_the_permissions_section),
+		cmocka_unit_test(a_context_needs_root_and_the_tools),
 		cmocka_unit_test(a_folder_with_two_spellings_answers_to_both),
 		cmocka_unit_test(files_bring_their_attributes_and_folders_have_the_agents),
 		cmocka_unit_test(without_root_everything_is_the_users_own),
 		cmocka_unit_test(a_new_owner_clears_what_chown_clears_unless_the_mode_is_given),
 		cmocka_unit_test(a_setgid_folder_hands_its_group_down),
+		cmocka_unit_test(each_setgid_folder_hands_down_its_own_group),
 		cmocka_unit_test(any_single_difference_makes_it_changed),
 		cmocka_unit_test(a_different_bundle_makes_it_changed),
 		cmocka_unit_test(a_folder_of_ours_gets_its_attributes_back),
@@ -1272,6 +1574,8 @@ int main(void)
 		cmocka_unit_test(the_counts_add_up),
 		cmocka_unit_test(what_a_hook_could_still_cure_is_told_apart),
 		cmocka_unit_test(a_disk_that_does_not_answer_ends_the_plan),
+		cmocka_unit_test(whichever_question_stays_without_an_answer_there_is_no_plan),
+		cmocka_unit_test(a_destination_or_an_object_longer_than_a_path_can_be_is_refused),
 		cmocka_unit_test(a_destination_deeper_than_a_path_can_be_is_refused),
 	};
 

@@ -66,7 +66,7 @@ static void host_init(struct host *h, const struct words *w)
 	h->files.appspec_name = xstrdup("appspec.yml");
 	h->deployment.group = xstrdup("g");
 	h->deployment.revision.location = xstrdup("/b.tgz");
-	h->manifest = manifest_from_cleanup(ours, strlen(ours));
+	h->manifest = manifest_from_cleanup(ours, strlen(ours), NULL);
 	h->in = (struct plan_input){
 		.appspec = h->files.appspec,
 		.tree = &h->files.tree,

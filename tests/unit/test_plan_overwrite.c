@@ -241,6 +241,15 @@ static const struct {
 	{ "a link made a file", "w/l.conf->b", "/etc/shop/l.conf=x", "/etc/shop/l.conf->a", SHOP KEEP_CONF,
 	  " e/etc/shop/l.conf", RETAINED },
 
+	{ "an edited link, and the revision brings the one it brought before", "w/l.conf->a", "/etc/shop/l.conf->mine",
+	  "/etc/shop/l.conf->a", SHOP KEEP_CONF, " e/etc/shop/l.conf", NULL },
+	{ "an edited file, and the revision brings a link now", "w/a.conf->b", "/etc/shop/a.conf=mine",
+	  "/etc/shop/a.conf=1", SHOP KEEP_CONF, " e/etc/shop/a.conf", RETAINED },
+	{ "an edited link, and the revision brings a file now", "w/l.conf=1", "/etc/shop/l.conf->mine",
+	  "/etc/shop/l.conf->a", SHOP KEEP_CONF, " e/etc/shop/l.conf", RETAINED },
+	{ "a link edited to a file that the revision brings now", "w/l.conf=1", "/etc/shop/l.conf=1",
+	  "/etc/shop/l.conf->a", SHOP KEEP_CONF, "~f/etc/shop/l.conf", NULL },
+
 	/* no more in the revision */
 	{ "edited and not in the revision any more: it stays, with its folder", "w/b=1", "/etc/shop/d/a.conf=mine",
 	  "/etc/shop/ /etc/shop/d/ /etc/shop/d/a.conf=1", SHOP KEEP_ALL, "=d/etc/shop +f/etc/shop/b", GONE },
@@ -367,7 +376,7 @@ static void what_another_agent_installed_may_have_been_edited(void **state)
 	static const char cleanup[] = "/etc/shop/a.conf\n/etc/shop/b.conf\n/etc/shop/c\n";
 	struct host h;
 	struct err err = ERR_INIT;
-	struct manifest *m = manifest_from_cleanup(cleanup, strlen(cleanup));
+	struct manifest *m = manifest_from_cleanup(cleanup, strlen(cleanup), NULL);
 
 	(void)state;
 	host_init(&h, "w/a.conf=1 w/b.conf=2 w/c=2", "/etc/shop/a.conf=1 /etc/shop/b.conf=1 /etc/shop/c=1", "",
@@ -397,6 +406,59 @@ static void rules_speak_of_destinations_without_the_prefix(void **state)
 
 	assert_string_equal(" e/try/etc/shop/a.conf  r/try/etc/shop/b.conf", text);
 	host_done(&h);
+}
+
+/* Then the rules speak of it as it lies there. */
+static void what_a_link_takes_out_of_the_prefix_has_its_own_path(void **state)
+{
+	static const struct {
+		const char *target, *rule, *want;
+	} ways[] = {
+		{ "/data", RULE("/data/*", "OVERWRITE"), "~f/data/a.conf" },
+		{ "/tryst", RULE("/tryst/*", "OVERWRITE"), "~f/tryst/a.conf" }, /* begins like the prefix */
+		{ "/tryst", RULE("/st/*", "OVERWRITE"), NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		AUTO_FREE char *disk = xasprintf("%s/a.conf=x /try/etc/shop->%s", ways[i].target, ways[i].target);
+		AUTO_FREE char *spec = xasprintf(SHOP "%s", ways[i].rule);
+		struct err err = ERR_INIT;
+		struct host h;
+
+		host_init(&h, "w/a.conf=2", disk, "", spec);
+		h.in.install_prefix = "/try";
+		assert_int_equal(ways[i].want ? 0 : -1, plan_build(&h.in, &h.plan, &err));
+		if (ways[i].want) {
+			AUTO_FREE char *text = shown(h.plan);
+
+			assert_string_equal(ways[i].want, text);
+		}
+		host_done(&h);
+	}
+}
+
+/* Never taken for "not edited", whichever question it was. */
+static void whichever_question_stays_without_an_answer_there_is_no_plan(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct host h;
+		struct err err = ERR_INIT;
+
+		host_init(&h, cases[i].bundle, cases[i].disk, cases[i].ours, cases[i].spec);
+		(void)plan_build(&h.in, &h.plan, &err); /* refused or not */
+
+		unsigned questions = h.disk.asked;
+
+		for (h.disk.fails_at = 1; h.disk.fails_at <= questions; h.disk.fails_at++) {
+			plan_free(h.plan);
+			h.disk.asked = 0;
+			assert_int_equal(-1, plan_build(&h.in, &h.plan, &err));
+			assert_string_equal("the disk does not answer", err.msg);
+		}
+		host_done(&h);
+	}
 }
 
 /* A hook has written to the bundle: nobody knows what it brings, so what was edited stays. */
@@ -471,6 +533,8 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_read_is_retained),
 		cmocka_unit_test(what_another_agent_installed_may_have_been_edited),
 		cmocka_unit_test(rules_speak_of_destinations_without_the_prefix),
+		cmocka_unit_test(what_a_link_takes_out_of_the_prefix_has_its_own_path),
+		cmocka_unit_test(whichever_question_stays_without_an_answer_there_is_no_plan),
 		cmocka_unit_test(a_bundle_nobody_has_read_replaces_no_edit),
 		cmocka_unit_test(a_conflict_knows_what_becomes_of_it_and_by_which_rule),
 	};

@@ -420,6 +420,50 @@ static void wait_for_asks_until_it_is_so(void **state)
 		  "s.lua:2: slipway.http.wait: there is no option 'timout'");
 }
 
+/* What the agent was told. */
+static int remember(void *context, const char *bytes, size_t len)
+{
+	struct str *told = context;
+
+	return str_append(told, bytes, len) < 0 || str_add(told, "|") < 0 ? -1 : 0;
+}
+
+static int refuse_secret(void *context, const char *bytes, size_t len)
+{
+	(void)context, (void)bytes, (void)len;
+	return -1;
+}
+
+static void a_secret_is_told_to_the_agent_and_shown_by_nobody(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(str_done) struct str told = STR_INIT(1000);
+
+	f->options.secret = remember;
+	f->options.secret_context = &told;
+	must_fail(f,
+		  "local s = slipway.secret('hunter22')\n"
+		  "assert(s == 'hunter22' and slipway.secret('hunter22') == s)\n"
+		  "slipway.secret('one line\\r\\nabc\\n\\nthree')\n"
+		  "slipway.fail('not with ' .. s .. ' and three', 'take hunter22')",
+		  "s.lua:5: not with *** and ***");
+	assert_string_equal("hunter22|one line|three|", str_text(&told));
+	assert_string_equal("take ***", f->outcome.action);
+	must_fail(f, "error(slipway.secret('hunter22'))", "s.lua:2: ***");
+	must_fail(f, "error(setmetatable({}, { __tostring = function() return slipway.secret('hunter22') end }))",
+		  "***");
+	must_fail(f, "slipway.secret('hunter22') load('hunter()', 'the hunter22')()", "the ***");
+	assert_null(strstr(str_text(&f->outcome.trace), "hunter22"));
+
+	must_fail(f, "error(('x'):rep(1005) .. slipway.secret('hunter22'))", "s.lua:2: xxx");
+	assert_null(strstr(f->outcome.message, "hunt")); /* cut in the midst of it */
+	must_fail(f, "slipway.raise('odd', ('x'):rep(1005) .. slipway.secret('hunter22'))", "s.lua:2: xxx");
+	assert_null(strstr(f->outcome.message, "hunt"));
+
+	f->options.secret = refuse_secret;
+	must_fail(f, "slipway.secret('hunter22')", "s.lua:2: slipway.secret: the agent cannot be told");
+}
+
 static void wrong_arguments_are_named(void **state)
 {
 	static const struct {
@@ -454,7 +498,67 @@ static void wrong_arguments_are_named(void **state)
 		{ "slipway.http.get('x', { headers = { a = 'b\\nc: d' } })",
 		  "s.lua:2: slipway.http.get: headers: a: text of one line expected" },
 		{ "slipway.http.wait()", "s.lua:2: slipway.http.wait: url: string expected, got nil" },
-		{ "slipway.http.wait('x', { expect = true })", "s.lua:2: slipway.http.wait: expect: number expected" },
+		{ "slipway.http.wait('x', { expect = true })",
+		  "s.lua:2: slipway.http.wait: expect: number or table expected, got boolean" },
+		{ "slipway.http.wait('x', { expect = { 'up' } })",
+		  "s.lua:2: slipway.http.wait: expect: a status or a list of them expected, got up" },
+		{ "slipway.http.wait('x', { json = {} })",
+		  "s.lua:2: slipway.http.wait: json: function expected, got table" },
+		{ "slipway.http.get('x\\0y')", "s.lua:2: slipway.http.get: url: holds a NUL byte" },
+		{ "slipway.http.get('x', { verb = 'PUT' })", "s.lua:2: slipway.http.get: there is no option 'verb'" },
+		{ "slipway.http.get('x', { expect = 'up' })",
+		  "s.lua:2: slipway.http.get: expect: a status from 100 to 599 or a list of them expected, got up" },
+		{ "slipway.http.get('x', { expect = 20 })",
+		  "s.lua:2: slipway.http.get: expect: a status from 100 to 599 or a list of them expected, got 20" },
+		{ "slipway.http.get('x', { expect = {} })",
+		  "s.lua:2: slipway.http.get: expect: 1 to 32 of them expected, got 0" },
+		{ "slipway.http.get('x', { to = 'out' })",
+		  "s.lua:2: slipway.http.get: to: absolute path expected, got 'out'" },
+		{ "slipway.http.get('x', { max_body = 2^30 })",
+		  "s.lua:2: slipway.http.get: max_body: 0 to 16777216 bytes expected, got 1073741824" },
+		{ "slipway.http.get('x', { redirects = -1 })",
+		  "s.lua:2: slipway.http.get: redirects: 0 to 50 expected, got -1" },
+		{ "slipway.http.get('x', { connect_timeout = 0 })",
+		  "s.lua:2: slipway.http.get: connect_timeout: more than 0 expected" },
+		{ "slipway.http.get('x', { ca = 1 })", "s.lua:2: slipway.http.get: ca: string expected, got number" },
+		{ "slipway.http.head('x', { to = '/x' })",
+		  "s.lua:2: slipway.http.head: to: HEAD brings nothing that could be written" },
+		{ "slipway.http.head('x', { body = '' })",
+		  "s.lua:2: slipway.http.head: body: HEAD takes nothing along" },
+		{ "slipway.http.post('x', { body = 'a', json = 1 })",
+		  "s.lua:2: slipway.http.post: one of body=, json= and form= expected" },
+		{ "slipway.http.post('x', { body = {} })",
+		  "s.lua:2: slipway.http.post: body: string expected, got table" },
+		{ "slipway.http.post('x', { json = { print } })",
+		  "s.lua:2: slipway.http.post: json: a function cannot be JSON" },
+		{ "slipway.http.put('x', { form = 'a=b' })",
+		  "s.lua:2: slipway.http.put: form: table expected, got string" },
+		{ "slipway.http.put('x', { form = { 1 } })",
+		  "s.lua:2: slipway.http.put: form: names expected as keys, got a number" },
+		{ "slipway.http.put('x', { form = { a = {} } })",
+		  "s.lua:2: slipway.http.put: form: a: text or number expected, got table" },
+		{ "slipway.http.delete()", "s.lua:2: bad argument #1 to 'delete' (string expected, got no value)" },
+		{ "slipway.http.request('x')", "s.lua:2: bad argument #1 to 'request' (table expected, got string)" },
+		{ "slipway.http.request{}", "s.lua:2: slipway.http.request: url: string expected, got nil" },
+		{ "slipway.http.request{ url = 'x', method = 'get' }",
+		  "s.lua:2: slipway.http.request: method: GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS expected, got "
+		  "'get'" },
+		{ "slipway.secret()", "s.lua:2: bad argument #1 to 'secret' (string expected, got no value)" },
+		{ "slipway.secret('abc')", "s.lua:2: slipway.secret: a text of at least 4 bytes expected, got 3" },
+		{ "slipway.secret('ab\\nc')", "s.lua:2: slipway.secret: a text of at least 4 bytes expected, got 4" },
+		{ "slipway.secret('abcd\\0')", "s.lua:2: slipway.secret: holds a NUL byte" },
+		{ "slipway.secret(('x'):rep(16385))",
+		  "s.lua:2: slipway.secret: a line of at most 16384 bytes expected, got 16385" },
+		{ "for i = 1, 501 do slipway.secret('secret ' .. i) end",
+		  "s.lua:2: slipway.secret: more than 500 lines" },
+		{ "slipway.notify()", "s.lua:2: slipway.notify: table expected, got nil" },
+		{ "slipway.notify{ text = 'x' }", "s.lua:2: slipway.notify: url: string expected, got nil" },
+		{ "slipway.notify{ url = 'x' }", "s.lua:2: slipway.notify: either text= or payload= expected" },
+		{ "slipway.notify{ url = 'x', text = 'x', payload = {} }",
+		  "s.lua:2: slipway.notify: either text= or payload= expected" },
+		{ "slipway.notify{ url = 'x', text = 1 }",
+		  "s.lua:2: slipway.notify: text: string expected, got number" },
+		{ "slipway.notify{ url = 'x', txt = 'x' }", "s.lua:2: slipway.notify: there is no option 'txt'" },
 		{ "slipway.retry()", "s.lua:2: slipway.retry: table expected, got nil" },
 		{ "slipway.retry{}", "s.lua:2: slipway.retry: fn: function expected, got nil" },
 		{ "slipway.retry{ fn = print, tries = 0 }",
@@ -524,6 +628,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(json_goes_both_ways, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(retry_tries_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wait_for_asks_until_it_is_so, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_secret_is_told_to_the_agent_and_shown_by_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wrong_arguments_are_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_file_that_is_none_is_a_failure, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_state_that_does_not_fit_is_an_error, set_up, tear_down),

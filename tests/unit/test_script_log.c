@@ -284,6 +284,32 @@ static void the_tail_of_a_long_line_is_its_end_and_no_half_character(void **stat
 	script_log_free(log);
 }
 
+static void a_secret_is_in_neither_file_nor_in_the_tail(void **state)
+{
+	struct script_log *log = log_in(*state, SCRIPT_LOG_MAX_BYTES, SCRIPT_LOG_MAX_BYTES);
+	char tail[SCRIPT_LOG_TAIL + 1];
+
+	print_line(log, SCRIPT_STDOUT, "before: hunter22\n");
+	assert_int_equal(1, mask_add(script_log_mask(log), "hunter22", 8));
+	print_line(log, SCRIPT_STDOUT, "hunter22 and hunter22\n");
+	print_line(log, SCRIPT_STDERR, "\n");
+	script_log_say(log, "login as hunter22");
+	script_log_script(log, "scripts/hunter22.sh");
+	assert_int_equal(strlen("[stdout]before: hunter22\n[stdout]*** and ***\n[stderr]\nlogin as ***\n"
+				"Script - scripts/***.sh\n"),
+			 script_log_tail(log, tail));
+	assert_non_null(strstr(tail, "[stdout]*** and ***\n[stderr]\nlogin as ***\nScript - scripts/***.sh\n"));
+	script_log_free(log);
+
+	AUTO_FREE char *text = scripts_log(*state);
+	AUTO_FREE char *shared = file_get(*state, "deployment-logs/codedeploy-agent-deployments.log");
+
+	assert_non_null(strstr(text, "[stdout]*** and ***\n"));
+	assert_non_null(strstr(shared, "[stdout]*** and ***\n"));
+	assert_null(strstr(strstr(text, "***"), "hunter22"));
+	assert_null(strstr(strstr(shared, "***"), "hunter22"));
+}
+
 static void what_cannot_be_written_is_told_once_and_harms_nothing(void **state)
 {
 	AUTO_FREE char *file = xasprintf("%s/file", (char *)*state);
@@ -322,6 +348,7 @@ int main(void)
 		TEST(the_deployments_log_is_rotated_through_eight_files),
 		TEST(the_tail_is_the_last_bytes_of_the_event),
 		TEST(the_tail_of_a_long_line_is_its_end_and_no_half_character),
+		TEST(a_secret_is_in_neither_file_nor_in_the_tail),
 		TEST(what_cannot_be_written_is_told_once_and_harms_nothing),
 	};
 

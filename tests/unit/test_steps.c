@@ -44,6 +44,11 @@ static const struct step list[] = {
 	  .after = { 02700, UINT32_MAX - 1, 4 } },
 };
 
+static const struct step_label labels[] = {
+	{ "/srv/ odd\nname\xff ", "", "u:t:s0", LABEL_FORTH, UINT32_MAX },
+	{ "/srv/gone", ":t:", "", LABEL_BACK | LABEL_FOREIGN, 0 },
+};
+
 static void fill(struct steps *s)
 {
 	steps_init(s);
@@ -53,6 +58,8 @@ static void fill(struct steps *s)
 	assert_int_equal(1, steps_add_folder(s, "/data disk/app", 9, 10, 11));
 	for (size_t i = 0; i < ARRAY_LEN(list); i++)
 		*steps_add(s) = list[i];
+	for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+		steps_add_label(s, &labels[i]);
 }
 
 static void steps_come_back_from_a_journal_as_they_went_in(void **state)
@@ -82,6 +89,14 @@ static void steps_come_back_from_a_journal_as_they_went_in(void **state)
 	assert_int_equal(UINT64_MAX, t.folders[0].dev);
 	assert_int_equal(8, t.folders[0].ino);
 	assert_int_equal(INT64_MIN, t.folders[0].mtime_ns);
+	assert_int_equal(ARRAY_LEN(labels), t.label_count);
+	for (size_t i = 0; i < t.label_count; i++) {
+		assert_string_equal(labels[i].path, t.labels[i].path);
+		assert_string_equal(labels[i].before, t.labels[i].before);
+		assert_string_equal(labels[i].after, t.labels[i].after);
+		assert_int_equal(labels[i].flags, t.labels[i].flags);
+		assert_int_equal(labels[i].line, t.labels[i].line);
+	}
 	assert_int_equal(ARRAY_LEN(list), t.count);
 	for (size_t i = 0; i < t.count; i++) {
 		struct step st = t.items[i];

@@ -1,0 +1,86 @@
+/* script/lib_secret.c - slipway.secret: what a script does not want to be seen. */
+#include "script/script_internal.h"
+#include "script/script_libs.h"
+
+#include <string.h>
+
+const struct mask *script_mask(const struct script *s)
+{
+	return &s->mask;
+}
+
+static void hide_line(lua_State *L, const char *line, size_t len)
+{
+	struct script *s = script_of(L);
+
+	if (len > MASK_MAX)
+		(void)script_misuse(L, "slipway.secret: a line of at most %d bytes expected, got %zu", MASK_MAX, len);
+
+	int added = mask_add(&s->mask, line, len);
+
+	if (added < 0)
+		(void)script_raise_kind(L, "failed", "slipway.secret: more than %d lines", MASK_MAX_COUNT);
+	if (added > 0 && s->options.secret && s->options.secret(s->options.secret_context, line, len) < 0) {
+		script_check_end(L);
+		(void)script_raise_kind(L, "failed", "slipway.secret: the agent cannot be told");
+	}
+}
+
+/* Line by line, since that is how output is looked at. */
+bool script_secret(lua_State *L, const char *text, size_t len)
+{
+	const char *end = text + len;
+	bool any = false;
+
+	while (text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		size_t n = (size_t)((newline ? newline : end) - text);
+
+		if (n && text[n - 1] == '\r')
+			n--;
+		if (n >= MASK_MIN) {
+			hide_line(L, text, n);
+			any = true;
+		}
+		text = newline ? newline + 1 : end;
+	}
+	return any;
+}
+
+const char *script_hide(lua_State *L, int index, size_t *len)
+{
+	const struct mask *mask = &script_of(L)->mask;
+	size_t n;
+	const char *text = lua_tolstring(L, index, &n);
+
+	if (!mask->count) {
+		lua_pushvalue(L, index);
+	} else {
+		char *copy = lua_newuserdatauv(L, n + 1, 0);
+
+		memcpy(copy, text, n);
+		n = mask_hide(mask, copy, n);
+		copy[n] = '\0';
+		text = copy;
+	}
+	if (len)
+		*len = n;
+	return text;
+}
+
+static int l_secret(lua_State *L) /* secret(text) -> text */
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+
+	if (strlen(text) != len)
+		return script_misuse(L, "slipway.secret: holds a NUL byte");
+	if (!script_secret(L, text, len))
+		return script_misuse(L, "slipway.secret: a text of at least %d bytes expected, got %zu", MASK_MIN, len);
+	lua_settop(L, 1);
+	return 1;
+}
+
+static const luaL_Reg functions[] = { { "secret", l_secret }, { NULL, NULL } };
+
+const struct script_lib lib_secret = { NULL, functions, NULL };

@@ -41,7 +41,9 @@ LDLIBS += -lm
 MAINS := agent/main.c agent/worker_main.c
 # Linked to libcurl and loaded by who needs it: agent/net/http_module.h says why.
 HTTP_MODULE := agent/net/http_module.c
-LEFT_OUT := $(MAINS) $(HTTP_MODULE) $(if $(have_isal),,agent/bundle/gunzip_isal.c)
+# The same with libsystemd: agent/script/systemd_module.h.
+SYSTEMD_MODULE := agent/script/systemd_module.c
+LEFT_OUT := $(MAINS) $(HTTP_MODULE) $(SYSTEMD_MODULE) $(if $(have_isal),,agent/bundle/gunzip_isal.c)
 CORE := $(patsubst %.c,$(O)/%.o,$(filter-out $(LEFT_OUT),$(shell find agent -name '*.c' | sort)))
 UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 CRASH := $(patsubst tests/crash/%.c,$(O)/crash/%,$(sort $(wildcard tests/crash/test_*.c)))
@@ -58,11 +60,11 @@ DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-de
 	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev libsystemd-dev
 DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light \
 	curl util-linux clang-format shellcheck procps lua-check openssl zip git debhelper lintian fakeroot debootstrap systemd \
-	libclang-rt-14-dev
+	libclang-rt-14-dev dbus-daemon
 DEPS_BENCH := rsync libarchive-tools e2fsprogs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-all: need-deps $(O)/slipway $(O)/worker $(O)/slipway-http.so ## build the agent (MODE=debug|release|asan|coverage)
+all: need-deps $(O)/slipway $(O)/worker $(O)/slipway-http.so $(O)/slipway-systemd.so ## build the agent (MODE=debug|release|asan|coverage)
 
 deps: ## install what building and testing need (Debian 12, through apt)
 	@missing=; for p in $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_BENCH); do \
@@ -89,6 +91,11 @@ $(O)/slipway-http.so: $(HTTP_MODULE) agent/net/http_module.h
 	$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(CFLAGS)) $(FLAGS.$(MODE)) -fPIC -shared $(filter-out -pie,$(LDFLAGS)) $< \
 		$$(pkg-config --cflags --libs libcurl) -o $@
 
+$(O)/slipway-systemd.so: $(SYSTEMD_MODULE) agent/script/systemd_module.h agent/script/systemd_client.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(CFLAGS)) $(FLAGS.$(MODE)) -fPIC -shared $(filter-out -pie,$(LDFLAGS)) $< \
+		$$(pkg-config --cflags --libs libsystemd) -o $@
+
 $(O)/agent/script/embedded.o: $(shell find lua/slipway -name '*.lua')
 $(O)/agent/appspec/ready_hook_texts.o: $(wildcard hooks/*.lua)
 
@@ -100,6 +107,13 @@ LINK_TEST = $(CC) $(CPPFLAGS) $(TEST_INCLUDES) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFL
 	$(O)/testkit.a $(O)/core.a $$(pkg-config --libs $(LIBS) $(CLI_LIBS) cmocka) $(LDLIBS) -o $@
 TEST_INCLUDES := -Itests/unit -Itests/crash
 
+# Modules lie beside the program.
+$(O)/unit/slipway-systemd.so: $(O)/slipway-systemd.so
+	@mkdir -p $(@D)
+	ln -sf ../$(@F) $@
+
+$(O)/unit/test_script_memory: | $(O)/unit/slipway-systemd.so $(O)/service_manager
+
 $(O)/unit/%: tests/unit/%.c $(O)/testkit.a $(O)/core.a
 	@mkdir -p $(@D)
 	$(LINK_TEST)
@@ -107,6 +121,11 @@ $(O)/unit/%: tests/unit/%.c $(O)/testkit.a $(O)/core.a
 $(O)/crash/%: tests/crash/%.c $(O)/testkit.a $(O)/core.a
 	@mkdir -p $(@D)
 	$(LINK_TEST)
+
+# What some tests ask instead of systemd.
+$(O)/service_manager: tests/integration/service_manager.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS.$(MODE)) $(LDFLAGS) $< $$(pkg-config --cflags --libs libsystemd) -o $@
 
 $(O)/fuzz.a: $(FUZZ_CORE)
 	@rm -f $@
@@ -129,7 +148,7 @@ $(O)/%.o: %.c
 .PHONY: all deps need-deps tests unit crash seeded integration check asan demo bench fuzz fuzz-run coverage format check-format \
 	install deb clean help
 
-tests: need-deps $(UNIT) $(CRASH) # built, not run
+tests: need-deps $(UNIT) $(CRASH) $(O)/service_manager # built, not run
 
 unit: $(UNIT) ## the unit tests alone
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
@@ -140,7 +159,7 @@ crash: $(CRASH) ## the crash, fault and ordering tests alone
 seeded: $(CRASH) ## mistakes made in a copy of the code, each of which the crash tests must notice (a minute)
 	@$(PYTHON) -B tests/crash/seeded/run $(O)
 
-integration: all ## the integration tests alone (K=expression selects some)
+integration: all $(O)/service_manager ## the integration tests alone (K=expression selects some)
 	SLIPWAY_BUILD=$(abspath $(O)) $(PYTHON) -B -m pytest -q -p no:cacheprovider $(if $(K),-k '$(K)') tests/integration
 
 check: deps ## everything that must be green, with a summary (installs what is missing)
@@ -185,6 +204,7 @@ install: all ## into DESTDIR and PREFIX, as MODE says (MODE=release for use)
 	install -D -m 0755 $(O)/slipway $(DESTDIR)$(PREFIX)/bin/slipway
 	install -D -m 0755 $(O)/worker $(DESTDIR)$(LIBEXECDIR)/worker
 	install -D -m 0755 $(O)/slipway-http.so $(DESTDIR)$(LIBEXECDIR)/slipway-http.so
+	install -D -m 0755 $(O)/slipway-systemd.so $(DESTDIR)$(LIBEXECDIR)/slipway-systemd.so
 	cd lua && find slipway -name '*.lua' -exec install -D -m 0644 '{}' '$(DESTDIR)$(LUADIR)/{}' ';'
 	install -d -m 0755 $(DESTDIR)$(HOOKDIR) && install -m 0644 hooks/*.lua $(DESTDIR)$(HOOKDIR)
 	install -d -m 0755 $(DESTDIR)$(CONFDIR)/conf.d

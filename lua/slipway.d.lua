@@ -350,6 +350,81 @@ function slipway.socket.connect(options) end
 ---@param options { path?: string, host?: string, port?: integer|string, timeout?: number, interval?: number }
 function slipway.socket.wait(options) end
 
+---The service manager, by D-Bus. A unit's name without a suffix is that of a service. Timeouts are 90 seconds when not
+---given; a job that was waited for in vain goes on. A job that ends otherwise than done raises, with the unit's state.
+slipway.systemd = {}
+
+---Let systemd read its own files again.
+---@param options? { timeout?: number }
+function slipway.systemd.daemon_reload(options) end
+
+---No longer start it at boot; it is not stopped.
+---@param unit string
+---@param options? { timeout?: number }
+---@return boolean changed false: it was not enabled
+function slipway.systemd.disable(unit, options) end
+
+---Start it at boot; it is not started now.
+---@param unit string
+---@param options? { timeout?: number }
+---@return boolean changed false: it was enabled
+function slipway.systemd.enable(unit, options) end
+
+---@param unit string
+---@return boolean active
+---@return string state ActiveState: "active", "reloading", "inactive", "failed", "activating", "deactivating"
+function slipway.systemd.is_active(unit) end
+
+---@param unit string
+---@return boolean enabled as `systemctl is-enabled` tells: "static" is, too
+---@return string state UnitFileState: "enabled", "disabled", "static", "masked", ...; "not-found"
+function slipway.systemd.is_enabled(unit) end
+
+---@param unit string that is active
+---@param options? { timeout?: number }
+function slipway.systemd.reload(unit, options) end
+
+---@param unit string
+function slipway.systemd.reset_failed(unit) end
+
+---@param unit string
+---@param options? { timeout?: number }
+function slipway.systemd.restart(unit, options) end
+
+---Until the unit is started: what that means is its Type's business.
+---@param unit string
+---@param options? { timeout?: number }
+function slipway.systemd.start(unit, options) end
+
+---@class slipway.UnitStatus
+---@field unit string its complete name
+---@field load string LoadState: "loaded", "not-found", "masked", ...
+---@field active string ActiveState
+---@field sub string SubState: "running", "exited", "auto-restart", ...
+---@field result? string Result: "success", "exit-code", "signal", "timeout", ...
+---@field main_pid? integer
+---@field exit_code? integer of the main process that ended last: exit code, or 128 and the number of the signal
+---@field since? number seconds since 1970: so long it has been as `active` says
+
+---@param unit string one that is not there has load = "not-found"
+---@return slipway.UnitStatus
+function slipway.systemd.status(unit) end
+
+---@param unit string
+---@param options? { timeout?: number }
+function slipway.systemd.stop(unit, options) end
+
+---Restart it if it runs, else nothing.
+---@param unit string
+---@param options? { timeout?: number }
+function slipway.systemd.try_restart(unit, options) end
+
+---Look every `interval` (0.5) seconds until the unit is active, and has been so without a break for `settle` (0) seconds; for
+---`timeout` (60) seconds. One that has failed, or is not there, is an error at once.
+---@param unit string
+---@param options? { timeout?: number, settle?: number, interval?: number }
+function slipway.systemd.wait_active(unit, options) end
+
 ---YAML 1.1 as appspecs are read: 0755 is octal, yes is true.
 slipway.yaml = {}
 

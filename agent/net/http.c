@@ -3,17 +3,17 @@
 
 #include "net/http_module.h"
 #include "util/auto.h"
+#include "util/module.h"
 
 #include <ctype.h>
-#include <dlfcn.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MODULE_NAME "slipway-http.so"
+static const struct module speaks_http = { "slipway-http.so", HTTP_MODULE_SYMBOL, HTTP_MODULE_VERSION,
+					   "what speaks HTTP" };
 
 struct exchange {
 	const struct http_request *request;
@@ -86,41 +86,6 @@ static bool asked_to_give_up(void *context)
 	return x->request->give_up && x->request->give_up(x->request->context);
 }
 
-static void *open_beside(void)
-{
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-
-	if (n <= 0)
-		return NULL;
-	exe[n] = '\0';
-
-	AUTO_FREE char *path = xasprintf("%s/" MODULE_NAME, dirname(exe));
-
-	return access(path, R_OK) == 0 ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
-}
-
-/* Loaded once and kept: dlopen() counts, and libcurl does not like to be unloaded. */
-static const struct http_module *load(struct err *err)
-{
-	void *handle = open_beside();
-
-	if (!handle)
-		handle = dlopen(SLIPWAY_LIBEXECDIR "/" MODULE_NAME, RTLD_NOW | RTLD_LOCAL);
-	if (!handle) {
-		(void)err_set(err, ERR_SYS, "loading what speaks HTTP: %s; install slipway again", dlerror());
-		return NULL;
-	}
-
-	const struct http_module *module = dlsym(handle, HTTP_MODULE_SYMBOL);
-
-	if (!module || module->version != HTTP_MODULE_VERSION) {
-		(void)err_set(err, ERR_SYS, MODULE_NAME " is of another version of slipway: install slipway again");
-		return NULL;
-	}
-	return module;
-}
-
 char *http_request_name(const struct http_request *request)
 {
 	return xasprintf("%s %s", request->method ? request->method : "GET",
@@ -184,7 +149,7 @@ int http_exchange(const struct http_request *request, struct http_response *out,
 		.give_up = asked_to_give_up,
 		.context = &x,
 	};
-	const struct http_module *module = load(err);
+	const struct http_module *module = module_load(&speaks_http, err);
 
 	if (!module)
 		return -1;

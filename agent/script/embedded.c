@@ -14,6 +14,7 @@ EMBED(http_wait, "http/wait.lua");
 EMBED(notify, "notify.lua");
 EMBED(retry, "retry.lua");
 EMBED(socket_wait, "socket/wait.lua");
+EMBED(systemd_wait_active, "systemd/wait_active.lua");
 EMBED(wait_for, "wait_for.lua");
 
 static const struct {
@@ -24,6 +25,7 @@ static const struct {
 	{ "notify", embedded_notify, embedded_notify_end },
 	{ "retry", embedded_retry, embedded_retry_end },
 	{ "socket.wait", embedded_socket_wait, embedded_socket_wait_end },
+	{ "systemd.wait_active", embedded_systemd_wait_active, embedded_systemd_wait_active_end },
 	{ "wait_for", embedded_wait_for, embedded_wait_for_end },
 };
 

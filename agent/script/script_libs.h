@@ -3,12 +3,13 @@
 
 #include "script/script.h"
 
-extern const struct script_lib lib_system; /* slipway: log, sleep, clock, time, fail, raise, run, sha256 */
-extern const struct script_lib lib_json;   /* slipway.json */
-extern const struct script_lib lib_fs;	   /* slipway.fs */
-extern const struct script_lib lib_net;	   /* slipway.http */
-extern const struct script_lib lib_socket; /* slipway.socket */
-extern const struct script_lib lib_secret; /* slipway.secret */
-extern const struct script_lib lib_yaml;   /* slipway.yaml */
+extern const struct script_lib lib_system;  /* slipway: log, sleep, clock, time, fail, raise, run, sha256 */
+extern const struct script_lib lib_json;    /* slipway.json */
+extern const struct script_lib lib_fs;	    /* slipway.fs */
+extern const struct script_lib lib_net;	    /* slipway.http */
+extern const struct script_lib lib_socket;  /* slipway.socket */
+extern const struct script_lib lib_yaml;    /* slipway.yaml */
+extern const struct script_lib lib_systemd; /* slipway.systemd */
+extern const struct script_lib lib_secret;  /* slipway.secret */
 
 void lib_lock_open(lua_State *L); /* adds lock to slipway.fs, the table on top */

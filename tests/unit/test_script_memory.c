@@ -11,9 +11,11 @@
 #include "script_help.h"
 
 #include <dirent.h>
+#include <libgen.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 /* In place of net/http.c, whose module is not here: a server that is always well. */
 int http_exchange(const struct http_request *request, struct http_response *out, struct err *err)
@@ -108,6 +110,11 @@ static const struct {
 		     "assert(slipway.notify{ url = 'http://x/', text = 'x' })\n"
 		     "pcall(slipway.http.wait, 'http://x/', { timeout = 0, json = function() return false end })\n"
 		     "slipway.notify{ url = 'no', text = 'x', delay = 0, optional = true }" },
+	{ "services",
+	  "local s = slipway.systemd\n"
+	  "s.start('ok') assert(s.status('ok').main_pid == 4711)\n"
+	  "local ok, e = pcall(s.restart, 'failing') assert(e.kind == 'failed')\n"
+	  "pcall(s.enable, 'static') pcall(s.start, 'a b') pcall(s.start, 'ok', { no = 1 }) s.wait_active('ok')" },
 	{ "waiting", "slipway.retry{ delay = 0, fn = function() return 1 end }\n"
 		     "pcall(slipway.wait_for, { timeout = 0, fn = function() return false, 'why' end })" },
 };
@@ -135,6 +142,36 @@ static void *serve(void *fd)
 		(void)close(client);
 	}
 	return NULL;
+}
+
+/* What the tests ask instead of systemd; it ends when *INPUT is closed. */
+static pid_t start_service_manager(const char *folder, int *input)
+{
+	AUTO_FREE char *exe = realpath("/proc/self/exe", NULL);
+	AUTO_FREE char *program = xasprintf("%s/../service_manager", dirname(exe));
+	AUTO_FREE char *address = xasprintf("unix:path=%s/bus", folder);
+	int in[2], out[2];
+	char ready[6];
+
+	assert_int_equal(0, pipe2(in, O_CLOEXEC));
+	assert_int_equal(0, pipe2(out, O_CLOEXEC));
+
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)dup2(in[0], STDIN_FILENO);
+		(void)dup2(out[1], STDOUT_FILENO);
+		(void)execl(program, program, folder, (char *)NULL);
+		_exit(127);
+	}
+	(void)close(in[0]);
+	(void)close(out[1]);
+	assert_int_equal(sizeof(ready), read(out[0], ready, sizeof(ready)));
+	(void)close(out[0]);
+	assert_int_equal(0, setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1));
+	*input = in[1];
+	return pid;
 }
 
 static size_t open_descriptors(void)
@@ -169,7 +206,8 @@ static void wherever_memory_ends_nothing_is_lost(void **state)
 {
 	struct fixture *f = *state;
 	size_t open_before = open_descriptors();
-	int fd = listen_at(f->folder);
+	int fd = listen_at(f->folder), manager_input, status;
+	pid_t manager = start_service_manager(f->folder, &manager_input);
 	pthread_t thread;
 
 	assert_int_equal(0, pthread_create(&thread, NULL, serve, &fd));
@@ -194,6 +232,9 @@ static void wherever_memory_ends_nothing_is_lost(void **state)
 	assert_int_equal(0, shutdown(fd, SHUT_RDWR));
 	assert_int_equal(0, pthread_join(thread, NULL));
 	assert_int_equal(0, close(fd));
+	assert_int_equal(0, close(manager_input));
+	assert_int_equal(manager, waitpid(manager, &status, 0));
+	assert_int_equal(0, status);
 	assert_int_equal(open_before, open_descriptors());
 }
 

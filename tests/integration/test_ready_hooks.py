@@ -7,20 +7,23 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 
 import pytest
 from conftest import CHECKOUT, Agent
+from test_systemd import ServiceManager
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Answers 200 to /fine, 503 to /broken, 200 to /third from the third time on; counts."""
+    """Answers 200 to /fine and POST /hook, 503 to /broken, 200 to /third from the third time on; counts."""
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked = {}
         self.headers = {}
+        self.posted = []
         self.port = self.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -35,6 +38,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self):  # noqa: N802
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.posted.append(json.loads(body))
+        answer = b"" if self.path == "/hook" else b"no\ndatabase"
+        self.send_response(200 if self.path == "/hook" else 404)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
 
     def log_message(self, *_):
         pass
@@ -368,52 +380,54 @@ def test_warm_up_asks_each_url(try_hook, server):
     assert "requests: at least 1 expected, got 0" in try_hook("warm-up", urls="a", requests=0).err
 
 
-# systemd-restart, webhook: with a stand-in for the library below them
+# systemd-restart
 
 @pytest.fixture
-def with_fakes(agent, tmp_path):
-    """with_fakes("webhook", arguments, lua) -> what the hook did when LUA had set the scene."""
-    def run(name, arguments, scene):
-        text = (CHECKOUT / f"hooks/{name}.lua").read_text()
-        script = tmp_path / "scene.lua"
-        script.write_text(f"slipway.with = slipway.json.decode [==[{json.dumps(arguments)}]==]\n{scene}\n"
-                          f"assert(load([==[{text}]==], '={name}'))()\n")
-        return agent("hook", script)
-
-    return run
+def manager():
+    with tempfile.TemporaryDirectory() as folder:  # a short path: it is that of a socket
+        manager = ServiceManager(folder)
+        yield manager
+        manager.stop()
 
 
-SYSTEMD = """
-slipway.systemd = setmetatable({}, { __index = function(_, name) return function(unit, options)
-    print(name, unit, slipway.json.encode(options)) end end })
-"""
-
-
-def test_systemd_restart_restarts_all_and_waits_for_each(with_fakes):
-    done = with_fakes("systemd-restart", {"units": ["shop", "jobs"], "action": "restart", "daemon_reload": True, "settle": 2, "timeout": 9},
-                      SYSTEMD)
+def test_systemd_restart_restarts_all_and_waits_for_each(try_hook, manager):
+    done = try_hook("systemd-restart", units="[ok, app@1]", daemon_reload="true", settle="100ms", env=[manager.variable])
     assert done.code == 0, done.err
-    assert done.out.splitlines() == [
-        "daemon_reload nil null", 'restart shop {"timeout":9}', 'restart jobs {"timeout":9}',
-        'wait_active shop {"settle":2,"timeout":9}', "shop: active for 2 s",
-        'wait_active jobs {"settle":2,"timeout":9}', "jobs: active for 2 s"]
+    assert manager.calls == ["Reload", "RestartUnit ok.service", "RestartUnit app@1.service"]
+    assert [line for line in done.out.splitlines() if ": active" in line] == ["ok: active for 0.1 s", "app@1: active for 0.1 s"]
+    assert try_hook("systemd-restart", units="late", action="start", settle=0, env=[manager.variable]).code == 0
+    assert manager.calls[3:] == ["StartUnit late.service"]
 
 
-@pytest.mark.parametrize("arguments, sent", [
-    ({"text": "hello"}, {"text": "hello"}),
-    ({"payload": {"a": [1, {"b": None}]}}, {"payload": {"a": [1, {"b": None}]}}),
-    ({}, {"text": "try on try: ValidateService of deployment d-TRYHOOK00"}),
-])
-def test_webhook_sends_what_it_is_told(with_fakes, arguments, sent):
-    done = with_fakes("webhook", {"url": "u", "optional": True, **arguments},
-                      "slipway.secret = function(v) assert(v == 'u') end\n"
-                      "slipway.notify = function(options) print(slipway.json.encode(options)) end")
-    assert done.code == 0, done.err
-    assert json.loads(done.out) == {"url": "u", "optional": True, **sent}
+def test_systemd_restart_tells_why_a_unit_does_not_start(try_hook, manager):
+    bad = try_hook("systemd-restart", units="[failing, ok]", env=[manager.variable])
+    assert bad.code == 1
+    assert "use: systemd-restart: restarting failing.service: the job ended as failed: ActiveState=failed" in bad.err
+    assert manager.calls == ["RestartUnit failing.service"]
+    bad = try_hook("systemd-restart", units="dying", settle="60s", env=[manager.variable])
+    assert "use: systemd-restart: dying.service is not active: ActiveState=failed" in bad.err
 
 
-def test_webhook_takes_no_text_beside_a_payload(with_fakes):
-    assert "either 'text' or 'payload'" in with_fakes("webhook", {"url": "u", "text": "a", "payload": {}}, "").err
+# webhook
+
+def test_webhook_sends_what_it_is_told(try_hook, server):
+    url = f"{server.url}/hook"
+    about = {"application": "try", "group": "try", "deployment": "d-TRYHOOK00", "event": "ValidateService"}
+    assert try_hook("webhook", url="{{HOOK}}", text="hello {{PORT}}", env=[f"HOOK={url}", "PORT=80"]).code == 0
+    assert try_hook("webhook", url=url, payload='{a: [1, {b: ~}], text: "{{PORT}}"}', env=["PORT=80"]).code == 0
+    assert try_hook("webhook", url=url).code == 0
+    assert server.posted == [{"text": "hello 80", **about}, {"a": [1, {"b": None}], "text": "80"},
+                             {"text": "try on try: ValidateService of deployment d-TRYHOOK00", **about}]
+
+
+def test_webhook_fails_only_when_it_must(try_hook, server):
+    url = f"{server.url}/gone"
+    done = try_hook("webhook", url=url, text="hello")
+    assert (done.code, done.out) == (0, 'slipway.notify: POST *** answered 404: "no database"; nobody is told\n'), done.err
+    bad = try_hook("webhook", url=url, text="hello", optional="false")
+    assert bad.code == 1 and "use: webhook: slipway.notify: POST *** answered 404" in bad.err
+    assert url not in done.out + bad.out + bad.err
+    assert "either 'text' or 'payload'" in try_hook("webhook", url=url, text="a", payload="{}").err
 
 
 def test_they_are_installed_for_readers(tmp_path):

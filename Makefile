@@ -5,6 +5,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 LIBEXECDIR ?= $(PREFIX)/libexec/slipway
 LUADIR ?= $(PREFIX)/share/slipway/lua
+HOOKDIR ?= $(PREFIX)/share/slipway/hooks
 MANDIR ?= $(PREFIX)/share/man
 CONFDIR ?= /etc/slipway
 UNITDIR ?= $(PREFIX)/lib/systemd/system
@@ -30,7 +31,8 @@ FLAGS.fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-r
 # Counts are not written at exec: whoever runs a hook as another user could not, and would say so in the hook's log.
 FLAGS.coverage := -O0 -g --coverage -fno-builtin-execv -fno-builtin-execve -fno-builtin-execvpe
 CPPFLAGS += -D_GNU_SOURCE -Iagent -DSLIPWAY_VERSION='"$(VERSION)"' -DSLIPWAY_LIBEXECDIR='"$(LIBEXECDIR)"'
-CPPFLAGS += $(if $(have_isal),-DSLIPWAY_HAVE_ISAL) -DSLIPWAY_LUADIR='"$(LUADIR)"'
+CPPFLAGS += $(if $(have_isal),-DSLIPWAY_HAVE_ISAL) -DSLIPWAY_LUADIR='"$(LUADIR)"' \
+	-DSLIPWAY_HOOKDIR='"$(HOOKDIR)"'
 CFLAGS += -std=gnu17 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wvla -Werror -fPIE -fstack-protector-strong -pthread $(if $(have_libs),$(shell pkg-config --cflags $(LIBS)))
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread
@@ -95,6 +97,7 @@ $(O)/slipway-systemd.so: $(SYSTEMD_MODULE) agent/script/systemd_module.h agent/s
 		$$(pkg-config --cflags --libs libsystemd) -o $@
 
 $(O)/agent/script/embedded.o: $(shell find lua/slipway -name '*.lua')
+$(O)/agent/appspec/ready_hook_texts.o: $(wildcard hooks/*.lua)
 
 $(O)/testkit.a: $(TESTKIT)
 	@rm -f $@
@@ -203,6 +206,7 @@ install: all ## into DESTDIR and PREFIX, as MODE says (MODE=release for use)
 	install -D -m 0755 $(O)/slipway-http.so $(DESTDIR)$(LIBEXECDIR)/slipway-http.so
 	install -D -m 0755 $(O)/slipway-systemd.so $(DESTDIR)$(LIBEXECDIR)/slipway-systemd.so
 	cd lua && find slipway -name '*.lua' -exec install -D -m 0644 '{}' '$(DESTDIR)$(LUADIR)/{}' ';'
+	install -d -m 0755 $(DESTDIR)$(HOOKDIR) && install -m 0644 hooks/*.lua $(DESTDIR)$(HOOKDIR)
 	install -d -m 0755 $(DESTDIR)$(CONFDIR)/conf.d $(DESTDIR)$(CONFDIR)/hooks.d
 	test -e $(DESTDIR)$(CONFDIR)/slipway.yml || \
 		install -m 0644 packaging/slipway.yml $(DESTDIR)$(CONFDIR)/slipway.yml

@@ -21,6 +21,7 @@
 ---@field previous? string the unpacked bundle of the revision that was installed last; nil on a first deployment
 ---@field restore boolean the previous revision is being brought back
 ---@field env table<string, string> the environment
+---@field with table<string, any> the arguments of a ready-made hook; else empty
 slipway = {}
 
 ---Seconds since some moment; never set back.
@@ -238,6 +239,19 @@ function slipway.fs.glob(pattern) end
 ---@param path string absolute
 ---@return string[] names sorted, without "." and ".."
 function slipway.fs.list(path) end
+
+---@class slipway.Lock goes back when it is released, with a variable `<close>`, and with the script
+local lock = {} -- luacheck: ignore 241
+
+---Twice is fine.
+function lock:release() end
+
+---Wait up to `timeout` (60) seconds until no other process holds the lock of this file, which is made when it is not there
+---and stays. On a shared file system that passes locks on, hosts exclude one another, too.
+---@param path string absolute; not a link
+---@param options? { timeout?: number }
+---@return slipway.Lock
+function slipway.fs.lock(path, options) end
 
 ---With `parents`, missing ones are made and a folder that is there is fine. The mode is "0755" when not given.
 ---@param path string absolute

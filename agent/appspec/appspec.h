@@ -34,11 +34,14 @@ struct appspec_file {
 };
 
 struct appspec_script {
-	const char *location; /* trimmed; of a hook of the host "hooks.d/EVENT/NN-NAME", for people */
-	const char
-		*path; /* absolute, of a hook of the host (lifecycle/operator_hooks.h); NULL: LOCATION in the bundle */
-	int timeout_s; /* > 0, default 3600 */
-	const char *runas; /* NULL: as the agent */
+	const char *location; /* trimmed; for people: of a hook of the host "hooks.d/EVENT/NN-NAME", of a ready-made one
+				 "use: NAME" */
+	const char *path;     /* absolute, of a hook of the host (lifecycle/operator_hooks.h); NULL: LOCATION in the
+				 bundle */
+	const char *use;      /* name of a ready-made hook (appspec/ready_hook.h); NULL: a script */
+	const char *with;     /* its arguments: JSON, every default filled in; NULL: there are none */
+	int timeout_s;	      /* > 0, default 3600 */
+	const char *runas;    /* NULL: as the agent */
 	bool sudo;
 	bool own;			/* below 'slipway:': other agents do not run it */
 	const char *const *environment; /* of the revision: "NAME=VALUE", NULL-terminated; NULL: none */

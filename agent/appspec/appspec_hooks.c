@@ -1,5 +1,6 @@
 /* appspec/appspec_hooks.c - 'hooks': events and their scripts. */
 #include "appspec/reading.h"
+#include "appspec/ready_hook.h"
 #include "util/str.h"
 
 #include <ctype.h>
@@ -65,22 +66,43 @@ static int read_timeout(struct reading *r, const struct yml_node *n)
 	return whole;
 }
 
-/* A hook of the agent's own instead of a script; there are none to name yet. */
-static void refuse_ready_made(struct reading *r, const struct yml_node *n)
+/* A hook of the agent's own instead of a script. True: it is none, and there is a location to read. */
+static bool read_ready_made(struct reading *r, const struct yml_node *n, struct appspec_script *out)
 {
-	const struct yml_node *use = yml_get(n, "use"), *with = yml_get(n, "with");
+	const struct yml_node *use = yml_get(n, "use"), *with = yml_get(n, "with"), *location = yml_get(n, "location");
 
-	reading_error(r, use ? use : with,
-		      "slipway " SLIPWAY_VERSION
-		      " has no ready-made hooks, so it cannot run '%s: %s': put a script into "
-		      "the bundle and name it with 'location'",
-		      use ? "use" : "with", reading_shown(r, use ? use : with));
+	out->location = "";
+	if (!use && with)
+		reading_error(r, with,
+			      "'with' holds the arguments of a ready-made hook, and there is no 'use' that names one");
+	if (!use)
+		return true;
+	if (location)
+		reading_error(r, location, "a script has either 'location' or 'use', and this one has both");
+	ready_hook_read(r, n, &out->use, &out->with);
+	if (out->use)
+		out->location = arena_printf(r->arena, "use: %s", out->use);
+	return false;
+}
+
+static void read_location(struct reading *r, const struct yml_node *n, struct appspec_script *out)
+{
+	const struct yml_node *location = yml_get(n, "location");
+
+	out->location = reading_is_null(location) ? "" : reading_trimmed(r, location, "location");
+	if (!*out->location && (!location || yml_is_scalar(location)))
+		reading_error(r, location ? location : n,
+			      APPSPEC_FAILED
+			      "the application specification file specifies a script with no location "
+			      "value. Specify the location in the hooks section of the AppSpec file, and "
+			      "then try again.");
+	reading_check_inside(r, location, "location", out->location);
 }
 
 static void read_script(struct reading *r, const struct yml_node *n, enum reading_level level,
 			struct appspec_script *out)
 {
-	const struct yml_node *location = yml_get(n, "location"), *runas = yml_get(n, "runas");
+	const struct yml_node *runas = yml_get(n, "runas");
 
 	out->place = reading_place(n);
 	if (n->type != YML_MAP) {
@@ -91,18 +113,8 @@ static void read_script(struct reading *r, const struct yml_node *n, enum readin
 	}
 	reading_check_keys(r, n, level);
 	out->own = level == LEVEL_OWN_SCRIPT;
-	if (out->own && (yml_get(n, "use") || yml_get(n, "with"))) {
-		refuse_ready_made(r, n);
-		return;
-	}
-	out->location = reading_is_null(location) ? "" : reading_trimmed(r, location, "location");
-	if (!*out->location && (!location || yml_is_scalar(location)))
-		reading_error(r, location ? location : n,
-			      APPSPEC_FAILED
-			      "the application specification file specifies a script with no location "
-			      "value. Specify the location in the hooks section of the AppSpec file, and "
-			      "then try again.");
-	reading_check_inside(r, location, "location", out->location);
+	if (!out->own || read_ready_made(r, n, out))
+		read_location(r, n, out);
 	if (!reading_is_null(runas)) {
 		out->runas = reading_trimmed(r, runas, "runas");
 		if (!*out->runas && yml_is_scalar(runas))

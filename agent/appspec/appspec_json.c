@@ -33,6 +33,18 @@ static json_t *files(const struct appspec *a)
 	return list;
 }
 
+static json_t *script(const struct appspec_script *s)
+{
+	json_t *with = s->with ? json_loads(s->with, 0, NULL) : NULL;
+	json_t *all = s->use ? json_pack("{s:o, s:o}", "use", text(s->use), "with", with ? with : json_object())
+			     : json_pack("{s:o}", "location", text(s->location));
+	json_t *rest = json_pack("{s:i, s:o, s:b}", "timeout", s->timeout_s, "runas", text(s->runas), "sudo", s->sudo);
+
+	json_object_update(all, rest);
+	json_decref(rest);
+	return all;
+}
+
 /* The standard hooks, or OWN ones that only slipway runs. */
 static json_t *hooks(const struct appspec *a, bool own)
 {
@@ -47,9 +59,7 @@ static json_t *hooks(const struct appspec *a, bool own)
 
 			if (s->own != own)
 				continue;
-			json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:b}", "location", text(s->location),
-							      "timeout", s->timeout_s, "runas", text(s->runas), "sudo",
-							      s->sudo));
+			json_array_append_new(list, script(s));
 		}
 		if (json_array_size(list) || (!h->script_count && !own))
 			json_object_set_new(all, h->event, list);

@@ -1,5 +1,6 @@
 /* appspec/lint.c - event names, and the order of findings. */
 #include "appspec/lint.h"
+#include "appspec/ready_hook.h"
 
 #include "util/auto.h"
 #include "util/nearest.h"
@@ -67,6 +68,28 @@ void lint_events(const struct appspec *a, struct findings *f)
 				     "for by name, as with --events",
 				     h->event);
 	}
+}
+
+static void check_ready_made(const struct appspec_script *s, const char *event, struct findings *f)
+{
+	AUTO(ready_hook_freep) struct ready_hook *h = NULL;
+	AUTO(str_done) struct str fit = STR_INIT(1024);
+	struct err none = ERR_INIT;
+
+	if (ready_hook_load(s->use, &h, &none) != 1 || ready_hook_suits(h, event))
+		return;
+	for (size_t i = 0; i < h->events->count; i++)
+		(void)str_printf(&fit, "%s%s", i ? ", " : "", h->events->items[i]->text);
+	findings_add(f, FINDING_WARNING, s->place, "'%s' is hardly meant for %s: it is made for %s", s->location, event,
+		     str_text(&fit));
+}
+
+void lint_ready_made(const struct appspec *a, struct findings *f)
+{
+	for (size_t i = 0; i < a->hook_count; i++)
+		for (size_t k = 0; k < a->hooks[i].script_count; k++)
+			if (a->hooks[i].scripts[k].use)
+				check_ready_made(&a->hooks[i].scripts[k], a->hooks[i].event, f);
 }
 
 /* True with NAME among the ASKED from now on; false: it was, or there is no more room. */

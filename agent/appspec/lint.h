@@ -16,6 +16,8 @@ bool lint_event_is_standard(const char *event);
 void lint_text(const char *text, size_t len, bool portable, struct findings *f);
 /* Event names: unknown, misspelt, or of those that never run scripts. */
 void lint_events(const struct appspec *a, struct findings *f);
+/* Ready-made hooks at events that they are not made for. */
+void lint_ready_made(const struct appspec *a, struct findings *f);
 /* What the CodeDeploy agents 1.8.1 and 2.x would do otherwise with these values. */
 void lint_portable(const struct appspec *a, struct findings *f);
 /* Users of 'runas' of whom IS_KNOWN says that there is none on this host; each is told once, and

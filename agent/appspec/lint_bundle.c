@@ -167,7 +167,8 @@ void lint_bundle(const struct appspec *a, const struct tree *tree, int dir_fd, b
 {
 	for (size_t i = 0; i < a->hook_count; i++)
 		for (size_t k = 0; k < a->hooks[i].script_count; k++)
-			check_script(&a->hooks[i].scripts[k], tree, dir_fd, portable, f);
+			if (!a->hooks[i].scripts[k].use)
+				check_script(&a->hooks[i].scripts[k], tree, dir_fd, portable, f);
 	for (size_t i = 0; i < a->file_count; i++)
 		check_source(&a->files[i], tree, f);
 	lint_targets(a, tree, f);

@@ -15,6 +15,7 @@ struct reading {
 	struct appspec *out;
 	struct arena *arena; /* of OUT */
 	struct findings *findings;
+	size_t ready_made; /* hooks that were read so far */
 };
 
 struct appspec_place reading_place(const struct yml_node *n);

@@ -1,6 +1,8 @@
 /* cli/cmd_hook.c - checks the command line; the worker program, which knows Lua, takes this process over. */
 #include "cli/cmd_hook.h"
 
+#include "appspec/ready_hook.h"
+#include "cli/ready_view.h"
 #include "util/auto.h"
 #include "worker/worker_spawn.h"
 
@@ -12,6 +14,8 @@
 
 static const char usage[] =
 	"Usage: slipway hook [OPTION]... FILE\n"
+	"       slipway hook [OPTION]... --use NAME [--with ARGUMENT=VALUE]...\n"
+	"       slipway hook --list\n"
 	"\n"
 	"Try one hook, a program or a script in Lua, as the agent would run it: with the agent's environment, in the\n"
 	"folder /, without input, in a process group of its own. Its output appears as it comes. What it does to this\n"
@@ -20,6 +24,9 @@ static const char usage[] =
 	"  --event NAME      LIFECYCLE_EVENT (default: ValidateService)\n"
 	"  --env NAME=VALUE  one more variable; may be given several times\n"
 	"  --timeout SECONDS how long it may take (default: 3600)\n"
+	"  --use NAME        a ready-made hook in place of a file; with --help: what it takes\n"
+	"  --with ARG=VALUE  one of its arguments; may be given several times\n"
+	"  --list            the ready-made hooks\n"
 	"\n"
 	"A file that ends in .lua and has no `#!` line is run as Lua; see slipway-lua(7). As `#!/usr/bin/slipway hook` "
 	"in a\n"
@@ -29,10 +36,14 @@ static const char usage[] =
 	"Exit status: 0 it succeeded, 1 it failed, 2 wrong usage; as an interpreter, that of the script.\n";
 
 #define MAX_VARIABLES 1000
-#define FIXED_WORDS   6
+#define MAX_ARGUMENTS READY_ARGUMENTS_MAX
+#define FIXED_WORDS   7
 
 struct trial {
-	const char *event, *timeout;
+	const char *event, *timeout, *use;
+	char *arguments[MAX_ARGUMENTS];
+	size_t argument_count;
+	bool help, list;
 	char *words[FIXED_WORDS + MAX_VARIABLES + 1]; /* the worker's argv */
 	size_t variables;
 };
@@ -54,19 +65,16 @@ static bool is_timeout(const char *text)
 /* -1: go on; else the exit status. */
 static int take_options(struct trial *t, int argc, char **argv)
 {
-	static const struct option options[] = { { "event", required_argument, NULL, 'e' },
-						 { "env", required_argument, NULL, 'v' },
-						 { "timeout", required_argument, NULL, 't' },
-						 { "help", no_argument, NULL, 'h' },
-						 { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {
+		{ "event", required_argument, NULL, 'e' },   { "env", required_argument, NULL, 'v' },
+		{ "timeout", required_argument, NULL, 't' }, { "use", required_argument, NULL, 'u' },
+		{ "with", required_argument, NULL, 'w' },    { "list", no_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 }
+	};
 
 	optind = 0; /* start anew: the caller's own options were read before */
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;) {
-		if (c == 'h') {
-			(void)fputs(usage, stdout);
-			return 0;
-		}
 		if (c == '?')
 			return wrong("unknown option, or one without its value:", argv[optind - 1]);
 		if (c == 'v' && (*optarg == '=' || !strchr(optarg, '=') || t->variables == MAX_VARIABLES))
@@ -75,20 +83,59 @@ static int take_options(struct trial *t, int argc, char **argv)
 			return wrong("--timeout: seconds expected, got", optarg);
 		if (c == 'e' && !*optarg)
 			return wrong("--event: a name expected, got", optarg);
+		if (c == 'w' && t->argument_count == MAX_ARGUMENTS)
+			return wrong("too many arguments, from", optarg);
 		if (c == 'v')
 			t->words[FIXED_WORDS + t->variables++] = optarg;
+		else if (c == 'w')
+			t->arguments[t->argument_count++] = optarg;
+		else if (c == 'h' || c == 'l')
+			*(c == 'h' ? &t->help : &t->list) = true;
 		else
-			*(c == 'e' ? &t->event : &t->timeout) = optarg;
+			*(c == 'e' ? &t->event : c == 'u' ? &t->use : &t->timeout) = optarg;
 	}
-	if (optind == argc)
+	return -1;
+}
+
+static int blame(const struct err *err)
+{
+	(void)fprintf(stderr, "slipway hook: %s\n", err->msg);
+	return err_exit_status(err->kind);
+}
+
+static int tell(const struct trial *t)
+{
+	struct err err = ERR_INIT;
+
+	if (t->help && !t->use)
+		(void)fputs(usage, stdout);
+	else if ((t->list ? ready_view_list(&err) : ready_view_show(t->use, &err)) < 0)
+		return blame(&err);
+	return 0;
+}
+
+/* WITH: the arguments of a ready-made hook. -1: go on. */
+static int check_words(const struct trial *t, int argc, char **argv, char **with)
+{
+	struct err err = ERR_INIT;
+
+	if (!t->use && t->argument_count)
+		return wrong("--with belongs to --use, and there is none; got", t->arguments[0]);
+	if (!t->use && optind == argc)
 		return wrong("name a file after", "hook");
+	if (t->use && optind < argc)
+		return wrong("--use stands for a file; what comes after it is", argv[optind]);
+	if (argc - optind > 1)
+		return wrong("name one file only; what comes after it is", argv[optind + 1]);
+	if (t->use && ready_hook_with_words(t->use, t->arguments, t->argument_count, with, &err) < 0)
+		return blame(&err);
 	return -1;
 }
 
 /* Executed by an agent, as the interpreter that a script names? */
 static bool is_interpreter(const struct trial *t, int argc)
 {
-	return argc == 2 && !t->event && !t->timeout && !t->variables && getenv("LIFECYCLE_EVENT") &&
+	return argc == 2 && !t->event && !t->timeout && !t->use && !t->variables && getenv("LIFECYCLE_EVENT") &&
 	       getenv("DEPLOYMENT_ID");
 }
 
@@ -96,27 +143,28 @@ int cmd_hook(int argc, char **argv)
 {
 	struct trial t = { 0 };
 	struct err err = ERR_INIT;
-	AUTO_FREE char *worker = NULL;
+	AUTO_FREE char *worker = NULL, *with = NULL;
 	int status = take_options(&t, argc, argv);
 
+	if (status < 0 && (t.help || t.list))
+		return tell(&t);
+	if (status < 0)
+		status = check_words(&t, argc, argv, &with);
 	if (status >= 0)
 		return status;
-	if (argc - optind > 1)
-		return wrong("name one file only; what comes after it is", argv[optind + 1]);
-	if (worker_find(&worker, &err) < 0) {
-		(void)fprintf(stderr, "slipway hook: %s\n", err.msg);
-		return err_exit_status(err.kind);
-	}
+	if (worker_find(&worker, &err) < 0)
+		return blame(&err);
 
 	const bool interpreter = is_interpreter(&t, argc);
 
 	t.words[0] = (char *)"slipway-worker";
 	t.words[1] = (char *)"--hook";
-	t.words[2] = (char *)(interpreter ? "as-is" : "try");
-	t.words[3] = argv[optind];
+	t.words[2] = (char *)(interpreter ? "as-is" : t.use ? "use" : "try");
+	t.words[3] = t.use ? (char *)t.use : argv[optind];
 	if (!interpreter) {
 		t.words[4] = (char *)(t.event ? t.event : "ValidateService");
 		t.words[5] = (char *)(t.timeout ? t.timeout : "3600");
+		t.words[6] = with ? with : (char *)"";
 	}
 	(void)signal(SIGPIPE, SIG_DFL); /* the command ignores it; a hook must not inherit that */
 	(void)execv(worker, t.words);

@@ -49,6 +49,7 @@ static void parse(struct lint_source *l)
 	lint_text(str_text(&l->text), l->text.len, l->portable, &l->findings);
 	l->appspec = appspec_parse_rest(str_text(&l->text), l->text.len, &l->findings);
 	lint_events(l->appspec, &l->findings);
+	lint_ready_made(l->appspec, &l->findings);
 	if (l->portable)
 		lint_portable(l->appspec, &l->findings);
 }

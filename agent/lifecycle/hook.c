@@ -110,17 +110,23 @@ static int resolve(const struct hook_run *run, char **out, char **inside, struct
 	return 0;
 }
 
+/* Part of the program; the path is where a reader finds it. */
+static void take_ready_made(const struct hook_run *run, struct command *c)
+{
+	c->path = xasprintf(SLIPWAY_HOOKDIR "/%s.lua", run->script->use);
+	c->is_lua = true;
+}
+
 /* Lua is read, not executed. Through sudo only an executable comes. */
 static int prepare_lua(const struct hook_run *run, struct command *c, struct err *err)
 {
 	int ends[2];
 
 	if (run->script->sudo && geteuid() != 0)
-		return err_set(err, ERR_SCRIPT_FAILED,
-			       AT_LOCATION
-			       " cannot run through sudo: begin it with `#!/usr/bin/slipway hook` and make it "
-			       "executable",
-			       run->script->location);
+		return err_set(err, ERR_SCRIPT_FAILED, AT_LOCATION " cannot run through sudo: %s",
+			       run->script->location,
+			       run->script->use ? "let the agent run as root"
+						: "begin it with `#!/usr/bin/slipway hook` and make it executable");
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, "making a pipe for a hook");
 	c->report = ends[0];
@@ -185,6 +191,8 @@ static void compose(const struct hook_run *run, struct command *c)
 		c->start.words[0] = c->program = hook_program(c->start.words[0], getenv("PATH"));
 	if (c->is_lua)
 		c->start.words[1] = called(run); /* behind the path, which stands alone */
+	if (script->use)
+		c->start.words[2] = script->use;
 	/* su says itself who its user is */
 	hook_environment(run, script->runas && method != RUNAS_SU ? &c->user : NULL, environ, &c->environment);
 }
@@ -286,9 +294,12 @@ static int run_script(const struct hook_run *run, struct hook_outcome *out, stru
 
 	if (is_stopped(run))
 		return err_set(err, ERR_STOPPED, AT_LOCATION " was not started: asked to stop", called(run));
-	if (resolve(run, &c.path, &c.inside, err) < 0)
+	if (run->script->use)
+		take_ready_made(run, &c);
+	else if (resolve(run, &c.path, &c.inside, err) < 0)
 		return -1;
-	c.is_lua = hook_is_lua(c.path);
+	else
+		c.is_lua = hook_is_lua(c.path);
 	if ((c.is_lua ? prepare_lua(run, &c, err) : make_executable(run, &c, err)) < 0 || choose_user(run, &c, err) < 0)
 		return -1;
 	/* the agent may write to it anyway, and need not take over what another user's hook may have made of it */

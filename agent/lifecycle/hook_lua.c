@@ -1,7 +1,9 @@
 /* lifecycle/hook_lua.c - the Lua script of a hook, from its file to an exit status. */
 #include "lifecycle/hook_lua.h"
 
+#include "appspec/ready_hook.h"
 #include "lifecycle/hook_report.h"
+#include "lifecycle/hook_with.h"
 #include "script/script.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -54,6 +56,11 @@ static const char *from_environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
+static const char *look_up(const char *name)
+{
+	return getenv(name);
+}
+
 static int l_no_restore(lua_State *L) /* no_restore(reason) */
 {
 	size_t len;
@@ -87,6 +94,27 @@ static void set_field(lua_State *L, const char *name, const char *value)
 	lua_setfield(L, -2, name);
 }
 
+struct hook { /* as the words and variables of this process tell it; borrowed */
+	const char *path, *name;
+	const char *ready; /* a ready-made hook in place of the file; NULL: none */
+	const char *archive;
+};
+
+struct about { /* for open_hook() */
+	const char *archive, *with;
+};
+
+/* JSON of ours becomes slipway.with; without any it is an empty table. */
+static void set_with(lua_State *L, const char *with)
+{
+	lua_getfield(L, -1, "json");
+	lua_getfield(L, -1, "decode");
+	lua_remove(L, -2);
+	lua_pushstring(L, with ? with : "{}");
+	lua_call(L, 1, 1);
+	lua_setfield(L, -2, "with");
+}
+
 /* The fields and functions of `slipway` that speak of the deployment. */
 static void open_hook(lua_State *L, const void *context)
 {
@@ -102,12 +130,13 @@ static void open_hook(lua_State *L, const void *context)
 		{ "region", "SLIPWAY_REGION" },
 		{ "previous", "SLIPWAY_PREVIOUS_ARCHIVE_DIR" },
 	};
+	const struct about *about = context;
 	const char *restore = from_environment("SLIPWAY_RESTORE");
 
 	luaL_setfuncs(L, functions, 0);
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		set_field(L, known[i].field, from_environment(known[i].variable));
-	set_field(L, "archive_dir", context);
+	set_field(L, "archive_dir", about->archive);
 	lua_pushboolean(L, restore && !strcmp(restore, "1"));
 	lua_setfield(L, -2, "restore");
 	lua_newtable(L);
@@ -121,6 +150,7 @@ static void open_hook(lua_State *L, const void *context)
 		lua_rawset(L, -3);
 	}
 	lua_setfield(L, -2, "env");
+	set_with(L, about->with);
 }
 
 /* To standard error, as scripts.log keeps it. */
@@ -142,11 +172,25 @@ static const char *modules_of(const char *archive)
 	return hooks ? hooks : archive;
 }
 
-static int run(const char *path, const char *name, const char *archive, struct hook_reporter *reporter,
-	       struct script_outcome *out, struct err *err)
+static void run_script(struct script *s, const struct hook *h, struct script_outcome *out)
 {
-	AUTO_FD int bundle = open(modules_of(archive), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	size_t len = 0;
+	const char *text = h->ready ? ready_hook_text(h->ready, &len) : NULL;
+
+	if (h->ready && !text)
+		*out = (struct script_outcome){ .exit_code = 1, .message = "there is no such ready-made hook" };
+	else if (text)
+		script_run_text(s, text, len, h->name, out);
+	else
+		script_run_file(s, h->path, h->name, out);
+}
+
+static int run(const struct hook *h, struct hook_reporter *reporter, struct script_outcome *out, struct err *err)
+{
+	AUTO_FD int bundle = open(modules_of(h->archive), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD int library = open(SLIPWAY_LUADIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FREE char *with = NULL;
+	const char *arguments = from_environment("SLIPWAY_WITH");
 	const struct script_options options = { .stop = &told_to_end,
 						.bundle_fd = bundle,
 						.library_fd = library,
@@ -156,13 +200,16 @@ static int run(const char *path, const char *name, const char *archive, struct h
 						.secret_context = reporter };
 	struct script *s = NULL;
 
+	if (arguments && hook_with_fill(arguments, look_up, &with, err) < 0)
+		return err_add(err, "%s", h->name);
 	if (script_new(&options, &s, err) < 0)
 		return -1;
 
-	int r = script_extend(s, open_hook, archive, err);
+	const struct about about = { h->archive, with };
+	int r = script_extend(s, open_hook, &about, err);
 
 	if (r == 0)
-		script_run_file(s, path, name, out);
+		run_script(s, h, out);
 	script_free(s);
 	return r;
 }
@@ -183,8 +230,13 @@ int hook_lua_main(char **argv, char **environment)
 	(void)sigaction(SIGPIPE, &ignore, NULL); /* a program that does not read its input */
 	if (!modules_of(from_environment("SLIPWAY_ARCHIVE_DIR")))
 		bundle = hook_lua_bundle(argv[0]);
-	if (run(argv[0], argv[1] ? argv[1] : argv[0], bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR"), &reporter,
-		&outcome, &err) < 0)
+
+	const struct hook hook = { .path = argv[0],
+				   .name = argv[1] ? argv[1] : argv[0],
+				   .ready = argv[1] ? argv[2] : NULL,
+				   .archive = bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR") };
+
+	if (run(&hook, &reporter, &outcome, &err) < 0)
 		(void)snprintf(outcome.message, sizeof(outcome.message), "%s", err.msg);
 	if (!outcome.ok) {
 		say(&outcome);

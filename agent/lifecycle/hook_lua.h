@@ -6,8 +6,8 @@
  */
 #pragma once
 
-/* The zygote_call. argv: path of the script, its name for messages (NULL: the path). Never returns with what it
- * allocated still held. */
+/* The zygote_call. argv: path of the script, its name for messages (NULL: the path), name of the ready-made hook that
+ * is run in its place (NULL: none). Never returns with what it allocated still held. */
 int hook_lua_main(char **argv, char **environment);
 /* Where `require` and slipway.archive_dir look for a script that no agent told about: the nearest folder above it that
  * holds an appspec, else its own. The caller frees it. */

@@ -1,19 +1,13 @@
 /* script/embedded.c - the files of lua/slipway/ as part of the program: a hook that uses them opens no file for it, and
- * they are there in a build folder, too. The assembler reads them in; the Makefile tells when to do it again. */
+ * they are there in a build folder, too. The Makefile tells when to read them in again. */
 #include "script/script_internal.h"
 
 #include "util/auto.h"
+#include "util/embed.h"
 
 #include <string.h>
 
-#define EMBED(symbol, file)                                                                                            \
-	__asm__(".pushsection .rodata\n"                                                                               \
-		".global embedded_" #symbol "\n.hidden embedded_" #symbol "\n"                                         \
-		".global embedded_" #symbol "_end\n.hidden embedded_" #symbol "_end\n"                                 \
-		"embedded_" #symbol ":\n.incbin \"lua/slipway/" file "\"\n"                                            \
-		"embedded_" #symbol "_end:\n.byte 0\n.popsection\n");                                                  \
-	extern const char embedded_##symbol[] __attribute__((visibility("hidden")));                                   \
-	extern const char embedded_##symbol##_end[] __attribute__((visibility("hidden")))
+#define EMBED(symbol, file) EMBED_FILE(symbol, "lua/slipway/" file)
 
 EMBED(fs_template, "fs/template.lua");
 EMBED(http_wait, "http/wait.lua");

@@ -354,6 +354,7 @@ static const luaL_Reg functions[] = {
 static void open_fs(lua_State *L)
 {
 	script_lazy(L, "fs.");
+	lib_lock_open(L);
 }
 
 const struct script_lib lib_fs = { "fs", functions, open_fs };

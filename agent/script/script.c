@@ -214,6 +214,8 @@ void script_load(lua_State *L, const char *text, size_t len, const char *name)
 
 struct job { /* one run, as the protected functions see it */
 	const char *path, *name;
+	const char *text; /* in place of the file at PATH */
+	size_t len;
 	struct script_outcome *out;
 };
 
@@ -236,6 +238,11 @@ static int load_protected(lua_State *L)
 	struct err err = ERR_INIT;
 	struct stat st;
 
+	if (job->text) {
+		lua_pushfstring(L, "=%s", job->name);
+		script_load(L, job->text, job->len, lua_tostring(L, -1));
+		return 1;
+	}
 	if (stat(job->path, &st) == 0 && !S_ISREG(st.st_mode))
 		return script_misuse(L, "%s is not a file", job->name);
 	if (fs_read_file(AT_FDCWD, job->path, text, &err) != 1)
@@ -300,13 +307,13 @@ static void hide(const struct mask *mask, struct script_outcome *o)
 		o->trace.data[o->trace.len] = '\0';
 }
 
-void script_run_file(struct script *s, const char *path, const char *name, struct script_outcome *out)
+static void run(struct script *s, struct job job)
 {
-	struct job job = { path, name, out };
+	struct script_outcome *out = job.out;
 	lua_State *L = s->L;
 
 	*out = (struct script_outcome){ .exit_code = 1, .trace = STR_INIT(TRACE_MAX) };
-	s->name = name;
+	s->name = job.name;
 	s->out = out;
 	lua_settop(L, 0);
 	if (!lua_checkstack(L, 16)) {
@@ -337,4 +344,14 @@ void script_run_file(struct script *s, const char *path, const char *name, struc
 	lua_settop(L, 0);
 	s->name = NULL;
 	s->out = NULL;
+}
+
+void script_run_file(struct script *s, const char *path, const char *name, struct script_outcome *out)
+{
+	run(s, (struct job){ .path = path, .name = name, .out = out });
+}
+
+void script_run_text(struct script *s, const char *text, size_t len, const char *name, struct script_outcome *out)
+{
+	run(s, (struct job){ .text = text, .len = len, .name = name, .out = out });
 }

@@ -73,6 +73,8 @@ int script_extend(struct script *s, void (*open)(lua_State *L, const void *conte
 /* Run the file at PATH, called NAME in messages. A chunk that returns nothing, true or 0 has succeeded. What is not
  * there or cannot be read is a failure of the script as well. */
 void script_run_file(struct script *s, const char *path, const char *name, struct script_outcome *out);
+/* Run TEXT, a script of our own: what it raises on purpose is said by NAME alone, without a line. */
+void script_run_text(struct script *s, const char *text, size_t len, const char *name, struct script_outcome *out);
 
 /* For bindings. */
 

@@ -28,6 +28,8 @@ struct trial {
 	struct zygote_child child;
 	struct environment environment;
 	char *bundle, *path; /* absolute */
+	char *name;	     /* of a ready-made hook, for messages; NULL: it is a file */
+	const char *use, *with;
 	int timeout_s;
 };
 
@@ -38,6 +40,7 @@ static void trial_done(struct trial *t)
 	auto_closep(&t->child.pidfd);
 	free(t->bundle);
 	free(t->path);
+	free(t->name);
 }
 
 /* The script as messages name it: its path in the bundle. */
@@ -45,6 +48,8 @@ static const char *name_of(const struct trial *t)
 {
 	size_t n = strlen(t->bundle);
 
+	if (t->name)
+		return t->name;
 	return !strncmp(t->path, t->bundle, n) && t->path[n] == '/' ? t->path + n + 1 : t->path;
 }
 
@@ -57,6 +62,18 @@ static int find(struct trial *t, const char *file, struct err *err)
 	return 0;
 }
 
+static int find_ready_made(struct trial *t, const char *name, const char *with, struct err *err)
+{
+	t->bundle = realpath(".", NULL);
+	if (!t->bundle)
+		return err_sys(err, "the working directory");
+	t->use = name;
+	t->with = with;
+	t->path = xasprintf(SLIPWAY_HOOKDIR "/%s.lua", name);
+	t->name = xasprintf("use: %s", name);
+	return 0;
+}
+
 static void surround(struct trial *t, const char *event, char *const *variables)
 {
 	char host[HOST_NAME_MAX + 1] = "";
@@ -66,7 +83,7 @@ static void surround(struct trial *t, const char *event, char *const *variables)
 					       .group = (char *)"try",
 					       .group_name = (char *)"try",
 					       .settings = { .instance = named ? host : NULL } };
-	const struct appspec_script script = { .location = name_of(t), .timeout_s = t->timeout_s };
+	const struct appspec_script script = { .location = name_of(t), .timeout_s = t->timeout_s, .with = t->with };
 	struct hook_run run = HOOK_RUN_INIT;
 
 	run.script = &script;
@@ -82,7 +99,8 @@ static void surround(struct trial *t, const char *event, char *const *variables)
 static int start(struct trial *t, struct err *err)
 {
 	AUTO_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	const char *const argv[] = { t->path, hook_is_lua(t->path) ? name_of(t) : NULL, NULL };
+	const bool lua = t->use || hook_is_lua(t->path);
+	const char *const argv[] = { t->path, lua ? name_of(t) : NULL, t->use, NULL };
 	const struct zygote_request request = { .kind = argv[1] ? ZYGOTE_CALL : ZYGOTE_EXEC,
 						.argv = argv,
 						.environment = (const char *const *)t->environment.items,
@@ -144,13 +162,15 @@ static int supervise(struct trial *t, struct err *err)
 static int try(int argc, char **argv, struct err *err)
 {
 	AUTO(trial_done) struct trial t = { .child.pidfd = -1 };
+	const bool use = argc > 0 && !strcmp(argv[0], "use");
 
-	if (argc < 4)
+	if (argc < 5)
 		return err_set(err, ERR_USAGE, "started by `slipway hook`, not by hand");
 	t.timeout_s = atoi(argv[3]);
-	if (zygote_start(hook_lua_main, &t.zygote, err) < 0 || find(&t, argv[1], err) < 0)
+	if (zygote_start(hook_lua_main, &t.zygote, err) < 0 ||
+	    (use ? find_ready_made(&t, argv[1], argv[4], err) : find(&t, argv[1], err)) < 0)
 		return -1;
-	surround(&t, argv[2], argv + 4);
+	surround(&t, argv[2], argv + 5);
 	return start(&t, err) < 0 ? -1 : supervise(&t, err);
 }
 

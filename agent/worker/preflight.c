@@ -174,7 +174,7 @@ static int check_script(const struct revision_files *r, const struct appspec_hoo
 {
 	const char *location = s->location + strspn(s->location, "/");
 
-	if (tree_find(&r->tree, location) == TREE_NONE)
+	if (!s->use && tree_find(&r->tree, location) == TREE_NONE)
 		return err_set(
 			err, ERR_SCRIPT_MISSING,
 			"%s line %u: %s: Script does not exist at specified location: %s/%s. Add it to the bundle, or "

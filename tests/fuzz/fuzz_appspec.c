@@ -38,6 +38,7 @@ static void lint(const char *text, size_t size, const struct appspec *a, struct 
 {
 	lint_text(text, size, true, f);
 	lint_events(a, f);
+	lint_ready_made(a, f);
 	lint_users(a, nobody_is_known, f);
 	lint_portable(a, f);
 	lint_bundle(a, &bundle, -1, true, f);

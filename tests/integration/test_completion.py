@@ -22,6 +22,7 @@ printf '%s\n' "${COMPREPLY[@]}"
     (["slipway", "deploy", "--pl"], ["--plan"]),
     (["slipway", "deploy", "--on-failure", "re"], ["restore", "redeploy"]),
     (["slipway", "try", "--fail-at", "Ins"], ["Install"]),
+    (["slipway", "hook", "--use", "tcp"], ["tcp-check"]),
     (["slipway", "explain", "Dig"], ["DigestMismatch"]),
     (["slipway", "logs", "--fo"], ["--follow"]),
     (["slipway", "show", "d"], [""]),

@@ -46,6 +46,8 @@ PLAIN = [
     ("there is no user '…' on this host", RUN % ", runas: no-such-user-here", RUN % ", runas: root"),
     ("'runas' is blank", RUN % ", runas: ' '", RUN % ", runas: root"),
     ("'sudo: …' counts as true", RUN % ", sudo: 'false'", RUN % ", sudo: false"),
+    ("'…' is hardly meant for …: it is made for …", OWN % "hooks: {ApplicationStop: [{use: tcp-check, with: {port: 1}}]}",
+     OWN % "hooks: {ValidateService: [{use: tcp-check, with: {port: 1}}]}"),
     ("the destination '…' is relative and is taken below /", "files: [{source: /, destination: srv}]\n",
      "files: [{source: /, destination: /srv}]\n"),
     ("the object '…' is relative and is taken below /", "permissions: [{object: srv, mode: 644}]\n", MAY % "mode: 644"),

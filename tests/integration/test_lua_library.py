@@ -343,12 +343,19 @@ def described():
     return found
 
 
-def test_stubs_functions_and_manual_page_are_the_same(lua, serve):
+def quoted(names):
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def test_stubs_functions_and_manual_page_are_the_same(lua, serve, tmp_path):
     """Every function in one of the three is in all of them; docs/lua.md has a word on each, too."""
     lazy = {f"slipway.{p.relative_to(CHECKOUT / 'lua/slipway').with_suffix('').as_posix().replace('/', '.')}"
             for p in (CHECKOUT / "lua/slipway").rglob("*.lua")}
-    source = (CHECKOUT / "agent/script/lib_socket.c").read_text()  # a script cannot list the methods of a connection
-    methods = re.findall(r'\{ "(\w+)", ', re.search(r"luaL_Reg methods\[\] = \{(.*?);", source, re.S).group(1))
+
+    def methods_in(file):  # a script cannot list them
+        source = (CHECKOUT / "agent/script" / file).read_text()
+        return re.findall(r'\{ "(\w+)", ', re.search(r"luaL_Reg methods\[\] = \{(.*?);", source, re.S).group(1))
+
     done = lua("""
 for _, name in ipairs{ %s } do assert(load("return " .. name)(), name) end
 local function list(prefix, t)
@@ -360,7 +367,10 @@ end
 list("slipway.", slipway)
 local connection <close> = slipway.socket.connect{ %s }
 for _, name in ipairs{ %s } do assert(connection[name]) print("slipway.Connection:" .. name) end
-""" % (", ".join(f'"{name}"' for name in sorted(lazy)), serve(echo_upper, True), ", ".join(f'"{name}"' for name in methods)))
+local lock <close> = slipway.fs.lock("%s/lock")
+for _, name in ipairs{ %s } do assert(lock[name]) print("slipway.Lock:" .. name) end
+""" % (quoted(sorted(lazy)), serve(echo_upper, True), quoted(methods_in("lib_socket.c")), tmp_path,
+       quoted(methods_in("lib_lock.c"))))
     assert done.code == 0, done.err
     there = set(done.out.split())
     assert there == described()

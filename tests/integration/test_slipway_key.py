@@ -129,7 +129,8 @@ def test_a_hook_of_our_own_that_is_missing_is_found_before_anything_is_touched(a
 @pytest.mark.parametrize("text, said", [
     ("{requires: 99.0}", "this revision requires slipway 99.0, and this is slipway 0.1.0"),
     ("{overwritten: []}", "unknown key 'overwritten' in 'slipway'"),
-    ("{hooks: {A: [{use: http-check}]}}", "has no ready-made hooks"),
+    ("{hooks: {A: [{use: http-chekc}]}}", "there is no ready-made hook 'http-chekc', did you mean 'http-check'?"),
+    ("{hooks: {A: [{use: http-check}]}}", "http-check lacks its argument 'url'"),
 ])
 def test_what_this_version_cannot_do_is_refused_by_name(agent, target, bundle, text, said):
     bad = agent.local(bundle({"a": "1"}, extra=f"slipway: {text}\n"), "--json")

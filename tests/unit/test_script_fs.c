@@ -353,6 +353,40 @@ static void wrong_arguments_are_named(void **state)
 	must_fail(f, "slipway.sha256()", "s.lua:2: bad argument #1 to 'sha256' (string expected, got no value)");
 }
 
+static void a_lock_is_held_by_one_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+
+	must_succeed(
+		f,
+		"local path = FOLDER .. '/lock'\n"
+		"local other = { 'flock', '--nonblock', '--conflict-exit-code', '9', path, 'true' }\n"
+		"local lock = slipway.fs.lock(path)\n"
+		"assert(slipway.run(other) == 9)\n"
+		"local ok, e = pcall(slipway.fs.lock, path, { timeout = 0 })\n"
+		"assert(not ok and e.kind == 'timeout', tostring(e))\n"
+		"lock:release() lock:release()\n"
+		"assert(slipway.run(other) == 0)\n"
+		"do local again <close> = slipway.fs.lock(path, { timeout = 0 }) assert(slipway.run(other) == 9) end\n"
+		"assert(slipway.run(other) == 0)\n"
+		"assert(slipway.fs.stat(path).size == 0)\n"
+		"slipway.fs.lock(path)"); /* goes with the script */
+	must_succeed(f, "slipway.fs.lock(FOLDER .. '/lock', { timeout = 0 })");
+	must_fail(f, "local a, b = FOLDER .. '/lock', nil b = slipway.fs.lock(a) slipway.fs.lock(a, { timeout = 0.1 })",
+		  "/lock' is held by another process, still after 0.1 s");
+	must_fail(f, "slipway.fs.lock(FOLDER .. '/none/lock')", "opening the lock '");
+	must_fail(f, "slipway.fs.symlink(FOLDER .. '/x', FOLDER .. '/l') slipway.fs.lock(FOLDER .. '/l')",
+		  "Too many levels of symbolic links");
+	must_fail(f, "slipway.fs.lock('lock')",
+		  "slipway.fs.lock: absolute path without a NUL byte expected, got 'lock'");
+	must_fail(f, "slipway.fs.lock(FOLDER, { wait = 3 })", "slipway.fs.lock: there is no option 'wait'");
+	must_fail(f, "slipway.fs.lock(FOLDER, { timeout = 'long' })",
+		  "slipway.fs.lock: timeout: number expected, got string");
+	must_fail(f, "slipway.fs.lock(FOLDER, { timeout = -1 })", "slipway.fs.lock: timeout");
+	must_fail(f, "slipway.fs.lock()", "string expected, got no value");
+	must_fail(f, "slipway.fs.lock(FOLDER .. '/m').release(1)", "slipway.fs lock expected, got number");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +401,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_template_is_written_when_it_changes_something, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_disk_leaves_everything_as_it_was, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(errors_have_a_kind, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_lock_is_held_by_one_at_a_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wrong_arguments_are_named, set_up, tear_down),
 	};
 

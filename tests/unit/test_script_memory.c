@@ -115,6 +115,9 @@ static const struct {
 	  "s.start('ok') assert(s.status('ok').main_pid == 4711)\n"
 	  "local ok, e = pcall(s.restart, 'failing') assert(e.kind == 'failed')\n"
 	  "pcall(s.enable, 'static') pcall(s.start, 'a b') pcall(s.start, 'ok', { no = 1 }) s.wait_active('ok')" },
+	{ "locks", "local a <close> = slipway.fs.lock(FOLDER .. '/lock')\n"
+		   "pcall(slipway.fs.lock, FOLDER .. '/lock', { timeout = 0 }) a:release()\n"
+		   "pcall(slipway.fs.lock, FOLDER) slipway.fs.lock(FOLDER .. '/lock')" },
 	{ "waiting", "slipway.retry{ delay = 0, fn = function() return 1 end }\n"
 		     "pcall(slipway.wait_for, { timeout = 0, fn = function() return false, 'why' end })" },
 };

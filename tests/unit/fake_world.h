@@ -26,8 +26,9 @@ struct fake_entry {
 struct fake_world {
 	struct fake_entry items[FAKE_MAX];
 	size_t count;
-	bool broken;		  /* every question about the disk fails */
-	bool no_tools;		  /* for SELinux contexts */
+	bool broken;   /* every question about the disk fails */
+	bool no_tools; /* for SELinux contexts */
+	unsigned heritages_asked;
 	unsigned asked, fails_at; /* only the question of this number fails; 0: none */
 	struct world world;
 };
@@ -210,6 +211,7 @@ static inline int fake_heritage(void *context, const char *dir, struct arena *ar
 	const struct fake_entry *e = fake_find(w, dir);
 
 	(void)arena; /* it is all in the table */
+	w->heritages_asked++;
 	if (fake_ask(w, err) < 0)
 		return -1;
 	*out = e ? e->heritage : (struct disk_heritage){ .access = "", .defaults = "" };

@@ -162,7 +162,7 @@ struct plan_attributes { /* what a wanted node will have */
 	gid_t gid;
 	int64_t mtime_ns;	      /* of files; others get the time they are made */
 	const struct plan_attr *attr; /* NULL: no permission entry speaks of it */
-	/* Of the folder that stays in which it is made, alone or with those around it; NULL: none. */
+	/* Of the nearest folder above it that is not made by this install, too; NULL: none. */
 	const struct disk_heritage *heritage;
 	/* That folder's default ACL, where it tells an ACL of this: a file's from it and the mode, a folder's two, or
 	 * the default one alone beside acls of a permission entry. "": it does not. */

@@ -114,7 +114,7 @@ static int decide_folder(struct plan *p, uint32_t node, enum plan_action *out, s
 	const struct manifest_entry *e = n->old == TREE_NONE ? NULL : &p->in.manifest->entries[n->old];
 	bool same = d.mode == a.mode && d.uid == a.uid && d.gid == a.gid && (!e || same_context(p, e, &a));
 
-	if (same && plan_folder_acl(p, node, d.has_acl, &a, &same, err) < 0)
+	if (same && plan_folder_acl(p, node, &a, &same, err) < 0)
 		return -1;
 	*out = same ? PLAN_KEEP : PLAN_REMAKE;
 	return 0;

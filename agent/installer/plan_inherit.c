@@ -104,14 +104,16 @@ bool plan_same_acl(const struct plan *p, const struct manifest_entry *e, const s
 	       !strcmp(*inherited ? inherited + 1 : "", want->inherited);
 }
 
-int plan_folder_acl(struct plan *p, uint32_t node, bool has_acl, const struct plan_attributes *want, bool *same,
-		    struct err *err)
+int plan_folder_acl(struct plan *p, uint32_t node, const struct plan_attributes *want, bool *same, struct err *err)
 {
+	const struct plan_node *n = &p->nodes[node];
+	const struct world *w = p->in.world;
 	const struct disk_heritage *h = want->heritage;
 	bool inherits = *want->inherited;
 	struct disk_heritage is;
 
-	*same = !(want->attr && want->attr->acl) && has_acl == inherits;
+	*same = !(want->attr && want->attr->acl) &&
+		(w->heritage && w->has_acl(w->context, plan_dir(p, n->parent), n->name)) == inherits;
 	if (!*same || !inherits)
 		return 0;
 	if (look_at(p, node, &is, err) < 0)

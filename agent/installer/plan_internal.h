@@ -51,7 +51,6 @@ int plan_decide(struct plan *p, struct err *err);
 void plan_inherit(const struct plan *p, uint32_t node, struct plan_attributes *out);
 /* Was WANT's ACL made of the same things as that of E? */
 bool plan_same_acl(const struct plan *p, const struct manifest_entry *e, const struct plan_attributes *want);
-/* Has the folder NODE, which is there and HAS_ACL, the ACLs it is to have? Those of the appspec are not compared, but
+/* Has the folder NODE, which is there, the ACLs it is to have? Those of the appspec are not compared, but
  * always set. */
-int plan_folder_acl(struct plan *p, uint32_t node, bool has_acl, const struct plan_attributes *want, bool *same,
-		    struct err *err);
+int plan_folder_acl(struct plan *p, uint32_t node, const struct plan_attributes *want, bool *same, struct err *err);

@@ -21,7 +21,6 @@ struct disk_entry {
 	gid_t gid;
 	uint64_t dev, ino;
 	int64_t size, mtime_ns, ctime_ns;
-	bool has_acl; /* a folder of which the mode does not say all */
 };
 
 /* What a folder has beside its mode, and hands down to what is made in it. */
@@ -54,6 +53,9 @@ struct world {
 	void *context;
 	/* Has the host what sets SELinux contexts? -1: ERR says what is missing, and the cure. NULL: yes. */
 	int (*label_tools)(void *context, struct err *err);
+	/* Has the folder NAME in DIR an ACL of which its mode does not say all? Where there is no `heritage`, there is
+	 * not this either. */
+	bool (*has_acl)(void *context, const char *dir, const char *name);
 	/* What the folder DIR has to hand down; what OUT points to is in ARENA. NULL: nothing. */
 	int (*heritage)(void *context, const char *dir, struct arena *arena, struct disk_heritage *out,
 			struct err *err);

@@ -44,18 +44,6 @@ static int enter(struct world_disk *w, const char *dir, struct err *err)
 	return 0;
 }
 
-/* Asked of each folder, so by one call and without opening it. */
-static bool has_acl(int dir_fd, const char *name)
-{
-	char path[64 + NAME_MAX], names[1024];
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir_fd, name);
-
-	ssize_t n = llistxattr(path, names, sizeof(names));
-
-	return n < 0 ? errno == ERANGE : memmem(names, (size_t)n, ACL_PREFIX, strlen(ACL_PREFIX)) != NULL;
-}
-
 static int disk_probe(void *context, const char *dir, const char *name, struct disk_entry *out, struct err *err)
 {
 	struct world_disk *w = context;
@@ -79,7 +67,6 @@ static int disk_probe(void *context, const char *dir, const char *name, struct d
 		.size = st.st_size,
 		.mtime_ns = fs_nanoseconds(&st.st_mtim),
 		.ctime_ns = fs_nanoseconds(&st.st_ctim),
-		.has_acl = S_ISDIR(st.st_mode) && has_acl(w->dir_fd, name),
 	};
 	return 0;
 }
@@ -201,6 +188,22 @@ static int disk_label_tools(void *context, struct err *err)
 	return label_check_tools(err);
 }
 
+/* Asked of each folder of ours, so by one call and without opening it. */
+static bool disk_has_acl(void *context, const char *dir, const char *name)
+{
+	struct world_disk *w = context;
+	char path[64 + NAME_MAX], names[1024];
+	struct err ignored = ERR_INIT; /* a folder that is gone has none */
+
+	if (enter(w, dir, &ignored) < 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", w->dir_fd, name);
+
+	ssize_t n = llistxattr(path, names, sizeof(names));
+
+	return n < 0 ? errno == ERANGE : memmem(names, (size_t)n, ACL_PREFIX, strlen(ACL_PREFIX)) != NULL;
+}
+
 /* A label that cannot be read is none: whoever may not see it could not hand it down either. */
 static void read_label(const char *path, struct arena *arena, struct disk_heritage *out)
 {
@@ -250,8 +253,8 @@ struct world_disk *world_disk_new(struct world *out)
 
 	w->dir_fd = -1;
 	w->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	*out = (struct world){ disk_probe, disk_follow, disk_list, disk_link_text,   disk_digest,
-			       disk_user,  disk_group,	w,	   disk_label_tools, disk_heritage };
+	*out = (struct world){ disk_probe, disk_follow, disk_list,	  disk_link_text, disk_digest,	disk_user,
+			       disk_group, w,		disk_label_tools, disk_has_acl,	  disk_heritage };
 	return w;
 }
 

@@ -1356,7 +1356,7 @@ static void a_folder_of_ours_gets_its_attributes_back(void **state)
 		print_message("  %s\n", folders[i].why);
 		host_init(&h, "w/d/a=1", "/srv/d/a=x", NULL, folders[i].spec);
 		fake_find(&h.disk, "/srv/d")->entry.mode = folders[i].mode;
-		fake_find(&h.disk, "/srv/d")->entry.has_acl = folders[i].has_acl;
+		fake_find(&h.disk, "/srv/d")->has_acl = folders[i].has_acl;
 		fake_find(&h.disk, "/srv/d")->entry.uid = folders[i].uid;
 		fake_find(&h.disk, "/srv/d")->entry.gid = folders[i].gid;
 		h.in.manifest = &m;

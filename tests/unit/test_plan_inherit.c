@@ -221,7 +221,7 @@ static void what_would_be_made_with_another_acl_is_not_unchanged(void **state)
 			fake_find(&h.disk, "/srv")->heritage = *kept[i].srv;
 		d->heritage.access = kept[i].access;
 		d->heritage.defaults = kept[i].defaults;
-		d->entry.has_acl = *kept[i].access || *kept[i].defaults;
+		d->has_acl = *kept[i].access || *kept[i].defaults;
 		d->entry.mode = kept[i].mode;
 		h.in.manifest = &m;
 		host_plan(&h);

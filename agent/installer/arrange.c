@@ -250,6 +250,16 @@ static int place_step(struct arranger *a, uint32_t node, struct err *err)
 	return 0;
 }
 
+/* NULL and errno. */
+static char *acl_after(const struct plan_attributes *want)
+{
+	AUTO_FREE char *access = want->attr && want->attr->acl ? permission_acl_text(want->attr->permission, want->mode)
+				 : *want->inherited	       ? fs_acl_with_mode(want->inherited, want->mode)
+							       : xstrdup("");
+
+	return access && *want->inherited ? xasprintf("%s|%s", access, want->inherited) : TAKE_PTR(access);
+}
+
 static int attributes_step(struct arranger *a, uint32_t node, struct err *err)
 {
 	struct step *st = new_step(a, node, STEP_ATTRIBUTES, err);
@@ -267,13 +277,16 @@ static int attributes_step(struct arranger *a, uint32_t node, struct err *err)
 	st->after = (struct step_attributes){ want.mode, want.uid, want.gid };
 
 	AUTO_FREE char *before = fs_get_acl(fd);
-	AUTO_FREE char *after = want.attr && want.attr->acl ? permission_acl_text(want.attr->permission, want.mode)
-							    : NULL;
 
 	if (!before && errno != EOPNOTSUPP)
 		return err_sys(err, "reading the ACL of folder '%s'", path);
+
+	AUTO_FREE char *after = acl_after(&want);
+
+	if (!after)
+		return err_sys(err, "working out the ACL of folder '%s'", path);
 	st->acl_before = steps_string(&a->out->steps, before ? before : "");
-	st->acl_after = steps_string(&a->out->steps, after ? after : "");
+	st->acl_after = steps_string(&a->out->steps, after);
 	return 0;
 }
 

@@ -136,6 +136,7 @@ struct manifest_writer {
 	struct str pool, pending;
 	uint32_t count;
 	uint32_t crc;
+	uint32_t last_acl; /* in the pool: most follow one like it */
 };
 
 #define PENDING_MAX (64 * 1024)
@@ -193,11 +194,24 @@ static int pool_string(struct manifest_writer *w, const char *s, uint32_t *offse
 	return 0;
 }
 
+static int pool_acl(struct manifest_writer *w, const char *acl, uint32_t *offset, struct err *err)
+{
+	bool again = acl && w->last_acl && !strcmp(w->pool.data + w->last_acl, acl);
+
+	if (!again && pool_string(w, acl, offset, err) < 0)
+		return -1;
+	if (again)
+		*offset = w->last_acl;
+	else if (*offset)
+		w->last_acl = *offset;
+	return 0;
+}
+
 int manifest_add(struct manifest_writer *w, struct manifest_entry *entry, const char *name, const char *text,
 		 const char *acl, const char *context, struct err *err)
 {
 	if (pool_string(w, name, &entry->name, err) < 0 || pool_string(w, text, &entry->text, err) < 0 ||
-	    pool_string(w, acl, &entry->acl, err) < 0 || pool_string(w, context, &entry->context, err) < 0)
+	    pool_acl(w, acl, &entry->acl, err) < 0 || pool_string(w, context, &entry->context, err) < 0)
 		return -1;
 	(void)str_append(&w->pending, entry, sizeof(*entry)); /* fits: flushed below its limit */
 	w->count++;

@@ -28,7 +28,7 @@ struct manifest_entry {
 	uint32_t parent; /* index; entry 0 is `/`, its own parent */
 	uint32_t name;	 /* offset in the pool */
 	uint32_t text;	 /* of a link: where it leads; else 0 */
-	uint32_t acl;	 /* canonical entries, joined by commas; 0: none was set */
+	uint32_t acl;	 /* canonical entries, joined by commas; `|` and the default ACL it inherited; 0: none */
 	uint32_t uid, gid;
 	uint16_t mode;
 	uint8_t type;	   /* enum tree_type */

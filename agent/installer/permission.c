@@ -83,7 +83,7 @@ static int apply_acl(int fd, const char *acl)
 
 	if (bar)
 		*bar = '\0';
-	return fs_set_acl(fd, access, bar ? bar + 1 : "");
+	return fs_set_acl(fd, access, bar ? bar + 1 : NULL);
 }
 
 int permission_apply(int fd, mode_t mode, uid_t uid, gid_t gid, const char *acl, struct err *err)

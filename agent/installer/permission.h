@@ -14,6 +14,7 @@
  * the base entries and masks of section 7.8. The caller frees it; "" when PERM lists no ACL. */
 char *permission_acl_text(const struct appspec_permission *perm, mode_t mode);
 
-/* Owner and group first (chown(2) clears bits), then the mode, then the ACL (NULL or "": none).
+/* Owner and group first (chown(2) clears bits), then the mode, then the ACL (NULL or "": none; without a bar in it the
+ * default one stays, as with setfacl).
  * What the object has already is not set again. */
 int permission_apply(int fd, mode_t mode, uid_t uid, gid_t gid, const char *acl, struct err *err);

@@ -440,7 +440,7 @@ static int build(struct plan *p, struct err *err)
 	if (plan_add_manifest(p, err) < 0 || plan_add_files(p, err) < 0)
 		return -1;
 	plan_apply_permissions(p);
-	if (plan_decide(p, err) < 0)
+	if (plan_look_at_heritages(p, err) < 0 || plan_decide(p, err) < 0)
 		return -1;
 	name_index_done(&p->index); /* no path is looked up any more, and staging needs the memory */
 	for (size_t i = 0; i < p->findings.count; i++)
@@ -474,6 +474,7 @@ void plan_free(struct plan *p)
 	free(p->conflicts);
 	free(p->attrs);
 	free(p->setgid);
+	free(p->heritages);
 	free(p->dir);
 	free(p);
 }

@@ -90,6 +90,11 @@ struct plan_conflict {
 	const struct appspec_overwrite *rule; /* that has decided; NULL: the behavior in force */
 };
 
+struct plan_heritage { /* of a folder that stays, for what is made in it */
+	uint32_t node;
+	struct disk_heritage is;
+};
+
 struct plan_counts {
 	uint64_t planned, added, changed, unchanged, removed, retained; /* files and links */
 	uint64_t bytes;							/* to be written */
@@ -128,6 +133,8 @@ struct plan {
 	size_t hard;	    /* errors that no hook before Install could cure: neither ERR_EXISTS nor ERR_NOT_READY */
 	uint32_t *setgid;   /* pairs: node, group */
 	uint32_t setgid_count;
+	struct plan_heritage *heritages; /* where there is one, by node */
+	uint32_t heritage_count;
 };
 
 /* Build the plan. 0: it can be carried out; -1: ERR tells the first of the findings (all of them are in OUT, which is
@@ -155,5 +162,10 @@ struct plan_attributes { /* what a wanted node will have */
 	gid_t gid;
 	int64_t mtime_ns;	      /* of files; others get the time they are made */
 	const struct plan_attr *attr; /* NULL: no permission entry speaks of it */
+	/* Of the nearest folder above it that is not made by this install, too; NULL: none. */
+	const struct disk_heritage *heritage;
+	/* That folder's default ACL, where it tells an ACL of this: a file's from it and the mode, a folder's two, or
+	 * the default one alone beside acls of a permission entry. "": it does not. */
+	const char *inherited;
 };
 void plan_attributes(const struct plan *p, uint32_t node, struct plan_attributes *out);

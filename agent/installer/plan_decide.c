@@ -55,6 +55,7 @@ void plan_attributes(const struct plan *p, uint32_t node, struct plan_attributes
 	else
 		link_attributes(p, node, out);
 	out->attr = a;
+	plan_inherit(p, node, out);
 	if (!a)
 		return;
 	if (a->has_uid)
@@ -65,11 +66,6 @@ void plan_attributes(const struct plan *p, uint32_t node, struct plan_attributes
 		out->mode = a->mode;
 	else if (want == PLAN_WANT_FILE && (a->has_uid || a->has_gid)) /* as chown(2) does */
 		out->mode &= out->mode & S_IXGRP ? (mode_t) ~(S_ISUID | S_ISGID) : (mode_t)~S_ISUID;
-}
-
-static bool same_acl(const struct plan *p, const struct manifest_entry *e, const struct plan_attributes *a)
-{
-	return !strcmp(manifest_text(p->in.manifest, e->acl), a->attr && a->attr->acl ? a->attr->acl : "");
 }
 
 static bool same_context(const struct plan *p, const struct manifest_entry *e, const struct plan_attributes *a)
@@ -88,7 +84,7 @@ static bool already_right(const struct plan *p, uint32_t node)
 	if (!(n->flags & PLAN_UNTOUCHED) || !(n->flags & PLAN_OURS) || !e)
 		return false;
 	plan_attributes(p, node, &a);
-	if (e->uid != a.uid || e->gid != a.gid || !same_acl(p, e, &a) || !same_context(p, e, &a))
+	if (e->uid != a.uid || e->gid != a.gid || !plan_same_acl(p, e, &a) || !same_context(p, e, &a))
 		return false;
 	if (n->want == PLAN_WANT_LINK)
 		return e->type == TREE_LINK &&
@@ -116,9 +112,10 @@ static int decide_folder(struct plan *p, uint32_t node, enum plan_action *out, s
 	plan_attributes(p, node, &a);
 
 	const struct manifest_entry *e = n->old == TREE_NONE ? NULL : &p->in.manifest->entries[n->old];
-	bool acl = (a.attr && a.attr->acl) || (e && e->acl);
-	bool same = d.mode == a.mode && d.uid == a.uid && d.gid == a.gid && !acl && (!e || same_context(p, e, &a));
+	bool same = d.mode == a.mode && d.uid == a.uid && d.gid == a.gid && (!e || same_context(p, e, &a));
 
+	if (same && plan_folder_acl(p, node, &a, &same, err) < 0)
+		return -1;
 	*out = same ? PLAN_KEEP : PLAN_REMAKE;
 	return 0;
 }

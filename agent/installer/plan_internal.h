@@ -42,4 +42,15 @@ void plan_warn(struct plan *p, struct appspec_place place, const char *fmt, ...)
 int plan_add_manifest(struct plan *p, struct err *err);
 int plan_add_files(struct plan *p, struct err *err);
 void plan_apply_permissions(struct plan *p);
+int plan_look_at_heritages(struct plan *p, struct err *err);
 int plan_decide(struct plan *p, struct err *err);
+
+/* plan_inherit.c: what is made takes over of the folder it is made in. */
+
+/* Fill in OUT->heritage and what follows from it; all that follows from the bundle and the appspec is there. */
+void plan_inherit(const struct plan *p, uint32_t node, struct plan_attributes *out);
+/* Was WANT's ACL made of the same things as that of E? */
+bool plan_same_acl(const struct plan *p, const struct manifest_entry *e, const struct plan_attributes *want);
+/* Has the folder NODE, which is there, the ACLs it is to have? Those of the appspec are not compared, but
+ * always set. */
+int plan_folder_acl(struct plan *p, uint32_t node, const struct plan_attributes *want, bool *same, struct err *err);

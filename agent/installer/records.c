@@ -419,8 +419,9 @@ static int add_entry(struct manifest_pass *m, uint32_t node, struct err *err)
 		e.uid = want.uid;
 		e.gid = want.gid;
 		e.mtime_ns = want.mtime_ns;
-		if (want.attr && want.attr->acl)
-			acl = xstrdup(want.attr->acl);
+		if ((want.attr && want.attr->acl) || *want.inherited)
+			acl = xasprintf("%s%s%s", want.attr && want.attr->acl ? want.attr->acl : "",
+					*want.inherited ? "|" : "", want.inherited);
 		if (want.attr)
 			context = want.attr->context;
 	}

@@ -3,6 +3,7 @@
 
 #include "installer/permission.h"
 #include "installer/place.h"
+#include "installer/stage_inherit.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/fs.h"
@@ -103,7 +104,18 @@ static int stage_folder(struct stage_work *w, uint32_t step, uint32_t node, stru
 
 	if (parent < 0 || fs_mkdir(parent, name, 0700) < 0)
 		return err_sys(err, "making a folder");
-	return 0;
+
+	struct plan_attributes want;
+
+	plan_attributes(w->plan, node, &want);
+	if (!want.heritage)
+		return 0;
+
+	AUTO_FD int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "opening a folder");
+	return stage_inherit(fd, want.heritage, true, node == w->a->nodes[step], err);
 }
 
 /* A folder gets its attributes when its content is there: they may forbid to write, or hand themselves down. */
@@ -291,6 +303,8 @@ static int copy_file(struct copier *c, const struct file_work *f, struct err *er
 
 	if (to < 0)
 		return err_sys(err, "creating it");
+	if (want.heritage && stage_inherit(to, want.heritage, false, f->node == c->w->a->nodes[f->step], err) < 0)
+		return -1;
 	if (copy_content(c, n->source, from, to, err) < 0)
 		return -1;
 	if (!is_as_listed(from, e)) /* after reading: then what was read is what was listed and hashed */
@@ -322,6 +336,8 @@ static int copy_link(struct copier *c, const struct file_work *f, struct err *er
 	plan_attributes(c->w->plan, f->node, &want);
 	if (fs_symlink(tree_link_text(c->w->plan->in.tree, c->w->plan->nodes[f->node].source), c->to_fd, name) < 0)
 		return err_sys(err, "making the link");
+	if (want.heritage && stage_inherit_link(c->to_fd, name, want.heritage, err) < 0)
+		return -1;
 	if (fstatat(c->to_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, "looking at the link");
 	if (st.st_uid == want.uid && st.st_gid == want.gid)

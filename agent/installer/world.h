@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "util/arena.h"
 #include "util/digest.h"
 #include "util/err.h"
 
@@ -20,6 +21,15 @@ struct disk_entry {
 	gid_t gid;
 	uint64_t dev, ino;
 	int64_t size, mtime_ns, ctime_ns;
+};
+
+/* What a folder has beside its mode, and hands down to what is made in it. */
+struct disk_heritage {
+	const char *access, *defaults; /* its ACLs, in the long text form of acl(5); "": none */
+	mode_t default_mode;	       /* that `defaults` give a folder, in place of the umask */
+	bool default_named;	       /* `defaults` name more than owner, group and others: files get an ACL, too */
+	const void *label;	       /* of SELinux; NULL: none */
+	size_t label_len;
 };
 
 struct world {
@@ -43,6 +53,12 @@ struct world {
 	void *context;
 	/* Has the host what sets SELinux contexts? -1: ERR says what is missing, and the cure. NULL: yes. */
 	int (*label_tools)(void *context, struct err *err);
+	/* Has the folder NAME in DIR an ACL of which its mode does not say all? Where there is no `heritage`, there is
+	 * not this either. */
+	bool (*has_acl)(void *context, const char *dir, const char *name);
+	/* What the folder DIR has to hand down; what OUT points to is in ARENA. NULL: nothing. */
+	int (*heritage)(void *context, const char *dir, struct arena *arena, struct disk_heritage *out,
+			struct err *err);
 };
 
 /* The real disk. The caller's: world_disk_done(). */

@@ -11,7 +11,12 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
+
+#define ACL_PREFIX "system.posix_acl_"
+#define LABEL_MAX  4096 /* no policy has one as long */
 
 struct world_disk {
 	int root_fd;
@@ -183,14 +188,73 @@ static int disk_label_tools(void *context, struct err *err)
 	return label_check_tools(err);
 }
 
+/* Asked of each folder of ours, so by one call and without opening it. */
+static bool disk_has_acl(void *context, const char *dir, const char *name)
+{
+	struct world_disk *w = context;
+	char path[64 + NAME_MAX], names[1024];
+	struct err ignored = ERR_INIT; /* a folder that is gone has none */
+
+	if (enter(w, dir, &ignored) < 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", w->dir_fd, name);
+
+	ssize_t n = llistxattr(path, names, sizeof(names));
+
+	return n < 0 ? errno == ERANGE : memmem(names, (size_t)n, ACL_PREFIX, strlen(ACL_PREFIX)) != NULL;
+}
+
+/* A label that cannot be read is none: whoever may not see it could not hand it down either. */
+static void read_label(const char *path, struct arena *arena, struct disk_heritage *out)
+{
+	char label[LABEL_MAX];
+	ssize_t n = getxattr(path, FS_LABEL, label, sizeof(label));
+
+	if (n <= 0)
+		return;
+	out->label = memcpy(arena_alloc(arena, (size_t)n), label, (size_t)n);
+	out->label_len = (size_t)n;
+}
+
+static int disk_heritage(void *context, const char *dir, struct arena *arena, struct disk_heritage *out,
+			 struct err *err)
+{
+	struct world_disk *w = context;
+	char path[64];
+
+	if (enter(w, dir, err) < 0)
+		return -1;
+
+	AUTO_FREE char *acl = fs_get_acl(w->dir_fd);
+
+	if (!acl)
+		return err_sys(err, "reading the ACL of folder '%s'", dir);
+
+	char *bar = strchr(acl, '|');
+	mode_t mode = 0;
+	int named = bar ? fs_acl_mode(bar + 1, &mode) : 0;
+
+	if (named < 0)
+		return err_sys(err, "understanding the default ACL of folder '%s'", dir);
+	*out = (struct disk_heritage){
+		.access = arena_strndup(arena, acl, strcspn(acl, "|")),
+		.defaults = bar ? arena_strdup(arena, bar + 1) : "",
+		.default_mode = mode,
+		.default_named = named,
+	};
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", w->dir_fd);
+	read_label(path, arena, out);
+	return 0;
+}
+
 struct world_disk *world_disk_new(struct world *out)
 {
 	struct world_disk *w = xcalloc(1, sizeof(*w));
 
 	w->dir_fd = -1;
 	w->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	*out = (struct world){ disk_probe, disk_follow, disk_list, disk_link_text,  disk_digest,
-			       disk_user,  disk_group,	w,	   disk_label_tools };
+	*out = (struct world){ disk_probe, disk_follow, disk_list,	  disk_link_text, disk_digest,	disk_user,
+			       disk_group, w,		disk_label_tools, disk_has_acl,	  disk_heritage };
 	return w;
 }
 

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
@@ -14,14 +15,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static const char *const op_names[FS_OP_COUNT] = {
 	[FS_CREATE] = "create", [FS_WRITE] = "write",	    [FS_MKDIR] = "mkdir",	[FS_SYMLINK] = "symlink",
 	[FS_LINK] = "link",	[FS_RENAME] = "rename",	    [FS_EXCHANGE] = "exchange", [FS_UNLINK] = "unlink",
 	[FS_RMDIR] = "rmdir",	[FS_CHMOD] = "chmod",	    [FS_CHOWN] = "chown",	[FS_UTIMENS] = "utimens",
-	[FS_SETACL] = "setacl", [FS_TRUNCATE] = "truncate", [FS_ALLOCATE] = "allocate", [FS_CLONE] = "clone",
-	[FS_FSYNC] = "fsync",	[FS_SYNCFS] = "syncfs",
+	[FS_SETACL] = "setacl", [FS_SETLABEL] = "setlabel", [FS_TRUNCATE] = "truncate", [FS_ALLOCATE] = "allocate",
+	[FS_CLONE] = "clone",	[FS_FSYNC] = "fsync",	    [FS_SYNCFS] = "syncfs",
 };
 
 /* The one writable global besides the log: null in production (DESIGN section 6). */
@@ -214,6 +216,19 @@ int fs_utimens(int fd, const struct timespec times[2])
 int fs_utimens_at(int dir_fd, const char *name, const struct timespec times[2])
 {
 	return OBSERVED(on_name(FS_UTIMENS, dir_fd, name), utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW));
+}
+
+int fs_set_label(int fd, const void *label, size_t len)
+{
+	return OBSERVED(on_fd(FS_SETLABEL, fd), fsetxattr(fd, FS_LABEL, label, len, 0));
+}
+
+int fs_set_label_at(int dir_fd, const char *name, const void *label, size_t len)
+{
+	char path[64 + NAME_MAX]; /* there is no lsetxattrat */
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir_fd, name);
+	return OBSERVED(on_name(FS_SETLABEL, dir_fd, name), lsetxattr(path, FS_LABEL, label, len, 0));
 }
 
 int fs_truncate(int fd, int64_t length)

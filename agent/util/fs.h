@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#define FS_LABEL "security.selinux" /* the extended attribute */
+
 enum fs_op {
 	FS_CREATE,
 	FS_WRITE,
@@ -31,6 +33,7 @@ enum fs_op {
 	FS_CHOWN,
 	FS_UTIMENS,
 	FS_SETACL,
+	FS_SETLABEL,
 	FS_TRUNCATE,
 	FS_ALLOCATE,
 	FS_CLONE,
@@ -82,6 +85,9 @@ int fs_chown(int fd, uid_t uid, gid_t gid);
 int fs_chown_at(int dir_fd, const char *name, uid_t uid, gid_t gid); /* of a link itself */
 int fs_utimens(int fd, const struct timespec times[2]);
 int fs_utimens_at(int dir_fd, const char *name, const struct timespec times[2]); /* of a link itself */
+/* The SELinux label of FD, or of NAME, be it a link: LEN bytes as a file system keeps them. */
+int fs_set_label(int fd, const void *label, size_t len);
+int fs_set_label_at(int dir_fd, const char *name, const void *label, size_t len);
 int fs_truncate(int fd, int64_t length);
 int fs_allocate(int fd, int64_t length); /* blocks for the first LENGTH bytes */
 int fs_clone(int fd, int from_fd);	 /* FICLONE: the whole file shared */
@@ -95,6 +101,11 @@ int fs_observed(const struct fs_call *call, int (*make)(void *arg), void *arg);
 int fs_set_acl(int fd, const char *access, const char *defaults);
 /* Extended ACLs as "access|default" in that form, "" when FD has none; the caller frees it. NULL and errno. */
 char *fs_get_acl(int fd);
+/* The permission bits that show in the mode of what has the ACL TEXT. 1: it says more than they do; 0: no more; -1: it
+ * is no ACL. */
+int fs_acl_mode(const char *text, mode_t *mode);
+/* TEXT as chmod(2) to MODE leaves it, for the caller to free. NULL and errno. */
+char *fs_acl_with_mode(const char *text, mode_t mode);
 
 /* Below: no change to the file system by themselves, or made of the calls above. */
 

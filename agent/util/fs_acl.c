@@ -10,6 +10,8 @@
 #include <sys/acl.h>
 #include <sys/stat.h>
 
+#define ACL_TEXT_MAX (64 * 1024)
+
 struct setting {
 	int fd;
 	const char *access, *defaults;
@@ -67,7 +69,7 @@ static int append_acl(struct str *out, acl_t acl)
 
 char *fs_get_acl(int fd)
 {
-	struct str out = STR_INIT(64 * 1024);
+	struct str out = STR_INIT(ACL_TEXT_MAX);
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -90,4 +92,61 @@ char *fs_get_acl(int fd)
 		return NULL;
 	}
 	return str_take(&out);
+}
+
+int fs_acl_mode(const char *text, mode_t *mode)
+{
+	acl_t acl = acl_from_text(text);
+	int r = acl ? acl_equiv_mode(acl, mode) : -1;
+
+	if (acl)
+		(void)acl_free(acl); /* only memory */
+	return r;
+}
+
+static int set_perms(acl_entry_t entry, mode_t bits)
+{
+	acl_permset_t perms;
+
+	if (acl_get_permset(entry, &perms) < 0 || acl_clear_perms(perms) < 0)
+		return -1;
+	if ((bits & 4 && acl_add_perm(perms, ACL_READ) < 0) || (bits & 2 && acl_add_perm(perms, ACL_WRITE) < 0) ||
+	    (bits & 1 && acl_add_perm(perms, ACL_EXECUTE) < 0))
+		return -1;
+	return 0;
+}
+
+/* The group's bits of a mode are the mask's, where there is one. */
+static int set_mode(acl_t acl, mode_t mode)
+{
+	bool masked = acl_equiv_mode(acl, NULL) == 1;
+	acl_entry_t entry;
+	acl_tag_t tag;
+	int r;
+
+	for (int which = ACL_FIRST_ENTRY; (r = acl_get_entry(acl, which, &entry)) == 1; which = ACL_NEXT_ENTRY) {
+		if (acl_get_tag_type(entry, &tag) < 0)
+			return -1;
+		if ((tag == ACL_USER_OBJ && set_perms(entry, mode >> 6) < 0) ||
+		    (tag == (masked ? ACL_MASK : ACL_GROUP_OBJ) && set_perms(entry, mode >> 3) < 0) ||
+		    (tag == ACL_OTHER && set_perms(entry, mode) < 0))
+			return -1;
+	}
+	return r;
+}
+
+char *fs_acl_with_mode(const char *text, mode_t mode)
+{
+	struct str out = STR_INIT(ACL_TEXT_MAX);
+	acl_t acl = acl_from_text(text);
+	int r = acl && set_mode(acl, mode) == 0 ? append_acl(&out, acl) : -1;
+	int saved = errno;
+
+	if (acl)
+		(void)acl_free(acl); /* only memory */
+	if (r == 0)
+		return str_take(&out);
+	str_done(&out);
+	errno = saved;
+	return NULL;
 }

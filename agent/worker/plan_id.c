@@ -97,8 +97,8 @@ static void feed_wanted(struct digest *d, const struct plan *p, uint32_t node)
 
 	plan_attributes(p, node, &a);
 
-	AUTO_FREE char *what = xasprintf("%u %o %u %u %s|%s", p->nodes[node].source, a.mode, a.uid, a.gid,
-					 a.attr && a.attr->acl ? a.attr->acl : "",
+	AUTO_FREE char *what = xasprintf("%u %o %u %u %s|%s|%s", p->nodes[node].source, a.mode, a.uid, a.gid,
+					 a.attr && a.attr->acl ? a.attr->acl : "", a.inherited,
 					 a.attr && a.attr->context ? a.attr->context : "");
 
 	feed_text(d, what);

@@ -8,7 +8,7 @@ import json
 import posixpath
 import random
 
-from reference import FILE, FOLDER, LINK, Node
+from reference import FILE, FOLDER, LINK, Node, with_mode
 
 NAMES = ["a", "b", "c", "d"] * 6 + ["a.txt", "b.txt", ".dot", "with blank", " lead", "trail ", "new\nline", "\udcff", "\u00e9", "*"]
 TIMES = [1_000_000_000, 1_000_000_001, 1_700_000_000, 1]  # seconds, of files
@@ -51,6 +51,24 @@ class Maker:
         uid, gid = self.random.choice(OWNERS)
         return Node(FOLDER, self.random.choice(FOLDER_MODES), uid, gid)
 
+    def with_acl(self, node):
+        """A folder that hands an ACL down, mostly, or has one itself, or none any more."""
+        acl = [(True, *each) for each in self.acl()] if self.chance(80) else []
+        if self.chance(30):
+            acl += [(False, *each) for each in self.acl()]
+        return with_mode(dataclasses.replace(node, acl=tuple(acl)), node.mode)
+
+    def owned(self, node):
+        other = self.folder()
+        return with_mode(dataclasses.replace(other, acl=node.acl), other.mode)
+
+    def acl(self):
+        named = [("user", who, self.random.randrange(8)) for who in self.random.sample([1, 2, 12345], self.random.choice([0, 1, 1, 2]))]
+        named += [("group", who, self.random.randrange(8)) for who in self.random.sample([1, 54321], self.random.choice([0, 0, 1]))]
+        mask = [("mask", None, self.random.choice([7, 7, 5, 6, 0]))] if named or self.chance(10) else []
+        return [("user", None, self.random.choice([7, 7, 7, 6, 0])), ("group", None, self.random.choice([5, 5, 7, 0])),
+                ("other", None, self.random.choice([5, 0, 4, 7]))] + named + mask
+
     def some_names(self):
         return "/".join(self.name() for _ in range(self.random.choice([1, 1, 1, 2])))
 
@@ -86,6 +104,10 @@ class Maker:
         nodes = {"u": Node(FOLDER), "u/v": Node(FOLDER), DEPTH: Node(FOLDER), "out": self.folder(), "out/a": self.file()}
         for name, node in self.tree(self.world_link, self.random.choice([0, 0, 3, 6, 10])).items():
             nodes[posixpath.join(DEPTH, name)] = node
+        if self.chance(30):
+            for name, node in nodes.items():
+                if node.kind == FOLDER and self.chance(60):
+                    nodes[name] = self.with_acl(node)
         return {posixpath.join(self.top, name): node for name, node in nodes.items()}
 
     def spelt(self, path):
@@ -207,25 +229,22 @@ class Maker:
             below = [path for path in world.nodes if path.startswith(self.base + "/")]
             folders = [self.base] + [path for path in below if world.nodes[path].kind == FOLDER]
             files = [path for path in below if world.nodes[path].kind != FOLDER]
-            what = self.random.choice(["add", "edit", "edit", "touch", "remove", "folder", "own", "link", "hard link", "move"])
+            what = self.random.choice(["add", "edit", "edit", "touch", "remove", "folder", "own", "acl", "link", "hard link", "move"])
             if what == "move":
                 done += self.move(world, folders[1:])
                 continue
-            path, other = self.random.choice(files if files and what not in ("add", "own") else folders), None
+            path, other = self.random.choice(files if files and what not in ("add", "own", "acl") else folders), None
             if what in ("add", "hard link"):
                 other = path if what == "hard link" else None
                 path = posixpath.join(self.random.choice(folders), self.name())
                 if path in world.nodes or other and world.nodes[other].kind != FILE:
                     continue
-            elif what != "own" and not files:
+            elif what not in ("own", "acl") and not files:
                 continue
-            node = {"add": self.file, "edit": self.file, "own": self.folder, "remove": lambda: None, "folder": self.folder,
+            node = {"add": self.file, "edit": self.file, "own": lambda at=path: self.owned(world.nodes[at]), "folder": self.folder,
+                    "acl": lambda at=path: self.with_acl(world.nodes[at]), "remove": lambda: None,
                     "touch": lambda at=path: self.touched(world.nodes[at]), "hard link": lambda at=other: world.nodes[at],
                     "link": lambda at=path: self.world_link(posixpath.relpath(at, self.base))}[what]()
-            if what == "own":
-                node = dataclasses.replace(node, acl=world.nodes[path].acl)
-                if node.acl:
-                    continue
             if node is None:
                 del world.nodes[path]
             else:

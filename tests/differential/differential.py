@@ -44,11 +44,21 @@ def write_node(path, node):
         with open(path, "w", encoding="utf-8") as out:
             out.write(node.data)
     os.chown(path, node.uid, node.gid)
-    if not node.acl:
-        remove_acl(path)  # handed down by the folder
+    remove_acl(path)  # handed down by the folder
+    write_acl(path, node.acl)
     os.chmod(path, node.mode)
     if node.kind == FILE:
         os.utime(path, (node.mtime, node.mtime))
+
+
+def write_acl(path, acl):
+    tags = {("user", False): 1, ("user", True): 2, ("group", False): 4, ("group", True): 8, ("mask", False): 16, ("other", False): 32}
+    for name in ("access", "default"):
+        entries = [(tags[tag, who is not None], perms, 0xffffffff if who is None else who)
+                   for is_default, tag, who, perms in acl if is_default == (name == "default")]
+        if entries:
+            raw = b"".join(struct.pack("<HHI", *each) for each in sorted(entries, key=lambda each: (each[0], each[2])))
+            os.setxattr(path, f"system.posix_acl_{name}", struct.pack("<I", 2) + raw)
 
 
 def remove_acl(path):

@@ -109,6 +109,10 @@ class World:
         parent = self.lstat(posixpath.dirname(place))
         return (parent.gid, parent.mode & 0o2000) if parent.mode & 0o2000 else (0, 0)
 
+    def default_acl(self, place):
+        """Of the folder in which PLACE is made: what it hands down."""
+        return [each[1:] for each in self.lstat(posixpath.dirname(place)).acl if each[0]]
+
 
 class Cleanup:
     """7.1: what the last revision made goes, newest first, a folder only when it is empty. RECORDS: place -> (kind, data).
@@ -390,13 +394,17 @@ class Install:
 
     def new_folder(self, place):
         gid, setgid = self.world.new_group(place)
-        return Node(FOLDER, 0o777 & ~self.umask | setgid, 0, gid)
+        default = self.world.default_acl(place)
+        if not default:
+            return Node(FOLDER, 0o777 & ~self.umask | setgid, 0, gid)
+        access = [(False, *each) for each in default]
+        return with_mode(Node(FOLDER, 0, 0, gid, acl=tuple(access + [(True, *each) for each in default])), mode_of(default) | setgid)
 
     def new_file(self, source, place):
         node = self.bundle.world.nodes[source]
         if node.kind == LINK:  # made anew: it belongs to the agent
             return Node(LINK, 0, 0, self.world.new_group(place)[0], node.data)
-        return node
+        return with_mode(dataclasses.replace(node, acl=tuple((False, *each) for each in self.world.default_acl(place))), node.mode)
 
 
 def rules_of(appspec):
@@ -458,6 +466,22 @@ def completed(entries, mode, is_default):
     return [(is_default, *each) for each in entries]
 
 
+def mode_of(acl):
+    """acl(5): the group of a mode is the mask, where there is one."""
+    perms = {tag: perms for tag, who, perms in acl if who is None}
+    return perms["user"] << 6 | perms.get("mask", perms["group"]) << 3 | perms["other"]
+
+
+def with_mode(node, mode):
+    """chmod(2): it changes user, mask (without one: group) and others of the access ACL; without a mask the mode says all."""
+    access, default = [each[1:] for each in node.acl if not each[0]], [each for each in node.acl if each[0]]
+    if not any(tag == "mask" for tag, _, _ in access):
+        return dataclasses.replace(node, mode=mode, acl=tuple(sorted(default, key=str)))
+    shifts = {("user", None): 6, ("mask", None): 3, ("other", None): 0}
+    access = [(tag, who, mode >> shifts[tag, who] & 7 if (tag, who) in shifts else perms) for tag, who, perms in access]
+    return dataclasses.replace(node, mode=mode, acl=tuple(sorted([(False, *each) for each in access] + default, key=str)))
+
+
 def with_acl(mode, entries):
     """(the mode, the ACL) when ENTRIES are set on something that has MODE: a mask is what the mode shows for the group."""
     access, default = completed(entries, mode, False), completed(entries, mode, True)
@@ -471,7 +495,7 @@ def with_acl(mode, entries):
 
 def changed(node, entry):
     """7.7: chmod, setfacl, chown, and the special bits of the mode again (Q6); decided: a link has owners, nothing else."""
-    mode, acl, owners = node.mode, node.acl, names_of(entry)
+    mode, owners = node.mode, names_of(entry)
     uid, gid = (node.uid if owners[0] is None else owners[0]), (node.gid if owners[1] is None else owners[1])
     if node.kind == LINK:
         return dataclasses.replace(node, uid=uid, gid=gid)
@@ -480,9 +504,13 @@ def changed(node, entry):
     elif owners[:2] != (None, None) and node.kind == FILE:
         # as chown(2) does it for root: setgid without group execution is something else and stays
         mode &= ~0o4000 & ~(0o2000 if mode & 0o010 else 0)
+    node = with_mode(node, mode)
     if owners[2]:
         mode, acl = with_acl(mode, owners[2])
-    return dataclasses.replace(node, mode=mode, uid=uid, gid=gid, acl=acl)
+        if not any(is_default for is_default, *_ in owners[2]):  # setfacl --set: the default ACL stays
+            acl = tuple(sorted(acl + tuple(each for each in node.acl if each[0]), key=str))
+        node = dataclasses.replace(node, mode=mode, acl=acl)
+    return dataclasses.replace(node, uid=uid, gid=gid)
 
 
 def install(world, records, bundle, appspec, behavior, umask):

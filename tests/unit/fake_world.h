@@ -20,13 +20,16 @@ enum { FAKE_MAX = 64, FAKE_TIME = 1000, FAKE_DEVICE = 5 };
 struct fake_entry {
 	char *path, *text; /* text: of a link, or a file's content */
 	struct disk_entry entry;
+	struct disk_heritage heritage; /* of a folder */
+	bool has_acl;
 };
 
 struct fake_world {
 	struct fake_entry items[FAKE_MAX];
 	size_t count;
-	bool broken;		  /* every question about the disk fails */
-	bool no_tools;		  /* for SELinux contexts */
+	bool broken;   /* every question about the disk fails */
+	bool no_tools; /* for SELinux contexts */
+	unsigned heritages_asked;
 	unsigned asked, fails_at; /* only the question of this number fails; 0: none */
 	struct world world;
 };
@@ -64,7 +67,9 @@ static inline struct fake_entry *fake_add(struct fake_world *w, const char *path
 				    .ino = w->count + 100,
 				    .size = (int64_t)strlen(text),
 				    .mtime_ns = FAKE_TIME,
-				    .ctime_ns = FAKE_TIME } };
+				    .ctime_ns = FAKE_TIME },
+				  { .access = "", .defaults = "" },
+				  false };
 	return e;
 }
 
@@ -201,6 +206,29 @@ static inline int fake_label_tools(void *context, struct err *err)
 	return w->no_tools ? err_set(err, ERR_NOT_READY, "there is no semanage on this host") : 0;
 }
 
+static inline bool fake_has_acl(void *context, const char *dir, const char *name)
+{
+	char *path = fake_joined(dir, name);
+	const struct fake_entry *e = fake_find(context, path);
+
+	free(path);
+	return e && e->has_acl;
+}
+
+static inline int fake_heritage(void *context, const char *dir, struct arena *arena, struct disk_heritage *out,
+				struct err *err)
+{
+	struct fake_world *w = context;
+	const struct fake_entry *e = fake_find(w, dir);
+
+	(void)arena; /* it is all in the table */
+	w->heritages_asked++;
+	if (fake_ask(w, err) < 0)
+		return -1;
+	*out = e ? e->heritage : (struct disk_heritage){ .access = "", .defaults = "" };
+	return 0;
+}
+
 /* The next of the words at *TEXT: its path, kind and what follows the sign. NULL at the end; the caller frees it. */
 static inline char *fake_word(const char **text, enum disk_kind *kind, const char **tail)
 {
@@ -236,8 +264,8 @@ static inline void fake_world_init(struct fake_world *w, const char *words)
 	const char *tail;
 
 	*w = (struct fake_world){ 0 };
-	w->world = (struct world){ fake_probe, fake_follow, fake_list, fake_link_text,	fake_digest_of,
-				   fake_user,  fake_group,  w,	       fake_label_tools };
+	w->world = (struct world){ fake_probe, fake_follow, fake_list,	      fake_link_text, fake_digest_of, fake_user,
+				   fake_group, w,	    fake_label_tools, fake_has_acl,   fake_heritage };
 	for (char *word; (word = fake_word(&words, &kind, &tail)); free(word))
 		(void)fake_add(w, word, kind, tail);
 }

@@ -184,6 +184,35 @@ static void an_empty_acl_takes_the_old_one_away(void **state)
 	assert_string_equal("", after);
 }
 
+static const struct {
+	const char *acl;
+	int named;
+	mode_t mode, set;
+	const char *want;
+} modes[] = {
+	{ "user::rwx,group::r-x,other::---", 0, 0750, 0604, "user::rw-,group::---,other::r--" },
+	{ "user::rwx,user:1:rwx,group::r-x,mask::rwx,other::---", 1, 0770, 0644,
+	  "user::rw-,user:1:rwx,group::r-x,mask::r--,other::r--" },
+	{ "user::r--,group::r-x,group:5:-wx,mask::-w-,other::r--", 1, 0424, 04751,
+	  "user::rwx,group::r-x,group:5:-wx,mask::r-x,other::--x" },
+};
+
+static void an_acl_tells_a_mode_and_changes_with_it(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		AUTO_FREE char *changed = fs_acl_with_mode(modes[i].acl, modes[i].set);
+		mode_t mode = 0;
+
+		print_message("  %s\n", modes[i].acl);
+		assert_int_equal(modes[i].named, fs_acl_mode(modes[i].acl, &mode));
+		assert_int_equal(modes[i].mode, mode);
+		assert_string_equal(modes[i].want, changed);
+	}
+	assert_int_equal(-1, fs_acl_mode("nonsense", NULL));
+	assert_null(fs_acl_with_mode("nonsense", 0644));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +222,7 @@ int main(void)
 		cmocka_unit_test(what_is_right_already_is_not_set_again),
 		cmocka_unit_test(the_acl_is_set_with_the_default_one),
 		cmocka_unit_test(an_empty_acl_takes_the_old_one_away),
+		cmocka_unit_test(an_acl_tells_a_mode_and_changes_with_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1316,18 +1316,21 @@ static const struct {
 	mode_t mode; /* of what stands there; it was made 0755 for 0 and 0 */
 	uid_t uid;
 	gid_t gid;
-	bool had_acl;
+	bool had_acl, has_acl; /* by the last manifest, on the disk */
 	const char *want;
 } folders[] = {
-	{ "as it was made", OWN_FOLDER, 0755, 0, 0, false, "=d/srv/d ~f/srv/d/a" },
-	{ "another mode", OWN_FOLDER, 0700, 0, 0, false, "@d/srv/d ~f/srv/d/a" },
-	{ "another owner", OWN_FOLDER, 0755, 5, 0, false, "@d/srv/d ~f/srv/d/a" },
-	{ "another group", OWN_FOLDER, 0755, 0, 5, false, "@d/srv/d ~f/srv/d/a" },
+	{ "as it was made", OWN_FOLDER, 0755, 0, 0, false, false, "=d/srv/d ~f/srv/d/a" },
+	{ "another mode", OWN_FOLDER, 0700, 0, 0, false, false, "@d/srv/d ~f/srv/d/a" },
+	{ "another owner", OWN_FOLDER, 0755, 5, 0, false, false, "@d/srv/d ~f/srv/d/a" },
+	{ "another group", OWN_FOLDER, 0755, 0, 5, false, false, "@d/srv/d ~f/srv/d/a" },
 	{ "an ACL that it is to have", OWN_FOLDER PERMISSIONS PERMIT("/srv", "type: [directory], acls: ['bob:r']"),
-	  0755, 0, 0, false, "@d/srv/d ~f/srv/d/a" },
-	{ "an ACL that it is not to have any more", OWN_FOLDER, 0755, 0, 0, true, "@d/srv/d ~f/srv/d/a" },
+	  0755, 0, 0, false, false, "@d/srv/d ~f/srv/d/a" },
+	{ "an ACL that it is not to have any more", OWN_FOLDER, 0755, 0, 0, true, true, "@d/srv/d ~f/srv/d/a" },
 	{ "a permission that says nothing of ACLs",
-	  OWN_FOLDER PERMISSIONS PERMIT("/srv", "type: [directory], mode: 755"), 0755, 0, 0, false,
+	  OWN_FOLDER PERMISSIONS PERMIT("/srv", "type: [directory], mode: 755"), 0755, 0, 0, false, false,
+	  "=d/srv/d ~f/srv/d/a" },
+	{ "an ACL that somebody gave it", OWN_FOLDER, 0755, 0, 0, false, true, "@d/srv/d ~f/srv/d/a" },
+	{ "an ACL that somebody has taken from it already", OWN_FOLDER, 0755, 0, 0, true, false,
 	  "=d/srv/d ~f/srv/d/a" },
 };
 
@@ -1353,6 +1356,7 @@ static void a_folder_of_ours_gets_its_attributes_back(void **state)
 		print_message("  %s\n", folders[i].why);
 		host_init(&h, "w/d/a=1", "/srv/d/a=x", NULL, folders[i].spec);
 		fake_find(&h.disk, "/srv/d")->entry.mode = folders[i].mode;
+		fake_find(&h.disk, "/srv/d")->has_acl = folders[i].has_acl;
 		fake_find(&h.disk, "/srv/d")->entry.uid = folders[i].uid;
 		fake_find(&h.disk, "/srv/d")->entry.gid = folders[i].gid;
 		h.in.manifest = &m;

@@ -149,6 +149,7 @@ static void set_defaults(struct config *c)
 	c->stop_timeout_s = 60;
 	c->history = 100;
 	settings_defaults(&c->settings, "");
+	c->settings.policy = xasprintf("%s/etc/slipway/policy.lua", c->root);
 }
 
 /* What no key says, the host does. */

@@ -115,6 +115,7 @@ void settings_copy(struct settings *out, const struct settings *s)
 	out->instance = s->instance ? xstrdup(s->instance) : NULL;
 	out->region = s->region ? xstrdup(s->region) : NULL;
 	out->program_name = s->program_name ? xstrdup(s->program_name) : NULL;
+	out->policy = s->policy ? xstrdup(s->policy) : NULL;
 }
 
 void settings_done(struct settings *s)
@@ -125,6 +126,7 @@ void settings_done(struct settings *s)
 	free(s->instance);
 	free(s->region);
 	free(s->program_name);
+	free(s->policy);
 	*s = (struct settings){ 0 };
 }
 

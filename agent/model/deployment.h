@@ -51,6 +51,8 @@ struct settings {
 	char *instance;		     /* what hooks are told about this host, NULL: nothing */
 	char *region;		     /* the same */
 	char *program_name;	     /* names the deployments log; NULL: "codedeploy-agent" */
+	char *policy;		     /* the host's, absolute; NULL: everything is allowed */
+	bool policy_needed;	     /* true: it must be there */
 	unsigned max_revisions;	     /* >= 1, default 5 */
 	uint64_t max_entries;	     /* of an archive: default 1,000,000 */
 	uint64_t max_unpacked_bytes; /* default 20 GiB */

@@ -20,7 +20,7 @@
 #define NOBODY	  65534
 /* A script that runs Lua notices its deadline itself, and says where it was then; one that is inside of a function
  * written in C does not, and is killed this much later. */
-#define GRACE_MS 100
+#define GRACE_MS 50
 #define LOOK_MS	 50 /* how often its processor time is looked at */
 
 struct policy_process {

@@ -145,6 +145,32 @@ static void a_script_is_asked_about_every_conflict_and_obeyed(void **state)
 	}
 }
 
+/* Nor is a script asked about something that could not be looked at. */
+static void whichever_question_stays_without_an_answer_there_is_no_plan(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct oracle o = { .asked = STR_INIT(64 * 1024) };
+		struct err err = ERR_INIT;
+		struct host h;
+
+		host_init(&h, cases[i].bundle, cases[i].disk, cases[i].ours, cases[i].spec);
+		(void)plan_with(&h, &o, &err); /* refused or not */
+
+		unsigned questions = h.disk.asked;
+
+		for (h.disk.fails_at = 1; h.disk.fails_at <= questions; h.disk.fails_at++) {
+			plan_free(h.plan);
+			h.disk.asked = 0;
+			str_clear(&o.asked);
+			assert_int_equal(-1, plan_with(&h, &o, &err));
+			assert_string_equal("the disk does not answer", err.msg);
+		}
+		str_done(&o.asked);
+		host_done(&h);
+	}
+}
+
 static void what_is_to_be_kept_beside_is_noted_as_that(void **state)
 {
 	struct oracle o = { .asked = STR_INIT(4096) };
@@ -219,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_script_is_asked_about_every_conflict_and_obeyed),
+		cmocka_unit_test(whichever_question_stays_without_an_answer_there_is_no_plan),
 		cmocka_unit_test(what_is_to_be_kept_beside_is_noted_as_that),
 		cmocka_unit_test(who_does_not_answer_refuses),
 		cmocka_unit_test(paths_are_told_without_the_prefix),

@@ -21,7 +21,7 @@
 /* A script that runs Lua notices its deadline itself, and says where it was then; one that is inside of a function
  * written in C does not, and is killed this much later. */
 #define GRACE_MS 50
-#define LOOK_MS	 50 /* how often its processor time is looked at */
+#define LOOK_MS	 25 /* how often its processor time is looked at */
 
 struct policy_process {
 	struct zygote *zygote;

@@ -144,7 +144,7 @@ def test_lint_shows_what_was_understood(agent, bundle, target):
     assert done.code == 0, done.out
     assert [w["message"].split(":")[0] for w in done.json["warnings"]] == ["the event 'AfterInstall' has an empty list of scripts"]
     assert done.json["appspec"]["slipway"] == {
-        "requires": "0.1", "overwrite": [{"path": f"{target.path}/**/*.conf", "behavior": "RETAIN"}], "hooks": {},
+        "requires": "0.1", "overwrite": [{"path": f"{target.path}/**/*.conf", "behavior": "RETAIN", "policy": None}], "hooks": {},
         "env": {"A": "yes"}}
 
 

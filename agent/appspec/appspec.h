@@ -87,8 +87,9 @@ struct appspec_permission {
 };
 
 struct appspec_overwrite {
-	const char *path; /* over destinations: appspec/path_glob.h */
-	enum file_exists behavior;
+	const char *path;	   /* over destinations: appspec/path_glob.h */
+	enum file_exists behavior; /* DISALLOW when a script decides */
+	const char *policy;	   /* of the bundle: a script in Lua that decides; NULL: the behavior does */
 	struct appspec_place place;
 };
 #define APPSPEC_MAX_OVERWRITES	1000

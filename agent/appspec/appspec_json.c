@@ -116,8 +116,10 @@ static json_t *overwrites(const struct appspec *a)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < a->overwrite_count; i++)
-		json_array_append_new(list, json_pack("{s:o, s:s}", "path", text(a->overwrites[i].path), "behavior",
-						      file_exists_name(a->overwrites[i].behavior)));
+		json_array_append_new(
+			list, json_pack("{s:o, s:s?, s:o}", "path", text(a->overwrites[i].path), "behavior",
+					a->overwrites[i].policy ? NULL : file_exists_name(a->overwrites[i].behavior),
+					"policy", text(a->overwrites[i].policy)));
 	return list;
 }
 

@@ -70,6 +70,18 @@ static void read_behavior(struct reading *r, const struct yml_node *n, struct ap
 		reading_error(r, n, "'behavior' must be DISALLOW, OVERWRITE or RETAIN, not '%s'", reading_shown(r, n));
 }
 
+static void read_policy(struct reading *r, const struct yml_node *n, struct appspec_overwrite *out)
+{
+	out->behavior = FILE_EXISTS_DISALLOW; /* whatever it says, nothing is lost by a refusal */
+	out->policy = reading_is_null(n) ? "" : reading_trimmed(r, n, "policy");
+	if (!*out->policy && (reading_is_null(n) || yml_is_scalar(n)))
+		reading_error(r, n, "'policy' is blank: name a script of the bundle, as in scripts/overwrite.lua");
+	else if (*out->policy && !str_ends(out->policy, ".lua"))
+		reading_error(r, n, "the policy '%s' must be a script in Lua: its name ends in .lua",
+			      reading_shown(r, n));
+	reading_check_inside(r, n, "policy", out->policy);
+}
+
 static void read_overwrite(struct reading *r, const struct yml_node *n, struct appspec_overwrite *out)
 {
 	const struct yml_node *path = yml_get(n, "path"), *behavior = yml_get(n, "behavior");
@@ -92,15 +104,17 @@ static void read_overwrite(struct reading *r, const struct yml_node *n, struct a
 		if (yml_is_scalar(path) && path_glob_check(out->path, &bad) < 0)
 			reading_error(r, path, "the path %s", bad.msg);
 	}
-	if (policy) { /* whatever it would have said, nothing is lost by a refusal */
-		reading_warning(r, policy,
-				"slipway " SLIPWAY_VERSION " has no 'policy' yet (a Lua function that decides): until "
-				"then the entry counts as 'behavior: DISALLOW'");
-		out->behavior = FILE_EXISTS_DISALLOW;
-	} else if (!behavior)
-		reading_error(r, n, "an entry of 'overwrite' has no 'behavior': write DISALLOW, OVERWRITE or RETAIN");
-	if (behavior && !policy)
+	if (policy && behavior)
+		reading_error(r, policy,
+			      "an entry of 'overwrite' has a 'behavior' and a 'policy': one of them decides");
+	else if (policy)
+		read_policy(r, policy, out);
+	else if (behavior)
 		read_behavior(r, behavior, out);
+	else
+		reading_error(r, n,
+			      "an entry of 'overwrite' has no 'behavior': write DISALLOW, OVERWRITE or RETAIN, or name "
+			      "a script that decides with 'policy'");
 }
 
 static void read_overwrites(struct reading *r, const struct yml_node *n)

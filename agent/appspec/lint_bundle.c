@@ -163,12 +163,30 @@ static void check_script(const struct appspec_script *s, const struct tree *tree
 		check_lua(s, f);
 }
 
+static void check_policy(const struct appspec_overwrite *o, const struct tree *tree, struct findings *f)
+{
+	uint32_t at = o->policy ? tree_find(tree, o->policy) : 0;
+
+	if (!o->policy)
+		return;
+	if (at == TREE_NONE)
+		findings_add(f, FINDING_ERROR, o->place,
+			     "the policy '%s' is not in the bundle: add it, or mend the path, which is relative to the "
+			     "folder of the appspec",
+			     o->policy);
+	else if (tree->entries[at].type != TREE_FILE)
+		findings_add(f, FINDING_ERROR, o->place, "the policy '%s' is no file: name the script itself",
+			     o->policy);
+}
+
 void lint_bundle(const struct appspec *a, const struct tree *tree, int dir_fd, bool portable, struct findings *f)
 {
 	for (size_t i = 0; i < a->hook_count; i++)
 		for (size_t k = 0; k < a->hooks[i].script_count; k++)
 			if (!a->hooks[i].scripts[k].use)
 				check_script(&a->hooks[i].scripts[k], tree, dir_fd, portable, f);
+	for (size_t i = 0; i < a->overwrite_count; i++)
+		check_policy(&a->overwrites[i], tree, f);
 	for (size_t i = 0; i < a->file_count; i++)
 		check_source(&a->files[i], tree, f);
 	lint_targets(a, tree, f);

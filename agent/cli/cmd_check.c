@@ -99,7 +99,7 @@ static unsigned keeping_rule(const struct checked *c, const char *path)
 
 	const struct appspec_overwrite *rule = policy_rule(c->appspec, path);
 
-	return rule && rule->behavior == FILE_EXISTS_RETAIN ? rule->place.line : 0;
+	return rule && !rule->policy && rule->behavior == FILE_EXISTS_RETAIN ? rule->place.line : 0;
 }
 
 /* An edit is other content, or a link that leads elsewhere (docs/appspec.md); another mode or owner is none. */

@@ -2,6 +2,7 @@
 #include "cli/client_options.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/policy_try.h"
 #include "config/config.h"
 #include "format/json.h"
 #include "util/auto.h"
@@ -17,6 +18,7 @@ static const struct command_spec spec = {
 		 "\n"
 		 "Reads the configuration as every command and the daemon do: errors and warnings with "
 		 "file:line:column.\n"
+		 "The host's policy in Lua, if there is one, is compiled.\n"
 		 "\n"
 		 "      --json  errors, warnings and the settings in force as one JSON document on stdout\n"
 		 "  -h, --help  this text\n"
@@ -50,19 +52,19 @@ static json_t *settings_json(const struct config *c)
 	const char *behavior = s->file_exists_behavior ? s->file_exists_behavior : "DISALLOW";
 
 	return json_pack(
-		"{s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}, "
+		"{s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}, "
 		"s:{s:o, s:o}, s:o, s:I, s:o}",
 		"state_dir", jpath(c->state_dir), "socket", jpath(c->socket), "install_prefix",
 		jpath(s->install_prefix), "file_exists_behavior", behavior, "on_failure",
 		on_failure_name(c->on_failure), "outputs_left_open", outputs_left_open_name(s->outputs_left_open),
 		"runas_method", runas_method_name(s->runas_method), "instance", optional(s->instance), "region",
-		optional(s->region), "refuse_outside_links", s->refuse_outside_links, "enable_deployments_log",
-		s->deployments_log, "max_revisions", (json_int_t)s->max_revisions, "history", (json_int_t)c->history,
-		"deadline", (json_int_t)c->deadline_s, "stop_timeout", (json_int_t)c->stop_timeout_s, "limits",
-		"entries", (json_int_t)s->max_entries, "unpacked_size", (json_int_t)s->max_unpacked_bytes, "ratio",
-		(json_int_t)s->max_ratio, "access", "status", jstrings(c->access_status, jpath), "deploy",
-		jstrings(c->access_deploy, jpath), "hooks_dir", optional(s->hooks_dir), "hooks_timeout",
-		(json_int_t)s->hooks_timeout_s, "vars", vars_json(c));
+		optional(s->region), "policy", optional(s->policy), "refuse_outside_links", s->refuse_outside_links,
+		"enable_deployments_log", s->deployments_log, "max_revisions", (json_int_t)s->max_revisions, "history",
+		(json_int_t)c->history, "deadline", (json_int_t)c->deadline_s, "stop_timeout",
+		(json_int_t)c->stop_timeout_s, "limits", "entries", (json_int_t)s->max_entries, "unpacked_size",
+		(json_int_t)s->max_unpacked_bytes, "ratio", (json_int_t)s->max_ratio, "access", "status",
+		jstrings(c->access_status, jpath), "deploy", jstrings(c->access_deploy, jpath), "hooks_dir",
+		optional(s->hooks_dir), "hooks_timeout", (json_int_t)s->hooks_timeout_s, "vars", vars_json(c));
 }
 
 static void print_json(const struct config *c, const char *error)
@@ -88,6 +90,7 @@ static int check(const struct cli *cli, struct output *o, bool json)
 	struct err err = ERR_INIT;
 	bool ok = config_load(&place, &c, &err) == 0;
 
+	ok = ok && policy_try(&c, &err) >= 0;
 	for (size_t i = 0; i < c.warning_count; i++)
 		output_warning(o, "%s", c.warnings[i]);
 	if (!ok)

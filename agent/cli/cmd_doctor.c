@@ -1,6 +1,7 @@
 /* cli/cmd_doctor.c - `slipway doctor`: one line a thing that must be right, with the cure where it is not. */
 #include "cli/commands.h"
 #include "cli/doctor.h"
+#include "cli/policy_try.h"
 #include "format/json.h"
 #include "util/auto.h"
 #include "util/str.h"
@@ -72,6 +73,17 @@ static void check_configuration(struct doctor *d, const struct config *c, const 
 		doctor_say(d, DOCTOR_OK, "configuration", NULL, "no errors, no warnings");
 }
 
+static void check_policy(struct doctor *d)
+{
+	struct err err = ERR_INIT;
+	int r = policy_try(d->config, &err);
+
+	if (r < 0)
+		doctor_say(d, DOCTOR_ERROR, "policy", "correct it, then slipway check-config", "%s", err.msg);
+	else if (r > 0)
+		doctor_say(d, DOCTOR_OK, "policy", NULL, "'%s' can be asked", d->config->settings.policy);
+}
+
 static int report(const struct doctor *d, bool json)
 {
 	bool ok = !d->count[DOCTOR_ERROR];
@@ -101,6 +113,7 @@ static int examine(const struct cli *cli, const struct client_options *options)
 		d.config = &c;
 	check_configuration(&d, &c, &err);
 	if (d.config) {
+		check_policy(&d);
 		doctor_daemon(&d);
 		doctor_state(&d);
 		doctor_hooks(&d);

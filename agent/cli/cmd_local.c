@@ -149,7 +149,7 @@ static int exit_status(const struct local *l, const struct worker_end *end)
 		return 1;
 	if (end->signal)
 		return 128 + end->signal;
-	if (r->kind == ERR_BUSY || r->kind == ERR_PLAN_CHANGED)
+	if (err_is_refusal(r->kind))
 		return err_exit_status(r->kind);
 	return r->restore.tried && r->restore.files && r->restore.started && r->restore.validated ? 6 : 1;
 }

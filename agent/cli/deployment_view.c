@@ -85,7 +85,7 @@ int deployment_exit_status(const struct deployment_result *r)
 		return 0;
 	if (r->status == DEPLOYMENT_STOPPED)
 		return 1;
-	if (r->kind == ERR_BUSY || r->kind == ERR_PLAN_CHANGED)
+	if (err_is_refusal(r->kind))
 		return err_exit_status(r->kind);
 	return back->tried && back->files && back->started && back->validated ? 6 : 1;
 }

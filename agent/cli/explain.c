@@ -86,6 +86,14 @@ static const struct explanation table[] = {
 	  "Run slipway plan again with the same options, look at it, and deploy with the id that it\n"
 	  "prints.",
 	  { "has changed since plan p-" } },
+	{ "DeniedByPolicy",
+	  "the policy of this host does not allow the deployment",
+	  "Its owner's script (/etc/slipway/policy.lua, or 'policy:' in slipway.yml) was asked and\n"
+	  "said no, or could not be asked: then nothing is allowed. Nothing was changed and no hook\n"
+	  "was run. Exit status 5.",
+	  "The message has the reason and the line of the script. slipway check-config tells what is\n"
+	  "wrong with the script itself.",
+	  { "this host's policy does not allow it", "this host's policy could not be asked" } },
 	{ "SignatureInvalid",
 	  "the bundle has no signature of a trusted key",
 	  "It is not signed, was changed after it was signed, or was signed with a key that is not\n"

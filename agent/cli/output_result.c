@@ -40,7 +40,7 @@ static const struct event_result *failed_event(const struct deployment_result *r
 static void add_heading(struct str *block, const struct output *o, const struct deployment_result *r, const char *host)
 {
 	const char *red = o->colour ? "\033[1;31m" : "", *plain = o->colour ? "\033[0m" : "";
-	bool refused = r->kind == ERR_BUSY || r->kind == ERR_PLAN_CHANGED;
+	bool refused = err_is_refusal(r->kind);
 	const char *how = refused ? "was refused" : r->status == DEPLOYMENT_STOPPED ? "was stopped" : "failed";
 	AUTO_FREE char *event = r->error_event ? plain_path(r->error_event) : NULL;
 	AUTO_FREE char *name = plain_path(host);

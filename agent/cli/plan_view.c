@@ -171,6 +171,7 @@ static void print_conflict(struct plan_view *v, struct path *p, void *context)
 		const char *verdict, *words;
 	} verdicts[] = { { "overwrite", "is overwritten" },
 			 { "retain", "is kept" },
+			 { "backup", "is overwritten; what it was stays beside it as a backup" },
 			 { "refuse", "refuses the install" } };
 	const json_t *c = json_object_get(p->json, "conflict");
 	const char *standing = text_of(p->json, "standing"), *by = text_of(c, "by"), *verdict = "";
@@ -185,6 +186,9 @@ static void print_conflict(struct plan_view *v, struct path *p, void *context)
 	(void)printf("  %s: a %s stands there and %s: ", p->shown, *standing ? standing : "file", verdict);
 	if (!strcmp(by, "rule"))
 		(void)printf("%s by the rule of 'overwrite' in line %lld\n", text_of(c, "behavior"),
+			     number_of(c, "line"));
+	else if (!strcmp(by, "policy"))
+		(void)printf("%s says so, by the rule of 'overwrite' in line %lld\n", text_of(c, "policy"),
 			     number_of(c, "line"));
 	else if (!strcmp(by, "types"))
 		(void)puts("no policy lets a file take the place of a folder, or a folder that of a file");
@@ -279,7 +283,9 @@ static void print_end(const json_t *plan)
 {
 	size_t errors = json_array_size(json_object_get(plan, "errors"));
 
-	if (errors && json_is_true(json_object_get(plan, "provisional")))
+	bool vetoed = json_is_true(json_object_get(plan, "vetoed"));
+
+	if (errors && !vetoed && json_is_true(json_object_get(plan, "provisional")))
 		(void)puts("this would stop Install, unless the revision's own BeforeInstall changes that; nothing was "
 			   "changed now");
 	else if (errors)

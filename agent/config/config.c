@@ -152,6 +152,7 @@ static void set_defaults(struct config *c)
 	c->history = 100;
 	settings_defaults(&c->settings, "");
 	c->settings.hooks_dir = xasprintf("%s/etc/slipway/hooks.d", c->root);
+	c->settings.policy = xasprintf("%s/etc/slipway/policy.lua", c->root);
 }
 
 /* What no key says, the host does. */

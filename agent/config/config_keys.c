@@ -43,6 +43,15 @@ static bool take_path(const struct yml_node *node, void *slot)
 	return true;
 }
 
+/* Who names a policy wants it asked: one that is not there allows nothing then. */
+static bool take_policy(const struct yml_node *node, void *slot)
+{
+	struct settings *s = slot;
+
+	s->policy_needed = take_path(node, &s->policy);
+	return s->policy_needed;
+}
+
 static bool take_path_or_empty(const struct yml_node *node, void *slot)
 {
 	if (yml_is_scalar(node) && !node->len) {
@@ -300,6 +309,7 @@ static const struct key top_keys[] = {
 	  "write seconds, or e.g. '10m' or '1h'" },
 	{ "refuse_outside_links", AT(settings.refuse_outside_links), WANTS_BOOL("refuse_outside_links") },
 	{ "enable_deployments_log", AT(settings.deployments_log), WANTS_BOOL("enable_deployments_log") },
+	{ "policy", AT(settings), take_policy, WANTS_PATH, "write e.g. 'policy: /etc/slipway/policy.lua'" },
 	{ "socket", AT(socket), take_socket, WANTS_PATH " of at most 107 bytes",
 	  "write e.g. 'socket: /run/slipway/slipway.sock'" },
 	{ "on_failure", AT(on_failure), take_on_failure, "one of restore, redeploy and none",

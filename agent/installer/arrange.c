@@ -8,6 +8,7 @@
 #include "util/str.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,6 +32,7 @@ struct arranger {
 	struct mount *mounts;
 	size_t mount_count;
 	size_t node_capacity;
+	bool *keeps_old; /* per plan node: what stands there gets a second name first; NULL: none does */
 };
 
 struct folder_facts {
@@ -233,11 +235,37 @@ static int removals_below(struct arranger *a, uint32_t node, struct err *err)
 	return 0;
 }
 
+/* What NODE is now stays beside it: a second name of it is staged, and put into place before it is exchanged. Undone
+ * newest first, the old file has its name again before the second one goes. */
+static int backup_step(struct arranger *a, uint32_t node, struct err *err)
+{
+	const struct plan_node *n = &a->plan->nodes[node];
+	AUTO_FREE char *name = xasprintf("%s.backup-%s", n->name, a->id);
+	struct step *st;
+
+	if (strlen(name) > NAME_MAX) {
+		AUTO_FREE char *path = plan_path(a->plan, node);
+
+		return err_set(err, ERR_EXISTS, "'%s' has too long a name to be kept as a backup beside it", path);
+	}
+	st = new_step(a, node, STEP_PLACE, err);
+	if (!st)
+		return -1;
+	st->name = steps_string(&a->out->steps, name);
+	st->second_name_of = n->name;
+	st->old_ino = 0;
+	a->out->place_inodes[st->place]++;
+	return 0;
+}
+
 static int place_step(struct arranger *a, uint32_t node, struct err *err)
 {
 	const struct plan_node *n = &a->plan->nodes[node];
 
 	if (n->disk == DISK_DIRECTORY && (removals_below(a, node, err) < 0 || remove_step(a, node, err) < 0))
+		return -1;
+
+	if (a->keeps_old && a->keeps_old[node] && backup_step(a, node, err) < 0)
 		return -1;
 
 	struct step *st = new_step(a, node, n->action == PLAN_ADD ? STEP_PLACE : STEP_EXCHANGE, err);
@@ -309,6 +337,21 @@ static int arrange_steps(struct arranger *a, struct err *err)
 	return removals_below(a, 0, err);
 }
 
+/* NULL: nothing is kept. */
+static bool *backups(const struct plan *p)
+{
+	bool *keeps = NULL;
+
+	for (size_t i = 0; i < p->conflict_count; i++) {
+		if (p->conflicts[i].verdict != VERDICT_BACKUP)
+			continue;
+		if (!keeps)
+			keeps = xcalloc(p->count, sizeof(*keeps));
+		keeps[p->conflicts[i].node] = true;
+	}
+	return keeps;
+}
+
 int arrange(const struct plan *plan, const char *deployment_id, struct arrangement *out, struct err *err)
 {
 	struct arranger a = { .plan = plan, .id = deployment_id, .out = out };
@@ -318,8 +361,11 @@ int arrange(const struct plan *plan, const char *deployment_id, struct arrangeme
 	a.folder_of = xmalloc(plan->count * sizeof(*a.folder_of));
 	memset(a.folder_of, 0xff, plan->count * sizeof(*a.folder_of));
 
+	a.keeps_old = backups(plan);
+
 	int r = arrange_steps(&a, err);
 
+	free(a.keeps_old);
 	free(a.folder_of);
 	free(a.folder_mounts);
 	free(a.mounts);

@@ -437,6 +437,7 @@ int plan_add_manifest(struct plan *p, struct err *err)
 
 static int build(struct plan *p, struct err *err)
 {
+	plan_ready_policies(p);
 	if (plan_add_manifest(p, err) < 0 || plan_add_files(p, err) < 0)
 		return -1;
 	plan_apply_permissions(p);

@@ -101,6 +101,26 @@ struct plan_counts {
 	uint64_t folders;						/* to be made */
 };
 
+/* One conflict that a rule leaves to a script. All borrowed for the call. */
+struct plan_question {
+	const struct appspec_overwrite *rule;
+	const char *path; /* as the appspec spells it, without install_prefix */
+	struct disk_entry exists;
+	const unsigned char *exists_digest; /* NULL: it is no file, or may not be read */
+	bool ours;			    /* the last revision installed it, and it was edited since */
+	const struct tree_entry *comes;
+	const unsigned char *comes_digest; /* NULL: it is no file, or not known */
+};
+
+/* Who asks the scripts of rules with a 'policy'; the plan itself stays pure. Negative when there is no answer: what ERR
+ * says refuses the install. */
+struct plan_asker {
+	int (*ready)(void *context, const struct appspec_overwrite *rule, struct err *err); /* once a rule, first */
+	/* -2: and there will be none to any other question */
+	int (*ask)(void *context, const struct plan_question *q, enum policy_answer *out, struct err *err);
+	void *context;
+};
+
 struct plan_input {
 	const struct appspec *appspec;
 	const struct tree *tree;
@@ -108,9 +128,10 @@ struct plan_input {
 	struct digest_index *digests;	 /* of the listing's files; NULL: none known */
 	const struct manifest *manifest; /* NULL: nothing is ours */
 	const struct world *world;
-	enum file_exists behavior;  /* in force */
-	const char *install_prefix; /* "" or absolute */
-	mode_t umask;		    /* for folders that are made */
+	const struct plan_asker *asker; /* borrowed for plan_build() alone; NULL: rules with a script refuse */
+	enum file_exists behavior;	/* in force */
+	const char *install_prefix;	/* "" or absolute */
+	mode_t umask;			/* for folders that are made */
 	uid_t uid;
 	gid_t gid;
 };
@@ -131,6 +152,7 @@ struct plan {
 	uint32_t dir_node;
 	enum err_kind kind; /* of the first error */
 	size_t hard;	    /* errors that no hook before Install could cure: neither ERR_EXISTS nor ERR_NOT_READY */
+	bool asks_none;	    /* a script that is to decide cannot: none is asked then */
 	uint32_t *setgid;   /* pairs: node, group */
 	uint32_t setgid_count;
 	struct plan_heritage *heritages; /* where there is one, by node */

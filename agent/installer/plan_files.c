@@ -129,38 +129,54 @@ static int counts_as_existing(struct plan *p, uint32_t node, enum disk_kind kind
 	return 0;
 }
 
-/* What is to happen at NODE, where KIND stands once the last revision's files are gone. */
+/* The same for what was ours and was edited since. Returns like judge. */
+static int judge_edited(struct plan *p, uint32_t spelled, uint32_t node, uint32_t source, enum verdict *out,
+			struct err *err)
+{
+	const struct appspec_overwrite *rule = plan_rule(p, spelled, node);
+	bool same;
+	int r = 0;
+
+	p->nodes[node].flags |= PLAN_HELD;
+	if (plan_holds(p, node, source, &same, err) < 0)
+		return -1;
+	*out = same ? VERDICT_WRITE : VERDICT_RETAIN_OURS;
+	if (same)
+		return 0;
+	if (rule && rule->policy)
+		r = plan_ask(p, rule, spelled, node, source, out, err);
+	plan_note_conflict(p, &(struct plan_conflict){ node, source, *out, false, rule });
+	return r;
+}
+
+/* What is to happen at NODE, where KIND stands once the last revision's files are gone. 1: it is refused, and a finding
+ * says why. */
 static int judge(struct plan *p, uint32_t spelled, uint32_t node, uint32_t source, enum disk_kind kind,
 		 enum verdict *out, struct err *err)
 {
-	bool exists, same, held = kind != DISK_DIRECTORY && (p->nodes[node].flags & PLAN_FATE) == PLAN_HELD;
+	bool exists, held = kind != DISK_DIRECTORY && (p->nodes[node].flags & PLAN_FATE) == PLAN_HELD;
+	int r = 0;
 
 	/* a rule may speak of it as it is spelled; where the file lies was asked before */
 	if (!held && spelled != node && plan_retains_edit(p, spelled, node, &held, err) < 0)
 		return -1;
-	if (held) {
-		p->nodes[node].flags |= PLAN_HELD;
-		if (plan_holds(p, node, source, &same, err) < 0)
-			return -1;
-		*out = same ? VERDICT_WRITE : VERDICT_RETAIN_OURS;
-		if (!same)
-			plan_note_conflict(
-				p, &(struct plan_conflict){ node, source, *out, false, plan_rule(p, spelled, node) });
-		return 0;
-	}
+	if (held)
+		return judge_edited(p, spelled, node, source, out, err);
 	if (counts_as_existing(p, node, kind, &exists, err) < 0)
 		return -1;
 
 	const struct appspec_overwrite *rule = exists ? plan_rule(p, spelled, node) : NULL;
 
 	*out = policy_verdict(rule ? rule->behavior : p->in.behavior, exists, false);
+	if (rule && rule->policy)
+		r = plan_ask(p, rule, spelled, node, source, out, err);
 	if (exists) {
 		bool clash = kind == DISK_DIRECTORY && *out != VERDICT_RETAIN;
 
 		plan_note_conflict(p,
 				   &(struct plan_conflict){ node, source, clash ? VERDICT_REFUSE : *out, clash, rule });
 	}
-	return 0;
+	return r;
 }
 
 static int refuse_file_at_folder(struct plan *p, const struct appspec_file *f, uint32_t node, uint32_t source)
@@ -190,8 +206,13 @@ static int want_file(struct plan *p, const struct appspec_file *f, uint32_t spel
 		return refuse_second_source(p, f, node, source);
 	if (p->nodes[node].want == PLAN_WANT_FOLDER)
 		return refuse_file_at_folder(p, f, node, source);
-	if (plan_after_cleanup(p, node, &kind, err) < 0 || judge(p, spelled, node, source, kind, &verdict, err) < 0)
+	if (plan_after_cleanup(p, node, &kind, err) < 0)
 		return -2;
+
+	int judged = judge(p, spelled, node, source, kind, &verdict, err);
+
+	if (judged)
+		return judged < 0 ? -2 : -1;
 	if (verdict == VERDICT_RETAIN) {
 		p->nodes[node].want = PLAN_WANT_RETAINED;
 		return 0;

@@ -22,12 +22,19 @@ void plan_note_conflict(struct plan *p, const struct plan_conflict *c);
 
 /* plan_overwrite.c: the rules of 'slipway: overwrite'. */
 
+/* Where NODE stands without the prefix that this host puts before every destination; the caller frees it. */
+char *plan_path_without_prefix(const struct plan *p, uint32_t node);
 /* The first that speaks of what the appspec spells SPELLED and what lies at NODE; NULL: none. */
 const struct appspec_overwrite *plan_rule(struct plan *p, uint32_t spelled, uint32_t node);
 /* Is what stands at NODE ours, edited since the last revision installed it, and retained by a rule? */
 int plan_retains_edit(struct plan *p, uint32_t spelled, uint32_t node, bool *out, struct err *err);
 /* Does NODE hold already what entry SOURCE of the bundle would bring? */
 int plan_holds(struct plan *p, uint32_t node, uint32_t source, bool *out, struct err *err);
+/* Can the scripts be asked? What they say of a conflict: 0: VERDICT; 1: they refuse, and a finding says why; -1: the
+ * world gave no answer. */
+void plan_ready_policies(struct plan *p);
+int plan_ask(struct plan *p, const struct appspec_overwrite *rule, uint32_t spelled, uint32_t node, uint32_t source,
+	     enum verdict *out, struct err *err);
 /* Warn of a retained edit: the revision brings another version than the last one did, or none any more. */
 void plan_warn_of_edit(struct plan *p, uint32_t node);
 

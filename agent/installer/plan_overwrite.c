@@ -12,18 +12,23 @@
 
 #include <string.h>
 
-/* Where NODE stands without the prefix that this host puts before every destination. */
-static const struct appspec_overwrite *rule_at(struct plan *p, uint32_t node)
+char *plan_path_without_prefix(const struct plan *p, uint32_t node)
 {
 	AUTO_FREE char *path = plan_path(p, node);
 	AUTO_FREE char *prefix = NULL;
 	struct err ignored = ERR_INIT; /* a prefix that is too long has refused every destination before */
-	const char *at = path;
 
 	if (*p->in.install_prefix && path_canonical(p->in.install_prefix, "/", &prefix, &ignored) == 0 &&
 	    str_starts(path, prefix) && path[strlen(prefix)] == '/')
-		at = path + strlen(prefix);
-	return policy_rule(p->in.appspec, at);
+		return xstrdup(path + strlen(prefix));
+	return TAKE_PTR(path);
+}
+
+static const struct appspec_overwrite *rule_at(struct plan *p, uint32_t node)
+{
+	AUTO_FREE char *path = plan_path_without_prefix(p, node);
+
+	return policy_rule(p->in.appspec, path);
 }
 
 const struct appspec_overwrite *plan_rule(struct plan *p, uint32_t spelled, uint32_t node)
@@ -94,7 +99,8 @@ int plan_retains_edit(struct plan *p, uint32_t spelled, uint32_t node, bool *out
 
 	const struct appspec_overwrite *rule = plan_rule(p, spelled, node);
 
-	return rule && rule->behavior == FILE_EXISTS_RETAIN ? edited(p, node, out, err) : 0;
+	/* a script that may retain it is asked when something is to come in its place */
+	return rule && (rule->policy || rule->behavior == FILE_EXISTS_RETAIN) ? edited(p, node, out, err) : 0;
 }
 
 int plan_holds(struct plan *p, uint32_t node, uint32_t source, bool *out, struct err *err)

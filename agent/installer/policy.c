@@ -2,6 +2,43 @@
 #include "installer/policy.h"
 
 #include "appspec/path_glob.h"
+#include "util/auto.h"
+
+#include <string.h>
+
+static const char *const answer_names[POLICY_ANSWER_COUNT] = {
+	[POLICY_OVERWRITE] = "overwrite",
+	[POLICY_RETAIN] = "retain",
+	[POLICY_DISALLOW] = "disallow",
+	[POLICY_BACKUP] = "backup",
+};
+
+const char *policy_answer_name(enum policy_answer answer)
+{
+	return answer_names[answer];
+}
+
+int policy_answer_from_name(const char *name, enum policy_answer *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(answer_names); i++)
+		if (!strcmp(name, answer_names[i])) {
+			*out = (enum policy_answer)i;
+			return 0;
+		}
+	return -1;
+}
+
+enum verdict policy_answer_verdict(enum policy_answer answer, bool ours)
+{
+	static const enum verdict verdicts[POLICY_ANSWER_COUNT] = {
+		[POLICY_OVERWRITE] = VERDICT_WRITE,
+		[POLICY_RETAIN] = VERDICT_RETAIN,
+		[POLICY_DISALLOW] = VERDICT_REFUSE,
+		[POLICY_BACKUP] = VERDICT_BACKUP,
+	};
+
+	return answer == POLICY_RETAIN && ours ? VERDICT_RETAIN_OURS : verdicts[answer];
+}
 
 enum verdict policy_verdict(enum file_exists behavior, bool exists, bool ours)
 {

@@ -158,12 +158,37 @@ static void add_file(struct stage_work *w, uint32_t node, uint32_t step)
 	w->bytes += file_size(w, node);
 }
 
+/* A second name of what stands in the folder; its content stays where it is. */
+static int stage_second_name(struct stage_work *w, uint32_t step, struct err *err)
+{
+	struct step *st = &w->a->steps.items[step];
+	const struct plan_node *n = &w->plan->nodes[w->a->nodes[step]];
+	struct place_names names = place_names(step);
+	AUTO_FD int folder = place_open_absolute(w->a->steps.folders[st->folder].path, O_PATH | O_DIRECTORY);
+	AUTO_FD int place = place_open(&w->a->steps, st->place, step, err);
+	struct stat found;
+
+	if (place < 0)
+		return -1;
+	if (folder < 0 || fs_link(folder, st->second_name_of, place, names.entry) < 0 ||
+	    fstatat(place, names.entry, &found, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, "giving what stands there a second name, as its backup");
+	if (found.st_ino != n->ino)
+		return err_set(err, ERR_EXISTS,
+			       "it was replaced by somebody else while this deployment was installing");
+	st->new_dev = found.st_dev;
+	st->new_ino = found.st_ino;
+	return 0;
+}
+
 /* Make the folders of one step, parents first, and note its files. */
 static int begin_step(struct stage_work *w, uint32_t step, struct err *err)
 {
 	const struct plan *p = w->plan;
 	uint32_t top = w->a->nodes[step], end = plan_next(p, top, false);
 
+	if (w->a->steps.items[step].second_name_of)
+		return stage_second_name(w, step, err) < 0 ? where(err, p, top) : 0;
 	for (uint32_t i = top; i != end; i = plan_next(p, i, true)) {
 		if (!plan_is_wanted(&p->nodes[i]))
 			continue; /* of the old revision only */
@@ -458,7 +483,7 @@ static int stage_steps(struct stage_work *w, struct err *err)
 		return -1;
 	for (uint32_t i = 0; i < s->count; i++)
 		if ((s->items[i].kind == STEP_PLACE || s->items[i].kind == STEP_EXCHANGE) &&
-		    finish_step(w, i, w->a->nodes[i], err) < 0)
+		    !s->items[i].second_name_of && finish_step(w, i, w->a->nodes[i], err) < 0)
 			return -1;
 	return 0;
 }

@@ -28,7 +28,8 @@ struct step_attributes {
 };
 
 struct step {
-	const char *name;		    /* of the entry in its folder; borrowed */
+	const char *name;	    /* of the entry in its folder; borrowed */
+	const char *second_name_of; /* STEP_PLACE: what is staged is another name of this entry; not in the journal */
 	const char *acl_before, *acl_after; /* STEP_ATTRIBUTES: "access|default" in long text form; "": none */
 	uint32_t folder;		    /* index in folders */
 	uint32_t place;			    /* index in places */

@@ -132,6 +132,7 @@ void settings_copy(struct settings *out, const struct settings *s)
 	out->variables = copy_list(s->variables);
 	out->region = s->region ? xstrdup(s->region) : NULL;
 	out->program_name = s->program_name ? xstrdup(s->program_name) : NULL;
+	out->policy = s->policy ? xstrdup(s->policy) : NULL;
 }
 
 void settings_done(struct settings *s)
@@ -144,6 +145,7 @@ void settings_done(struct settings *s)
 	free(s->hooks_dir);
 	jstrings_free(s->variables);
 	free(s->program_name);
+	free(s->policy);
 	*s = (struct settings){ 0 };
 }
 

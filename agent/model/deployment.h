@@ -54,6 +54,8 @@ struct settings {
 	char *hooks_dir;	    /* of the host, absolute (lifecycle/operator_hooks.h); NULL: none */
 	char **variables; /* "NAME=VALUE" of the host for every hook, the later one wins; NULL-terminated, NULL: none */
 	char *program_name;	     /* names the deployments log; NULL: "codedeploy-agent" */
+	char *policy;		     /* the host's, absolute; NULL: everything is allowed */
+	bool policy_needed;	     /* true: it must be there */
 	unsigned max_revisions;	     /* >= 1, default 5 */
 	unsigned hooks_timeout_s;    /* of each hook of the host, >= 1, default 3600 */
 	uint64_t max_entries;	     /* of an archive: default 1,000,000 */

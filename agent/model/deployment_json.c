@@ -99,6 +99,7 @@ static const struct string_field settings_strings[] = {
 	{ FIELD(settings, region), MAX_NAME, false, CHECK_NONE },
 	{ FIELD(settings, hooks_dir), PATH_MAX, false, CHECK_ABSOLUTE },
 	{ FIELD(settings, program_name), MAX_PROGRAM_NAME, false, CHECK_FOLDER_NAME },
+	{ FIELD(settings, policy), PATH_MAX, false, CHECK_ABSOLUTE },
 };
 
 static bool passes(enum check check, const char *s)
@@ -142,8 +143,8 @@ static int strings_get(struct jobject *o, const struct string_field *fields, siz
 
 static json_t *settings_to_json(const struct settings *s)
 {
-	json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:b, s:b}", "max_revisions",
-			      (json_int_t)s->max_revisions, "max_entries", (json_int_t)s->max_entries,
+	json_t *o = json_pack("{s:b, s:I, s:I, s:I, s:I, s:s, s:s, s:b, s:b, s:b}", "policy_needed", s->policy_needed,
+			      "max_revisions", (json_int_t)s->max_revisions, "max_entries", (json_int_t)s->max_entries,
 			      "max_unpacked_bytes", (json_int_t)s->max_unpacked_bytes, "max_ratio",
 			      (json_int_t)s->max_ratio, "outputs_left_open",
 			      outputs_left_open_name(s->outputs_left_open), "runas_method",
@@ -185,7 +186,9 @@ static int settings_from_json(const json_t *json, struct settings *s, struct err
 	    jobject_name(&o, "runas_method", method_name, RUNAS_METHOD_COUNT, &method, err) < 0 ||
 	    jobject_bool(&o, "refuse_outside_links", &s->refuse_outside_links, err) < 0 ||
 	    jobject_bool(&o, "deployments_log", &s->deployments_log, err) < 0 ||
-	    jobject_bool(&o, "worker_threads", &s->worker_threads, err) < 0 || host_from_json(&o, s, err) < 0)
+	    jobject_bool(&o, "worker_threads", &s->worker_threads, err) < 0 || host_from_json(&o, s, err) < 0 ||
+	    /* not in requests that an agent before has left */
+	    (json_object_get(json, "policy_needed") && jobject_bool(&o, "policy_needed", &s->policy_needed, err) < 0))
 		return -1;
 	s->max_revisions = (unsigned)revisions;
 	s->outputs_left_open = (enum outputs_left_open)outputs;

@@ -52,7 +52,8 @@ bool script_must_end(void *context)
 	const struct script *s = context;
 
 	return (s->options.stop && *s->options.stop) ||
-	       (s->options.deadline_ms && proc_clock_ms() >= s->options.deadline_ms);
+	       (s->options.deadline_ms &&
+		(s->options.pure ? proc_cpu_ms(0) : proc_clock_ms()) >= s->options.deadline_ms);
 }
 
 int64_t script_deadline_ms(const struct script *s)
@@ -96,6 +97,10 @@ static int open_protected(lua_State *L)
 static int set_up(lua_State *L)
 {
 	script_error_open(L);
+	if (script_of(L)->options.pure) {
+		script_sandbox_open_pure(L);
+		return 0;
+	}
 	script_sandbox_open(L);
 	for (size_t i = 0; script_libs[i]; i++) {
 		const struct script_lib *lib = script_libs[i];

@@ -29,9 +29,10 @@ struct script;
 
 struct script_options {
 	size_t memory_max;		   /* bytes; 0: SCRIPT_MEMORY */
-	int64_t deadline_ms;		   /* proc_clock_ms(); 0: none */
+	int64_t deadline_ms;		   /* proc_clock_ms(), of a pure state proc_cpu_ms(0); 0: none */
 	const volatile sig_atomic_t *stop; /* NULL: none */
 	int bundle_fd, library_fd;	   /* where `require` looks; borrowed; -1: nowhere */
+	bool pure; /* string, table, math and utf8 alone: a script that cannot tell one time or host from another */
 	/* TEXT is what the script does now, behind the place of its own line; "": nothing to tell any more. Must not
 	 * raise. NULL: nobody asks. */
 	void (*doing)(void *context, const char *text);

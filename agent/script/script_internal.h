@@ -15,7 +15,8 @@ struct script {
 
 /* Globals and `require`. The table `slipway` is left on the stack. */
 void script_sandbox_open(lua_State *L);
-void script_error_open(lua_State *L); /* the class of our errors */
+void script_sandbox_open_pure(lua_State *L); /* the few globals of a pure state; nothing on the stack */
+void script_error_open(lua_State *L);	     /* the class of our errors */
 /* The error at INDEX for people, into BYTES; its action, if any. May raise. */
 void script_error_text(lua_State *L, int index, char *message, size_t size, char *action, size_t action_size);
 /* "scripts/check.lua:14: " of the nearest line that is the script's own, pushed. */

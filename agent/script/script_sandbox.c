@@ -309,6 +309,36 @@ static void forget(lua_State *L, const char *name)
 	lua_setglobal(L, name);
 }
 
+/* The same script asked the same thing answers the same: no clock, no chance, no environment, no files. */
+void script_sandbox_open_pure(lua_State *L)
+{
+	static const luaL_Reg open[] = { { LUA_GNAME, luaopen_base },
+					 { LUA_TABLIBNAME, luaopen_table },
+					 { LUA_STRLIBNAME, luaopen_string },
+					 { LUA_MATHLIBNAME, luaopen_math },
+					 { LUA_UTF8LIBNAME, luaopen_utf8 } };
+	static const char *const gone[] = { "collectgarbage", "dofile", "load", "loadfile", "print", "warn" };
+	static const char *const unlucky[] = { "random", "randomseed" };
+
+	for (size_t i = 0; i < ARRAY_LEN(open); i++) {
+		luaL_requiref(L, open[i].name, open[i].func, 1);
+		lua_pop(L, 1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
+		forget(L, gone[i]);
+	lua_getglobal(L, "math");
+	for (size_t i = 0; i < ARRAY_LEN(unlucky); i++) {
+		lua_pushnil(L);
+		lua_setfield(L, -2, unlucky[i]);
+	}
+	lua_getglobal(L, "string");
+	lua_pushnil(L);
+	lua_setfield(L, -2, "dump");
+	lua_pop(L, 2);
+	wrap(L, "setmetatable", l_setmetatable);
+	wrap(L, "xpcall", l_xpcall);
+}
+
 void script_sandbox_open(lua_State *L)
 {
 	luaL_newmetatable(L, LOADING_CLASS);

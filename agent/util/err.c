@@ -36,6 +36,7 @@ static const struct {
 	[ERR_NEEDS_RECOVERY] = { "UnknownError", 5 },
 	[ERR_DENIED] = { "UnknownError", 5 },
 	[ERR_PLAN_CHANGED] = { "PlanChanged", 5 },
+	[ERR_VETOED] = { "DeniedByPolicy", 5 },
 };
 
 static __attribute__((format(printf, 4, 0))) int set_va(struct err *e, enum err_kind kind, int sys, const char *fmt,
@@ -117,4 +118,9 @@ enum err_kind err_kind_of_code(const char *code)
 int err_exit_status(enum err_kind kind)
 {
 	return kinds[kind].exit_status;
+}
+
+bool err_is_refusal(enum err_kind kind)
+{
+	return kind == ERR_BUSY || kind == ERR_PLAN_CHANGED || kind == ERR_VETOED;
 }

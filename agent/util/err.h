@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 enum err_kind {
 	ERR_NONE,
 	ERR_SYS,	    /* a system call failed, see sys */
@@ -33,6 +35,7 @@ enum err_kind {
 	ERR_NEEDS_RECOVERY, /* an earlier deployment of the group can be neither finished nor undone */
 	ERR_DENIED,	    /* the caller is not allowed to */
 	ERR_PLAN_CHANGED,   /* the plan that was looked at is not what would be done any more */
+	ERR_VETOED,	    /* the policy of this host does not allow it */
 	ERR_KIND_COUNT
 };
 
@@ -55,5 +58,7 @@ int err_add(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2
 const char *err_code(enum err_kind kind);
 /* The kind with that code, ERR_SYS ("UnknownError") for a code that is not known. */
 enum err_kind err_kind_of_code(const char *code);
+/* Was nothing begun, for a reason that lies not in the revision: busy, another plan, not allowed? */
+bool err_is_refusal(enum err_kind kind);
 /* The exit status a command ends with (PRODUCT section 3). */
 int err_exit_status(enum err_kind kind);

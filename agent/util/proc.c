@@ -21,6 +21,16 @@ int64_t proc_clock_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int64_t proc_cpu_ms(pid_t pid)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+		return -1;
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 void proc_each(bool (*fn)(void *context, pid_t pid, int dir_fd), void *context)
 {
 	AUTO_DIR DIR *proc = opendir("/proc");

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 int64_t proc_clock_ms(void); /* monotonic: for deadlines and durations */
+/* The processor time that process PID has taken, 0: this one. -1: it cannot be told. */
+int64_t proc_cpu_ms(pid_t pid);
 
 /* Call FN for every process, with its folder in /proc, until it returns false. Processes that come and go meanwhile may
  * be missed. */

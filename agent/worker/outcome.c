@@ -110,6 +110,7 @@ static const char *const actions[ERR_KIND_COUNT] = {
 	[ERR_DIGEST] = "make sure where the bundle comes from, or deploy with the digest that it has",
 	[ERR_TIMED_OUT] = "see what took so long, or give the deployment a longer deadline",
 	[ERR_INTERRUPTED] = "deploy again",
+	[ERR_VETOED] = "ask who looks after this host: `policy` in its configuration names the script that decides",
 	[ERR_PLAN_CHANGED] =
 		"run `slipway plan` again with the same options, look at what has become of it, and deploy "
 		"with the id that it prints",

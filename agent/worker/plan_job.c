@@ -12,6 +12,7 @@
 #include "util/str.h"
 #include "worker/bundle_digest.h"
 #include "worker/group_look.h"
+#include "worker/host_policy.h"
 #include "worker/plan_id.h"
 #include "worker/plan_report.h"
 #include "worker/preflight.h"
@@ -38,6 +39,7 @@ struct planner {
 	struct world_disk *disk;
 	struct plan *plan;
 	unsigned char *drift; /* per entry of the manifest */
+	bool vetoed;	      /* by the host's policy, and the errors tell */
 	json_t *errors, *warnings;
 };
 
@@ -126,7 +128,7 @@ static void check_hooks(struct planner *p)
 /* -1: the world gave no answer. What stands in the way is an answer. */
 static int make_plan(struct planner *p, struct err *err)
 {
-	const struct planning planning = { p->d, p->history.manifest, p->job->umask };
+	const struct planning planning = { p->d, p->history.manifest, p->job->umask, p->job->zygote };
 	size_t count = 0;
 
 	p->disk = world_disk_new(&p->world);
@@ -149,6 +151,32 @@ static int make_plan(struct planner *p, struct err *err)
 	take_warnings(p, &p->plan->findings);
 	*err = ERR_INIT;
 	return 0;
+}
+
+static json_t *digest_json(const struct planner *p)
+{
+	char hex[DIGEST_HEX_SIZE];
+
+	if (!p->files.report.has_digest)
+		return json_null();
+	digest_hex(p->files.report.digest, hex);
+
+	AUTO_FREE char *text = xasprintf("sha256:%s", hex);
+
+	return json_string(text);
+}
+
+static void ask_host(struct planner *p)
+{
+	json_t *digest = digest_json(p);
+	const struct host_question question = { p->d, &p->files, json_string_value(digest), p->plan, p->order };
+	struct err e = ERR_INIT;
+
+	if (host_policy_check(&question, p->job->zygote, &e) < 0) {
+		p->vetoed = true;
+		add_error(p, &e);
+	}
+	json_decref(digest);
 }
 
 static void note_drift(void *context, const struct drift *d)
@@ -294,19 +322,6 @@ static json_t *hooks(struct planner *p)
 	return list;
 }
 
-static json_t *digest_json(const struct planner *p)
-{
-	char hex[DIGEST_HEX_SIZE];
-
-	if (!p->files.report.has_digest)
-		return json_null();
-	digest_hex(p->files.report.digest, hex);
-
-	AUTO_FREE char *text = xasprintf("sha256:%s", hex);
-
-	return json_string(text);
-}
-
 /* Would `deploy` find that this very digest runs already? */
 static bool already_runs(const struct planner *p, const json_t *digest)
 {
@@ -348,6 +363,7 @@ static int report(struct planner *p, struct plan_answer *out, struct err *err)
 	json_object_set_new(o, "hooks", hooks(p));
 	json_object_set_new(o, "hooks_run", json_false());
 	json_object_set_new(o, "space", space(p));
+	json_object_set_new(o, "vetoed", json_boolean(p->vetoed));
 	json_object_set_new(o, "provisional", json_boolean(preflight_is_provisional(&p->files)));
 	json_object_set(o, "errors", p->errors);
 	json_object_set(o, "warnings", p->warnings);
@@ -366,6 +382,7 @@ static int plan_all(struct planner *p, struct plan_answer *out, struct err *err)
 	check_hooks(p);
 	if (make_plan(p, err) < 0)
 		return -1;
+	ask_host(p);
 	compare_with_disk(p);
 	if (atomic_load(p->job->stop))
 		return err_set(err, ERR_STOPPED, "stopped");

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "lifecycle/zygote.h"
 #include "worker/plan_request.h"
 #include "worker/progress.h"
 
@@ -12,6 +13,7 @@
 
 struct plan_job {
 	const struct plan_request *request;
+	struct zygote *zygote;
 	mode_t umask; /* of the agent */
 	const atomic_bool *stop;
 	struct progress *progress;

@@ -102,17 +102,19 @@ static const char *behavior_from(const struct plan_report *r)
 static json_t *conflict_json(const struct walk *w, const struct plan_conflict *c)
 {
 	static const char *const verdicts[] = {
-		[VERDICT_WRITE] = "overwrite",
-		[VERDICT_RETAIN] = "retain",
-		[VERDICT_REFUSE] = "refuse",
-		[VERDICT_RETAIN_OURS] = "retain",
+		[VERDICT_WRITE] = "overwrite",	  [VERDICT_RETAIN] = "retain", [VERDICT_REFUSE] = "refuse",
+		[VERDICT_RETAIN_OURS] = "retain", [VERDICT_BACKUP] = "backup",
 	};
 	enum file_exists behavior = c->rule ? c->rule->behavior : w->p->in.behavior;
-	const char *by = c->types_clash ? "types" : c->rule ? "rule" : behavior_from(w->r);
+	const char *script = c->rule && !c->types_clash ? c->rule->policy : NULL;
+	const char *by = c->types_clash ? "types" : script ? "policy" : c->rule ? "rule" : behavior_from(w->r);
+	json_t *o = json_pack("{s:s, s:s, s:s?, s:o}", "verdict", verdicts[c->verdict], "by", by, "behavior",
+			      c->types_clash || script ? NULL : file_exists_name(behavior), "line",
+			      c->rule ? json_integer(c->rule->place.line) : json_null());
 
-	return json_pack("{s:s, s:s, s:s?, s:o}", "verdict", verdicts[c->verdict], "by", by, "behavior",
-			 c->types_clash ? NULL : file_exists_name(behavior), "line",
-			 c->rule ? json_integer(c->rule->place.line) : json_null());
+	if (script)
+		json_object_set_new(o, "policy", jpath(script));
+	return o;
 }
 
 static json_t *edited_json(const struct walk *w, const struct plan_node *n)

@@ -8,6 +8,7 @@
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
+#include "worker/policy_ask.h"
 
 #include <fcntl.h>
 #include <pwd.h>
@@ -148,6 +149,8 @@ int preflight_plan(const struct revision_files *r, const struct planning *p, con
 {
 	const struct deployment *d = p->deployment;
 	const char *host = d->settings.file_exists_behavior;
+	struct plan_asker asker;
+	struct policy_asker *policies = policy_asker_new(r, d, p->zygote, &asker);
 	bool valid;
 	const struct plan_input in = {
 		.appspec = r->appspec,
@@ -156,6 +159,7 @@ int preflight_plan(const struct revision_files *r, const struct planning *p, con
 		.digests = r->digests,
 		.manifest = p->manifest,
 		.world = world,
+		.asker = &asker,
 		.behavior = policy_behavior(r->appspec->file_exists_behavior, own_behavior(d, &valid),
 					    host ? file_exists_from_name(host, strlen(host)) : FILE_EXISTS_UNSET),
 		.install_prefix = d->settings.install_prefix,
@@ -164,7 +168,11 @@ int preflight_plan(const struct revision_files *r, const struct planning *p, con
 		.gid = getegid(),
 	};
 
-	if (plan_build(&in, out, err) == 0)
+	int built = plan_build(&in, out, err);
+
+	policy_asker_free(policies);
+	(*out)->in.asker = NULL;
+	if (built == 0)
 		return 0;
 	return err->kind == ERR_EXISTS && !valid && !r->appspec->file_exists_behavior ? blame_behavior(d, err) : -1;
 }

@@ -8,6 +8,7 @@
 #include "appspec/appspec.h"
 #include "bundle/unpack.h"
 #include "installer/install.h"
+#include "lifecycle/zygote.h"
 #include "model/deployment.h"
 #include "model/tree.h"
 #include "worker/progress.h"
@@ -28,6 +29,7 @@ struct planning { /* what a plan needs beside the revision */
 	const struct deployment *deployment;
 	const struct manifest *manifest;
 	mode_t umask;
+	struct zygote *zygote; /* in which scripts decide; free for as long as the plan is made */
 };
 
 /* The limits of SETTINGS, for preflight_fetch(). Both others are borrowed: STOP may be NULL. */

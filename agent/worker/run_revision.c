@@ -8,6 +8,7 @@
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/str.h"
+#include "worker/host_policy.h"
 #include "worker/outcome.h"
 #include "worker/plan_compare.h"
 #include "worker/still_runs.h"
@@ -110,7 +111,7 @@ static void trial_done(struct trial *t)
 /* -1: the world gave no answer. What stands in the way is an answer. */
 static int trial_plan(struct run *run, struct trial *t, struct err *err)
 {
-	const struct planning planning = { run->d, run->manifest, run->r->umask };
+	const struct planning planning = { run->d, run->manifest, run->r->umask, run->r->zygote };
 
 	t->disk = world_disk_new(&t->world);
 	if (preflight_plan(&run->files, &planning, &t->world, &t->plan, &t->refused) == 0 || t->plan->findings.errors)
@@ -200,6 +201,20 @@ static int check_host_hooks(struct run *run, struct err *err)
 	return r;
 }
 
+static int ask_host(const struct run *run, const struct plan *plan, struct err *err)
+{
+	const struct unpack_report *report = &run->files.report;
+	char hex[DIGEST_HEX_SIZE] = "";
+
+	if (report->has_digest)
+		digest_hex(report->digest, hex);
+
+	AUTO_FREE char *digest = *hex ? xasprintf("sha256:%s", hex) : NULL;
+	const struct host_question question = { run->d, &run->files, digest, plan, run->order };
+
+	return host_policy_check(&question, run->r->zygote, err);
+}
+
 /* Who has looked at a plan wants that one or none, whatever else there is to be said of this one. SAME: what was asked
  * for is what runs already. */
 static int look_at_plan(struct run *run, bool same, struct err *err)
@@ -215,6 +230,8 @@ static int look_at_plan(struct run *run, bool same, struct err *err)
 		return -1;
 	if (same)
 		return leave_it(run);
+	if (ask_host(run, t.plan, err) < 0)
+		return -1;
 	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
 	    preflight_check_hooks(&run->files, run->order, event_is_blue_green_rollback(run->d), err) < 0 ||
 	    check_host_hooks(run, err) < 0)
@@ -321,7 +338,7 @@ static int plan_anew(struct run *run, struct err *err)
 {
 	struct world world;
 	struct world_disk *disk = world_disk_new(&world);
-	const struct planning planning = { run->d, run->manifest, run->r->umask };
+	const struct planning planning = { run->d, run->manifest, run->r->umask, run->r->zygote };
 	int r;
 
 	plan_free(run->plan);

@@ -3,6 +3,7 @@
 
 #include "format/json.h"
 #include "lifecycle/hook_lua.h"
+#include "lifecycle/policy_process.h"
 #include "util/auto.h"
 #include "util/log.h"
 #include "util/str.h"
@@ -212,7 +213,7 @@ static int plan(struct surroundings *s, const json_t *request, struct err *err)
 	if (plan_request_from_json(request, &r, err) < 0)
 		return -1;
 
-	const struct plan_job job = { &r, s->mask, &stop_asked, &s->progress };
+	const struct plan_job job = { &r, s->zygote, s->mask, &stop_asked, &s->progress };
 	int failed = plan_job_run(&job, &answer, err);
 
 	progress_planned(&s->progress, &answer);
@@ -258,6 +259,12 @@ static int run(struct zygote *zygote, mode_t mask, struct err *err)
 	return r;
 }
 
+/* What runs in a fork of the zygote: a hook in Lua, or the scripts that decide. */
+static int zygote_calls(char **argv, char **environment)
+{
+	return (policy_process_is_call(argv) ? policy_process_main : hook_lua_main)(argv, environment);
+}
+
 int worker_main(void)
 {
 	struct err err = ERR_INIT;
@@ -267,7 +274,7 @@ int worker_main(void)
 		log_error("the worker is started by slipway, not by hand");
 		return 2;
 	}
-	if (zygote_start(hook_lua_main, &zygote, &err) < 0) {
+	if (zygote_start(zygote_calls, &zygote, &err) < 0) {
 		log_error("%s", err.msg);
 		return 1;
 	}

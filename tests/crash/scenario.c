@@ -77,6 +77,22 @@ static const struct item overwrite_seed[] = {
 	END_,
 };
 
+/* policy_stand_in.h answers for the script. */
+static const char asking[] = "slipway:\n"
+			     "  overwrite:\n"
+			     "    - path: \"@WORLD@/dest/**\"\n"
+			     "      policy: web/policy.lua\n";
+static const struct item backup_seed[] = {
+	FILE_("dest/index.html", "the user's page"),
+	FILE_("dest/lib/a", "the user's a"),
+	LINK_("dest/link", "index.html"),
+	END_,
+};
+static const struct item backup_revision[] = {
+	FILE_("index.html", "ours"), FILE_("lib/a", "ours"),	FILE_("lib/b", "b"),
+	FILE_("link", "no link"),    FILE_("policy.lua", "--"), END_,
+};
+
 static const struct item file_there[] = { FILE_("thing", "a file"), FILE_("other", "o"), END_ };
 static const struct item folder_there[] = {
 	FILE_("thing/one", "1"), FILE_("thing/two/three", "3"), FOLDER_("thing/none"), FILE_("other", "o2"), END_,
@@ -98,6 +114,7 @@ const struct scenario scenarios[] = {
 	{ "shrink", user_file, first_revision, "", small_revision, "" },
 	{ "RETAIN", retain_seed, small_revision, "", retain_revision, "file_exists_behavior: RETAIN\n" },
 	{ "OVERWRITE", overwrite_seed, NULL, "", first_revision, "file_exists_behavior: OVERWRITE\n" },
+	{ "backup", backup_seed, file_there, "", backup_revision, asking },
 	{ "file to folder", nothing, file_there, "", folder_there, "" },
 	{ "folder to file", nothing, folder_there, "", file_there, "" },
 	{ "new permissions", user_file, first_revision, "", first_revision, permissions },
@@ -226,6 +243,15 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* A backup is named after the deployment, whose id is another one each time. */
+static void forget_id(char *path)
+{
+	char *id = strstr(path, ".backup-d-");
+
+	if (id && !strchr(id, '/'))
+		id[strlen(".backup-")] = '\0';
+}
+
 static void list_folder(struct str *out, const char *path, bool folder_times)
 {
 	struct dirent **names;
@@ -241,6 +267,7 @@ static void list_folder(struct str *out, const char *path, bool folder_times)
 			ssize_t len = readlinkat(dir_fd, name, link, sizeof(link) - 1);
 
 			(void)snprintf(below, sizeof(below), "%s/%s", path, name);
+			forget_id(below);
 			(void)str_printf(out, "%s %o %u:%u", below, st.st_mode, st.st_uid, st.st_gid);
 			if (folder_times || S_ISREG(st.st_mode))
 				(void)str_printf(out, " %lld.%09ld", (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);

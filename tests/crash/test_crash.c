@@ -4,6 +4,7 @@
  * Afterwards the tree is the old or the new one exactly, nothing temporary is left, and the result says which.
  * SLIPWAY_CRASH_EVERY=n takes every n-th call only; SLIPWAY_CRASH_TALK=1 shows what differs.
  */
+#include "policy_stand_in.h"
 #include "sweep.h"
 
 #include <setjmp.h>

@@ -6,6 +6,7 @@
  * The same with a deployment that fails after its Install and is restored: it ends at the old tree.
  * SLIPWAY_CRASH_EVERY=n takes every n-th call only.
  */
+#include "policy_stand_in.h"
 #include "sweep.h"
 
 #include "util/auto.h"

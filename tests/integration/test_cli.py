@@ -471,7 +471,7 @@ def test_the_shipped_configuration_says_the_defaults(agent, tmp_path):
     keys.write_text(re.sub(r": (/(?:var/lib|etc)/slipway)", rf": {agent.root}\1", keys.read_text()))
     done = agent.run("--config", keys, "local", agent.bundle)
     assert done.returncode == 0 and "unknown key" not in done.stderr
-    assert agent.request()["settings"] == defaults | {"file_exists_behavior": "DISALLOW"}
+    assert agent.request()["settings"] == defaults | {"file_exists_behavior": "DISALLOW", "policy": "/etc/slipway/policy.lua"}
 
 
 @pytest.mark.parametrize("page", ["docs/configuration.md", "packaging/man/slipway.yml.5"])

@@ -57,7 +57,6 @@ PLAIN = [
     ("with an empty 'type' this permission applies to nothing", MAY % "mode: 644, type: []", MAY % "mode: 644, type: [file]"),
     ("this permission sets nothing", MAY % "pattern: a", MAY % "pattern: a, mode: 644"),
     ("'…' is an empty mapping: write an empty list, [], or leave it out", "files: {}\n", "files: []\n"),
-    ("slipway … has no 'policy' yet", OWN % "overwrite: [{path: /a, policy: p}]", OWN % "overwrite: [{path: /a, behavior: RETAIN}]"),
     ("slipway … does not act on 'restart_safe' yet", OWN % "restart_safe: true", OWN % "requires: 0.1"),
     ("a destination is always a folder: this installs '…'",
      ("files: [{source: a.txt, destination: /srv/a.txt}]\n", {"a.txt": ""}), (SRV, {"a.txt": ""})),

@@ -338,4 +338,4 @@ def test_the_stubs_describe_the_fields():
     stubs = (CHECKOUT / "lua/slipway.d.lua").read_text()
     fields = set(re.findall(r"^---@field (\w+)", stubs[stubs.index("---@class slipway\n"):stubs.index("slipway = {}")], re.M))
     assert fields == {"event", "deployment", "application", "group", "instance", "region", "archive_dir", "previous",
-                      "restore", "env"}
+                      "restore", "env", "with"}

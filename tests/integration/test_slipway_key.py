@@ -145,7 +145,7 @@ def test_lint_shows_what_was_understood(agent, bundle, target):
     assert done.code == 0, done.out
     assert [w["message"].split(":")[0] for w in done.json["warnings"]] == ["the event 'AfterInstall' has an empty list of scripts"]
     assert done.json["appspec"]["slipway"] == {
-        "requires": "0.1", "overwrite": [{"path": f"{target.path}/**/*.conf", "behavior": "RETAIN"}], "hooks": {},
+        "requires": "0.1", "overwrite": [{"path": f"{target.path}/**/*.conf", "behavior": "RETAIN", "policy": None}], "hooks": {},
         "env": {"A": "yes"}}
 
 
@@ -159,12 +159,3 @@ def test_an_edited_link_is_retained(agent, target, retaining):
     os.symlink("y", second / "content" / "l.conf")
     assert counts(deploy(agent, second))["retained"] == 1
     assert os.readlink(target.path / "l.conf") == "elsewhere"
-
-
-def test_a_policy_counts_as_a_refusal_until_there_are_policies(agent, target, bundle):
-    target.write("a", "somebody else's")
-    spec = f"slipway: {{overwrite: [{{path: '{target.path}/**', policy: a.lua}}], restart_safe: true}}\n"
-    bad = agent.local(bundle({"a": "1"}, extra=spec + "file_exists_behavior: OVERWRITE\n"), "--json")
-    assert (bad.code, bad.json["error"]["error_code"]) == (1, "FileExists")
-    assert [word in " ".join(bad.json["warnings"]) for word in ("has no 'policy' yet", "'restart_safe' yet")] == [True, True]
-    assert target.read("a") == "somebody else's"

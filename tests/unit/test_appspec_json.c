@@ -44,7 +44,7 @@ static const struct {
 	       "slipway: {requires: 0.1, overwrite: [{path: /a, behavior: RETAIN}], env: {B: c=d},"
 	       " hooks: {A: [{location: own, runas: bob}], D: [{location: d, sudo: true, timeout: 5}], E: []}}\n",
 	  "slipway",
-	  "{\"requires\":\"0.1\",\"overwrite\":[{\"path\":\"/a\",\"behavior\":\"RETAIN\"}],"
+	  "{\"requires\":\"0.1\",\"overwrite\":[{\"path\":\"/a\",\"behavior\":\"RETAIN\",\"policy\":null}],"
 	  "\"hooks\":{\"A\":[{\"location\":\"own\",\"timeout\":3600,\"runas\":\"bob\",\"sudo\":false}],"
 	  "\"D\":[{\"location\":\"d\",\"timeout\":5,\"runas\":null,\"sudo\":true}]},\"env\":{\"B\":\"c=d\"}}" },
 };

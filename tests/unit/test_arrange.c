@@ -13,6 +13,7 @@
 #include "util/fs.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/mount.h>
 
 #define ID "d-1"
@@ -95,6 +96,13 @@ static void plan_for(struct ground *g, const char *bundle, const char *ours, con
 
 	if (plan_build(&in, &g->plan, &err) < 0)
 		fail_msg("%s", err.msg);
+}
+
+/* As if a script had answered 'backup' about everything that is in the way. */
+static void keep_what_is_in_the_way(struct ground *g)
+{
+	for (size_t i = 0; i < g->plan->conflict_count; i++)
+		g->plan->conflicts[i].verdict = VERDICT_BACKUP;
 }
 
 static void arranged(struct ground *g)
@@ -385,10 +393,58 @@ static void a_folder_that_is_not_writable_at_all_is_told(void **state)
 	assert_non_null(strstr(err.msg, "/srv/app'"));
 }
 
+static void a_backup_has_its_name_before_the_old_file_loses_its_own(void **state)
+{
+	AUTO(ground_done) struct ground g;
+
+	(void)state;
+	ground_init(&g);
+	make(&g, "srv/a=x srv/d/b=x");
+	plan_for(&g, "w/a=1 w/c=1 w/d/b=1", "", "- {source: w, destination: /srv}\n");
+	keep_what_is_in_the_way(&g);
+	arranged(&g);
+
+	AUTO_FREE char *text = shown(&g);
+	const struct steps *s = &g.arrangement.steps;
+
+	assert_string_equal("place /srv/a.backup-d-1, exchange /srv/a, place /srv/c, place /srv/d/b.backup-d-1, "
+			    "exchange /srv/d/b",
+			    text);
+	assert_string_equal("a", s->items[0].second_name_of);
+	assert_null(s->items[1].second_name_of);
+	assert_int_equal(s->items[0].place, s->items[1].place);
+}
+
+static void a_name_that_is_too_long_for_a_backup_is_told(void **state)
+{
+	AUTO(ground_done) struct ground g;
+	AUTO_FREE char *name = xmalloc(NAME_MAX + 1);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	memset(name, 'x', NAME_MAX);
+	name[NAME_MAX - strlen(".backup-" ID) + 1] = '\0';
+
+	AUTO_FREE char *disk = xasprintf("srv/%s=x", name);
+	AUTO_FREE char *bundle = xasprintf("w/%s=1", name);
+
+	ground_init(&g);
+	make(&g, disk);
+	plan_for(&g, bundle, "", "- {source: w, destination: /srv}\n");
+	arranged(&g);
+	arrangement_done(&g.arrangement);
+	keep_what_is_in_the_way(&g);
+	assert_int_equal(-1, arrange(g.plan, ID, &g.arrangement, &err));
+	assert_int_equal(ERR_EXISTS, err.kind);
+	assert_non_null(strstr(err.msg, "too long a name to be kept as a backup"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_things_come_first_and_old_ones_go_last),
+		cmocka_unit_test(a_backup_has_its_name_before_the_old_file_loses_its_own),
+		cmocka_unit_test(a_name_that_is_too_long_for_a_backup_is_told),
 		cmocka_unit_test(steps_know_what_stands_there),
 		cmocka_unit_test(a_folder_that_stays_changes_its_attributes_in_a_step),
 		cmocka_unit_test(private_folders_stand_beside_what_is_ours),

@@ -100,6 +100,7 @@ static const struct {
 	{ "AppSpecInvalid", ERR_APPSPEC },
 	{ "DiskFull", ERR_NO_SPACE },
 	{ "PlanChanged", ERR_PLAN_CHANGED },
+	{ "DeniedByPolicy", ERR_VETOED },
 	{ "UnknownError", ERR_SYS },
 	{ "nonsense", ERR_SYS },
 	{ "", ERR_SYS },

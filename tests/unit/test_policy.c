@@ -73,11 +73,46 @@ static void the_first_rule_that_speaks_of_a_path_counts(void **state)
 	assert_null(policy_rule(&none, "/etc/a"));
 }
 
+static const struct {
+	const char *answer;
+	bool ours;
+	int want; /* enum verdict; -1: no answer at all */
+} answers[] = {
+	{ "overwrite", false, VERDICT_WRITE },
+	{ "overwrite", true, VERDICT_WRITE },
+	{ "retain", false, VERDICT_RETAIN },
+	{ "retain", true, VERDICT_RETAIN_OURS },
+	{ "disallow", false, VERDICT_REFUSE },
+	{ "disallow", true, VERDICT_REFUSE },
+	{ "backup", false, VERDICT_BACKUP },
+	{ "backup", true, VERDICT_BACKUP },
+	{ "OVERWRITE", false, -1 },
+	{ "", false, -1 },
+	{ "backup ", true, -1 },
+};
+
+static void a_script_answers_with_one_of_four_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		enum policy_answer a;
+		int r = policy_answer_from_name(answers[i].answer, &a);
+
+		print_message("  '%s', %s\n", answers[i].answer, answers[i].ours ? "ours" : "somebody else's");
+		assert_int_equal(answers[i].want < 0 ? -1 : 0, r);
+		if (r < 0)
+			continue;
+		assert_int_equal(answers[i].want, policy_answer_verdict(a, answers[i].ours));
+		assert_string_equal(answers[i].answer, policy_answer_name(a));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(existing_files_follow_the_policy),
 		cmocka_unit_test(the_first_rule_that_speaks_of_a_path_counts),
+		cmocka_unit_test(a_script_answers_with_one_of_four_words),
 		cmocka_unit_test(the_appspec_wins_over_deployment_and_host),
 	};
 

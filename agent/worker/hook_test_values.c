@@ -140,7 +140,7 @@ static int call_test(lua_State *L)
 {
 	struct bridge *b = lua_touserdata(L, lua_upvalueindex(1));
 	lua_State *test = b->test;
-	char place[LUA_IDSIZE + 16];
+	char place[LUA_IDSIZE + 16], why[200];
 	const struct crossing c = { b, L, lua_tointeger(L, lua_upvalueindex(2)), place };
 	int n = lua_gettop(L), top = lua_gettop(test);
 
@@ -150,10 +150,13 @@ static int call_test(lua_State *L)
 		return luaL_error(L, "too many arguments");
 	lua_pushcfunction(test, ask);
 	lua_pushlightuserdata(test, (void *)&c);
-	if (lua_pcall(test, 1, LUA_MULTRET, 0) != LUA_OK) { /* the test itself is at its end */
+	if (lua_pcall(test, 1, LUA_MULTRET, 0) != LUA_OK) {
+		const char *text = lua_type(test, -1) == LUA_TSTRING ? lua_tostring(test, -1) : "the test is over";
+
+		(void)snprintf(why, sizeof(why), "%s", text);
 		lua_settop(test, top);
 		script_check_end(L);
-		return script_raise_kind(L, "fail", "the test is over");
+		return script_raise_kind(L, "fail", "%s", why);
 	}
 
 	int results = lua_gettop(test) - top;

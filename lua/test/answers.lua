@@ -28,16 +28,16 @@ function M.run(answer, options)
 	return code, out, err
 end
 
-local function is_expected(status, expect)
-	if type(expect) ~= "table" then
-		return expect == nil or status == expect
-	end
-	for _, one in ipairs(expect) do
+-- nil: nothing else was expected; else what, "200 or 204".
+local function expectation(status, expect)
+	local words = {}
+	for i, one in ipairs(type(expect) == "table" and expect or { expect }) do
 		if status == one then
-			return true
+			return nil
 		end
+		words[i] = ("%d"):format(one)
 	end
-	return false
+	return words[1] and table.concat(words, " or ")
 end
 
 local function excerpt(body)
@@ -55,8 +55,10 @@ local function http_answer(method)
 		if type(body) == "table" then
 			body = slipway.json.encode(body)
 		end
-		if not is_expected(status, options.expect) then
-			slipway.raise("failed", ("%s %s answered %d: \"%s\""):format(method, url, status, excerpt(body)))
+		local expected = expectation(status, options.expect)
+		if expected then
+			slipway.raise("failed", ("%s %s answered %d, not %s%s"):format(method, url, status, expected,
+				body ~= "" and "; body: " .. excerpt(body) or ""))
 		elseif options.to then
 			slipway.fs.write(options.to, body)
 			body = ""

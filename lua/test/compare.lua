@@ -22,8 +22,12 @@ local function is_name(key)
 	return type(key) == "string" and key:match("^[%a_][%w_]*$") ~= nil
 end
 
+local signs = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ['"'] = '\\"', ["\\"] = "\\\\" }
+
 local function show_text(text)
-	return (("%q"):format(text):gsub("\\\n", "\\n"):gsub("\t", "\\t"))
+	return '"' .. text:gsub('[%c"\\]', function(sign)
+		return signs[sign] or ("\\x%02x"):format(sign:byte())
+	end) .. '"'
 end
 
 local show

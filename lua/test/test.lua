@@ -8,14 +8,14 @@ local t = {
 }
 local count = 0
 
-local function expect(fn, argument, kind, value)
-	if type(value) ~= kind then
-		error(("slipway.test.%s: %s: %s expected, got %s"):format(fn, argument, kind, type(value)), 3)
-	end
-end
-
 local function failed(what, text)
 	slipway.fail((what and what .. ": " or "") .. text)
+end
+
+local function expect(fn, argument, kind, value)
+	if type(value) ~= kind then
+		failed("slipway.test." .. fn, ("%s: %s expected, got %s"):format(argument, kind, type(value)))
+	end
 end
 
 function t.case(name, fn)
@@ -40,7 +40,7 @@ local function path(name)
 			end
 			expect("fake", "name", "string", first)
 			if select("#", ...) == 0 then
-				error(("slipway.test.fake: %s: an answer expected, got nothing"):format(first), 2)
+				failed("slipway.test.fake", first .. ": an answer expected, got nothing")
 			end
 			return fakes.add(first, ...)
 		end,
@@ -67,7 +67,7 @@ local function environment(fn, options)
 			expect(fn, name, "string", value)
 			put(variables[name], value)
 		elseif name ~= "env" and name ~= "with" then
-			error(("slipway.test.%s: there is no option '%s'"):format(fn, tostring(name)), 3)
+			failed("slipway.test." .. fn, ("there is no option '%s'"):format(tostring(name)))
 		end
 	end
 	expect(fn, "env", "table", options.env or {})

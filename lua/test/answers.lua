@@ -28,16 +28,19 @@ function M.run(answer, options)
 	return code, out, err
 end
 
--- nil: nothing else was expected; else what, "200 or 204".
-local function expectation(status, expect)
+-- nil: the status is one that was expected; else what was, "200 or 204". A file is written of 2xx alone.
+local function expectation(status, options)
+	if options.expect == nil then
+		return options.to and (status < 200 or status > 299) and "2xx" or nil
+	end
 	local words = {}
-	for i, one in ipairs(type(expect) == "table" and expect or { expect }) do
+	for i, one in ipairs(type(options.expect) == "table" and options.expect or { options.expect }) do
 		if status == one then
 			return nil
 		end
 		words[i] = ("%d"):format(one)
 	end
-	return words[1] and table.concat(words, " or ")
+	return (table.concat(words, ", "):gsub(", (%d+)$", " or %1"))
 end
 
 local function excerpt(body)
@@ -55,7 +58,7 @@ local function http_answer(method)
 		if type(body) == "table" then
 			body = slipway.json.encode(body)
 		end
-		local expected = expectation(status, options.expect)
+		local expected = expectation(status, options)
 		if expected then
 			slipway.raise("failed", ("%s %s answered %d, not %s%s"):format(method, url, status, expected,
 				body ~= "" and "; body: " .. excerpt(body) or ""))

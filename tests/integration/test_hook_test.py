@@ -145,6 +145,15 @@ def test_what_a_failed_case_says(tried, body, message):
     't.fake.run({}) t.fake.run(function(o) return o[1] == "x" end, { code = 1 }) t.fails(t.hook("scripts/checks.lua"))',
     't.fake.time(86400) t.equal(t.hook("scripts/date.lua").log, { "1970-01-02 86400 86400.0" })',
     't.fails(t.hook("scripts/deep.lua"), "cannot cross")',
+    't.fake.http.put({ status = 409, body = "no\\nway" }) t.equal(t.hook("scripts/puts.lua").message, '
+    '"scripts/puts.lua:1: PUT http://x/ answered 409, not 200, 201 or 204; body: no way")',
+    't.fake.http.put({ status = 201, body = { a = 1 } }) t.equal(t.ok(t.hook("scripts/puts.lua")).log, { \'{"a":1} 1\' })',
+    'local to = t.folder() .. "/f" t.fake.http.get("http://x/", t.in_turn({ status = 404 }, { body = "new" })) '
+    'local with = { env = { TO = to } } t.fails(t.hook("scripts/loads.lua", with), "answered 404, not 2xx") '
+    't.ok(t.hook("scripts/loads.lua", with)) t.equal(slipway.fs.read(to), "new")',
+    't.equal(t.ok(t.hook("scripts/secret.lua")).log, { "it is ***" })',
+    't.fake.http.post(t.in_turn({ status = 500 }, {})) t.ok(t.hook("scripts/notifies.lua")) '
+    't.equal(t.calls("http.post")[2][2].json.text, "done")',
 ], ids=str)
 def test_what_holds(tried, body):
     done = tried(case(body), bad='slipway.fail("no database", "start it")', seven="return 7", runs='slipway.run{ "x" }',
@@ -152,6 +161,10 @@ def test_what_holds(tried, body):
                        'leaked = 1',
                  checks='slipway.run{ "x", check = true }', drains='slipway.haproxy.drain("web-1", { timeout = 5 })',
                  pair="print(slipway.own.pair())", date='print(os.date("!%Y-%m-%d"), os.time(), slipway.time() + 0.0)',
+                 puts='print(slipway.http.put("http://x/", { json = {}, expect = { 200, 201, 204 } }).body, 1)',
+                 loads='slipway.http.request{ url = "http://x/", to = slipway.env.TO }',
+                 secret='slipway.secret("geheim") print("it is geheim")',
+                 notifies='slipway.notify{ url = "http://hooks/", text = "done" }',
                  deep='local a = {} a.a = a slipway.run(a)')
     assert done.code == 0, done
 

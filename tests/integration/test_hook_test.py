@@ -77,7 +77,9 @@ pcall(slipway.sleep, 1)
 
 
 @pytest.mark.parametrize("call", ['http.get("http://127.0.0.1:1")', 'http.wait("http://127.0.0.1:1")', 'run{ "true" }',
-                                  'socket.connect{ path = "/x" }', 'socket.wait{ host = "127.0.0.1", port = 1 }'])
+                                  'socket.connect{ path = "/x" }', 'socket.wait{ host = "127.0.0.1", port = 1 }', 'http.request{ url = "http://127.0.0.1:1", method = "PUT" }',
+                                  'systemd.restart("x")', 'systemd.is_active("x")', 'systemd.wait_active("x")',
+                                  'notify{ url = "http://127.0.0.1:1", text = "x" }'])
 def test_nothing_reaches_the_world(tried, call):
     done = tried(case('t.hook("scripts/check.lua")'), check=f"slipway.{call}")
     assert done.code == 1 and "scripts/check.lua:1: unexpected call, for which there is no fake: slipway." in done.out, done

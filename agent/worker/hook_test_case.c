@@ -88,7 +88,7 @@ static int l_found(lua_State *L) /* found(name, index) -> run it? */
 static int make_folder(struct play *p, char *path, size_t size, struct err *err)
 {
 	(void)snprintf(path, size, "%s/%d", p->c->folder, p->folders++);
-	return fs_make_path(path, 0755, err);
+	return fs_make_path(path, 0700, err);
 }
 
 static int l_folder(lua_State *L) /* folder() -> an empty one, gone when the case is over */
@@ -222,6 +222,7 @@ static int l_hook(lua_State *L)
 	const char *location = luaL_checkstring(L, 1), *use = luaL_optstring(L, 2, NULL);
 	const struct appspec_script script = { .location = location };
 	struct stage *s = script_hold(L, sizeof(*s), stage_done);
+	const int at = lua_gettop(L);
 	struct bridge bridge = { .test = L };
 	struct err err = ERR_INIT;
 
@@ -231,7 +232,7 @@ static int l_hook(lua_State *L)
 	if (!use && !hook_is_lua(s->path))
 		return script_misuse(L, "slipway.test.hook: '%s': %s", location,
 				     access(s->path, R_OK) < 0 ? "there is no such file in the bundle"
-							       : "not a script in Lua (it has a `#!` line)");
+							       : "not a script in Lua: NAME.lua without a `#!` line");
 	surround(L, 3, p, &script, &s->environment);
 	lua_pushvalue(L, 5);
 	bridge.ids = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -244,6 +245,7 @@ static int l_hook(lua_State *L)
 	luaL_unref(L, LUA_REGISTRYINDEX, bridge.ids);
 	luaL_unref(L, LUA_REGISTRYINDEX, bridge.answer);
 	push_outcome(L, &s->outcome);
+	script_drop(L, at); /* what a hook took is more than Lua knows of here */
 	return 1;
 }
 

@@ -106,7 +106,7 @@ ASSERTIONS = [
     ('error("my own")', "my own"),
     ('slipway.nothing()', "attempt to call a nil value (field 'nothing')"),
     ('t.hook("scripts/nothing.lua")', "slipway.test.hook: 'scripts/nothing.lua': there is no such file in the bundle"),
-    ('t.hook("scripts/shell.lua")', "slipway.test.hook: 'scripts/shell.lua': not a script in Lua (it has a `#!` line)"),
+    ('t.hook("scripts/shell.lua")', "slipway.test.hook: 'scripts/shell.lua': not a script in Lua: NAME.lua without a `#!` line"),
     ('t.hook("scripts/good.lua", { evnt = "x" })', "slipway.test.hook: there is no option 'evnt'"),
     ('t.hook("scripts/good.lua", { event = 1 })', "slipway.test.hook: event: string expected, got number"),
     ('t.hook()', "slipway.test.hook: location: string expected, got nil"),

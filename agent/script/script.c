@@ -249,6 +249,7 @@ static int load_protected(lua_State *L)
 		return script_misuse(L, "%s", err.kind ? err.msg : "it is not there");
 	lua_pushfstring(L, "@%s", job->name);
 	script_load(L, str_text(text), text->len, lua_tostring(L, -1));
+	script_drop(L, 2); /* a collector that is refused memory would lose it */
 	return 1;
 }
 

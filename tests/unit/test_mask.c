@@ -77,7 +77,7 @@ static void there_is_an_end_to_them(void **state)
 {
 	(void)state;
 	AUTO(mask_done) struct mask m = { 0 };
-	char text[16];
+	char text[32];
 
 	for (int i = 0; i < MASK_MAX_COUNT; i++) {
 		(void)snprintf(text, sizeof(text), "secret %d", i);

@@ -98,6 +98,7 @@ $(O)/slipway-systemd.so: $(SYSTEMD_MODULE) agent/script/systemd_module.h agent/s
 
 $(O)/agent/script/embedded.o: $(shell find lua/slipway -name '*.lua')
 $(O)/agent/appspec/ready_hook_texts.o: $(wildcard hooks/*.lua)
+$(O)/agent/worker/hook_test_texts.o: $(wildcard lua/test/*.lua)
 
 $(O)/testkit.a: $(TESTKIT)
 	@rm -f $@

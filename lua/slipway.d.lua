@@ -437,3 +437,117 @@ function slipway.yaml.decode(text) end
 ---@param value any as for slipway.json.encode
 ---@return string text at most 256 KiB; keys in their order
 function slipway.yaml.encode(value) end
+
+---Only there in tests of hooks: `slipway hook --test`. docs/lua.md, "Testing a hook", has examples.
+slipway.test = {}
+
+---A case: a process and a Lua state of its own. The file is loaded anew for each.
+---@param name string
+---@param fn function
+function slipway.test.case(name, fn) end
+
+---@class slipway.test.Options
+---@field event? string "ValidateService" when not given
+---@field env? table<string, string|number|boolean>
+---@field application? string
+---@field group? string
+---@field deployment? string
+---@field instance? string
+---@field region? string
+---@field previous? string slipway.previous
+---@field restore? boolean
+---@field with? table of slipway.test.use: the hook's arguments
+
+---@class slipway.test.Result
+---@field ok boolean
+---@field code integer the exit code
+---@field message? string why it failed, with its place
+---@field action? string what slipway.fail advises
+---@field trace? string
+---@field log string[] the lines of slipway.log and print
+---@field doing? string the last text of slipway.doing
+---@field no_restore? string the reason of slipway.no_restore
+
+---Run a hook of the bundle as the agent would, but for what stands in for the world.
+---@param location string as in an appspec, "scripts/check.lua"
+---@param options? slipway.test.Options
+---@return slipway.test.Result
+function slipway.test.hook(location, options) end
+
+---The same with a ready-made hook.
+---@param name string as behind `use:`, "http-check"
+---@param options? slipway.test.Options
+---@return slipway.test.Result
+function slipway.test.use(name, options) end
+
+---fake.http.get(url, answer), fake.run({ ... }, answer), fake("systemd.restart", unit, answer): the last value is the
+---answer to calls whose first arguments are the other values. Of a table the call needs the fields that are given, and all
+---items of a list; a function decides itself. A later fake goes before an earlier one. An answer may be a function of the
+---call's arguments; what it returns is the answer.
+---run: { code = 0, out = "", err = "" }. http: { status = 200, body = "" (a table becomes JSON), headers = {} }.
+---socket.connect: { ["line sent"] = "text that comes back" }, or a function of the line. All else: what the call returns.
+---@class slipway.test.Fake
+---@field [string] slipway.test.Fake
+---@overload fun(...: any)
+slipway.test.fake = {}
+
+---@param ... any answers, one after the other; the last one stays
+---@return table answer
+function slipway.test.in_turn(...) end
+
+---@param kind string "unreachable", "timeout", ...
+---@param message string
+---@return table answer an error as the library raises it
+function slipway.test.error(kind, message) end
+
+---@param ... any
+---@return table answer several results
+function slipway.test.values(...) end
+
+---The calls that hooks have made of a function: lists of arguments.
+---@param name string "http.get"
+---@return any[][]
+function slipway.test.calls(name) end
+
+---Seconds that hooks have slept since the case began: their clock.
+---@return number
+function slipway.test.clock() end
+
+---Let time pass.
+---@param seconds number
+function slipway.test.advance(seconds) end
+
+---An empty folder, gone again after the case.
+---@return string path
+function slipway.test.folder() end
+
+---Fail unless the value is true; of a hook that failed, say why.
+---@param value any
+---@param what? string
+---@return any value
+function slipway.test.ok(value, what) end
+
+---Tables are compared by what is in them.
+---@param got any
+---@param want any
+---@param what? string
+---@return any got
+function slipway.test.equal(got, want, what) end
+
+---@param text any
+---@param part string as it stands
+---@param what? string
+---@return string text
+function slipway.test.contains(text, part, what) end
+
+---@param text any
+---@param pattern string a Lua pattern
+---@param what? string
+---@return string text
+function slipway.test.matches(text, pattern, what) end
+
+---The hook must have failed, or the function must raise.
+---@param what slipway.test.Result|function
+---@param part? string what the message must hold
+---@return string message
+function slipway.test.fails(what, part) end

@@ -4,6 +4,7 @@
 #include "appspec/ready_hook.h"
 #include "cli/ready_view.h"
 #include "util/auto.h"
+#include "util/str.h"
 #include "worker/worker_spawn.h"
 
 #include <getopt.h>
@@ -16,6 +17,7 @@ static const char usage[] =
 	"Usage: slipway hook [OPTION]... FILE\n"
 	"       slipway hook [OPTION]... --use NAME [--with ARGUMENT=VALUE]...\n"
 	"       slipway hook --list\n"
+	"       slipway hook --test [--json] [--junit FILE] [--timeout SECONDS] PATH...\n"
 	"\n"
 	"Try one hook, a program or a script in Lua, as the agent would run it: with the agent's environment, in the\n"
 	"folder /, without input, in a process group of its own. Its output appears as it comes. What it does to this\n"
@@ -28,22 +30,29 @@ static const char usage[] =
 	"  --with ARG=VALUE  one of its arguments; may be given several times\n"
 	"  --list            the ready-made hooks\n"
 	"\n"
+	"  --test            run the tests of hooks in files, and in all *_test.lua below folders; --timeout is for "
+	"each\n"
+	"                    case (default: 10)\n"
+	"  --json            their results as one JSON document\n"
+	"  --junit FILE      write them to FILE, too, as JUnit XML\n"
+	"\n"
 	"A file that ends in .lua and has no `#!` line is run as Lua; see slipway-lua(7). As `#!/usr/bin/slipway hook` "
 	"in a\n"
 	"script, which any deployment agent may execute, this command runs the script as Lua in that agent's "
 	"environment.\n"
 	"\n"
-	"Exit status: 0 it succeeded, 1 it failed, 2 wrong usage; as an interpreter, that of the script.\n";
+	"Exit status: 0 it succeeded (all tests passed), 1 it failed, 2 wrong usage; as an interpreter, that of the "
+	"script.\n";
 
 #define MAX_VARIABLES 1000
 #define MAX_ARGUMENTS READY_ARGUMENTS_MAX
 #define FIXED_WORDS   7
 
 struct trial {
-	const char *event, *timeout, *use;
+	const char *event, *timeout, *use, *junit;
 	char *arguments[MAX_ARGUMENTS];
 	size_t argument_count;
-	bool help, list;
+	bool help, list, test, json;
 	char *words[FIXED_WORDS + MAX_VARIABLES + 1]; /* the worker's argv */
 	size_t variables;
 };
@@ -65,12 +74,17 @@ static bool is_timeout(const char *text)
 /* -1: go on; else the exit status. */
 static int take_options(struct trial *t, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "event", required_argument, NULL, 'e' },   { "env", required_argument, NULL, 'v' },
-		{ "timeout", required_argument, NULL, 't' }, { "use", required_argument, NULL, 'u' },
-		{ "with", required_argument, NULL, 'w' },    { "list", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 }
-	};
+	static const struct option options[] = { { "event", required_argument, NULL, 'e' },
+						 { "env", required_argument, NULL, 'v' },
+						 { "timeout", required_argument, NULL, 't' },
+						 { "use", required_argument, NULL, 'u' },
+						 { "with", required_argument, NULL, 'w' },
+						 { "list", no_argument, NULL, 'l' },
+						 { "test", no_argument, NULL, 'T' },
+						 { "json", no_argument, NULL, 'J' },
+						 { "junit", required_argument, NULL, 'x' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
 
 	optind = 0; /* start anew: the caller's own options were read before */
 	opterr = 0;
@@ -89,10 +103,10 @@ static int take_options(struct trial *t, int argc, char **argv)
 			t->words[FIXED_WORDS + t->variables++] = optarg;
 		else if (c == 'w')
 			t->arguments[t->argument_count++] = optarg;
-		else if (c == 'h' || c == 'l')
-			*(c == 'h' ? &t->help : &t->list) = true;
+		else if (strchr("hlTJ", c))
+			*(c == 'h' ? &t->help : c == 'l' ? &t->list : c == 'T' ? &t->test : &t->json) = true;
 		else
-			*(c == 'e' ? &t->event : c == 'u' ? &t->use : &t->timeout) = optarg;
+			*(c == 'e' ? &t->event : c == 'u' ? &t->use : c == 'x' ? &t->junit : &t->timeout) = optarg;
 	}
 	return -1;
 }
@@ -119,6 +133,8 @@ static int check_words(const struct trial *t, int argc, char **argv, char **with
 {
 	struct err err = ERR_INIT;
 
+	if (t->json || t->junit)
+		return wrong("only with --test:", t->json ? "--json" : "--junit");
 	if (!t->use && t->argument_count)
 		return wrong("--with belongs to --use, and there is none; got", t->arguments[0]);
 	if (!t->use && optind == argc)
@@ -130,6 +146,41 @@ static int check_words(const struct trial *t, int argc, char **argv, char **with
 	if (t->use && ready_hook_with_words(t->use, t->arguments, t->argument_count, with, &err) < 0)
 		return blame(&err);
 	return -1;
+}
+
+/* -1: go on. */
+static int check_test(const struct trial *t, int argc)
+{
+	if (t->event || t->use || t->variables || t->argument_count)
+		return wrong("a test says itself with which event, variables and arguments a hook runs: not with",
+			     "--test");
+	if (optind == argc)
+		return wrong("name files or folders of tests after", "--test");
+	return -1;
+}
+
+/* Only comes back when it fails. */
+static int become_worker(const char *worker, char **words)
+{
+	(void)signal(SIGPIPE, SIG_DFL); /* the command ignores it; a hook must not inherit that */
+	(void)execv(worker, words);
+	(void)fprintf(stderr, "slipway hook: executing '%s': %s\n", worker, strerrordesc_np(errno));
+	return 1;
+}
+
+static int run_tests(const struct trial *t, const char *worker, int argc, char **argv)
+{
+	AUTO_FREE char **words = xcalloc((size_t)(argc - optind) + 7, sizeof(*words));
+	size_t n = 0;
+
+	words[n++] = (char *)"slipway-worker";
+	words[n++] = (char *)"--hook";
+	words[n++] = (char *)"test";
+	words[n++] = (char *)(t->timeout ? t->timeout : "10");
+	words[n++] = (char *)(t->json ? "json" : "text");
+	words[n++] = (char *)(t->junit ? t->junit : "");
+	memcpy(words + n, argv + optind, (size_t)(argc - optind) * sizeof(*words));
+	return become_worker(worker, words);
 }
 
 /* Executed by an agent, as the interpreter that a script names? */
@@ -149,11 +200,13 @@ int cmd_hook(int argc, char **argv)
 	if (status < 0 && (t.help || t.list))
 		return tell(&t);
 	if (status < 0)
-		status = check_words(&t, argc, argv, &with);
+		status = t.test ? check_test(&t, argc) : check_words(&t, argc, argv, &with);
 	if (status >= 0)
 		return status;
 	if (worker_find(&worker, &err) < 0)
 		return blame(&err);
+	if (t.test)
+		return run_tests(&t, worker, argc, argv);
 
 	const bool interpreter = is_interpreter(&t, argc);
 
@@ -166,8 +219,5 @@ int cmd_hook(int argc, char **argv)
 		t.words[5] = (char *)(t.timeout ? t.timeout : "3600");
 		t.words[6] = with ? with : (char *)"";
 	}
-	(void)signal(SIGPIPE, SIG_DFL); /* the command ignores it; a hook must not inherit that */
-	(void)execv(worker, t.words);
-	(void)fprintf(stderr, "slipway hook: executing '%s': %s\n", worker, strerrordesc_np(errno));
-	return 1;
+	return become_worker(worker, t.words);
 }

@@ -153,6 +153,18 @@ static void open_hook(lua_State *L, const void *context)
 	set_with(L, about->with);
 }
 
+int hook_lua_extend(struct script *s, const char *name, const char *archive, struct err *err)
+{
+	AUTO_FREE char *with = NULL;
+	const char *arguments = from_environment("SLIPWAY_WITH");
+	struct about about = { archive, NULL };
+
+	if (arguments && hook_with_fill(arguments, look_up, &with, err) < 0)
+		return err_add(err, "%s", name);
+	about.with = with;
+	return script_extend(s, open_hook, &about, err);
+}
+
 /* To standard error, as scripts.log keeps it. */
 static void say(const struct script_outcome *o)
 {
@@ -189,8 +201,6 @@ static int run(const struct hook *h, struct hook_reporter *reporter, struct scri
 {
 	AUTO_FD int bundle = open(modules_of(h->archive), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD int library = open(SLIPWAY_LUADIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO_FREE char *with = NULL;
-	const char *arguments = from_environment("SLIPWAY_WITH");
 	const struct script_options options = { .stop = &told_to_end,
 						.bundle_fd = bundle,
 						.library_fd = library,
@@ -200,13 +210,10 @@ static int run(const struct hook *h, struct hook_reporter *reporter, struct scri
 						.secret_context = reporter };
 	struct script *s = NULL;
 
-	if (arguments && hook_with_fill(arguments, look_up, &with, err) < 0)
-		return err_add(err, "%s", h->name);
 	if (script_new(&options, &s, err) < 0)
 		return -1;
 
-	const struct about about = { h->archive, with };
-	int r = script_extend(s, open_hook, &about, err);
+	int r = hook_lua_extend(s, h->name, h->archive, err);
 
 	if (r == 0)
 		run_script(s, h, out);

@@ -9,6 +9,7 @@
 #include "util/log.h"
 #include "util/proc.h"
 #include "util/str.h"
+#include "worker/hook_test.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -74,7 +75,8 @@ static int find_ready_made(struct trial *t, const char *name, const char *with, 
 	return 0;
 }
 
-static void surround(struct trial *t, const char *event, char *const *variables)
+void hook_try_environment(const struct appspec_script *script, const char *bundle, const char *event,
+			  char *const *variables, struct environment *out)
 {
 	char host[HOST_NAME_MAX + 1] = "";
 	const bool named = gethostname(host, sizeof(host) - 1) == 0 && *host;
@@ -83,17 +85,23 @@ static void surround(struct trial *t, const char *event, char *const *variables)
 					       .group = (char *)"try",
 					       .group_name = (char *)"try",
 					       .settings = { .instance = named ? host : NULL } };
-	const struct appspec_script script = { .location = name_of(t), .timeout_s = t->timeout_s, .with = t->with };
 	struct hook_run run = HOOK_RUN_INIT;
 
-	run.script = &script;
+	run.script = script;
 	run.deployment = &deployment;
 	run.event = event;
-	run.archive_dir = t->bundle;
+	run.archive_dir = bundle;
 	run.environment = (const char *const *)variables;
 	/* forbidding a restore must work, and must not matter */
-	environment_put(&t->environment, "SLIPWAY_NO_RESTORE=/dev/null");
-	hook_environment(&run, NULL, service_environment, &t->environment);
+	environment_put(out, "SLIPWAY_NO_RESTORE=/dev/null");
+	hook_environment(&run, NULL, service_environment, out);
+}
+
+static void surround(struct trial *t, const char *event, char *const *variables)
+{
+	const struct appspec_script script = { .location = name_of(t), .timeout_s = t->timeout_s, .with = t->with };
+
+	hook_try_environment(&script, t->bundle, event, variables, &t->environment);
 }
 
 static int start(struct trial *t, struct err *err)
@@ -192,6 +200,10 @@ static int as_is(int argc, char **argv, struct err *err)
 int hook_try_main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
+
+	if (argc > 0 && !strcmp(argv[0], "test"))
+		return hook_test_main(argc - 1, argv + 1);
+
 	int r = argc > 0 && !strcmp(argv[0], "as-is") ? as_is(argc, argv, &err) : try(argc, argv, &err);
 
 	if (r < 0)

@@ -1,0 +1,12 @@
+/* worker/hook_test.h - `slipway hook --test`: the cases of test files in Lua, each in a process of its own.
+ *
+ * A test file is Lua whose name ends in _test.lua; a folder stands for all that it and its folders hold. Each file is
+ * loaded once to learn its cases, then anew for each. A case that does not come to its end is killed, and the next
+ * runs.
+ */
+#pragma once
+
+/* argv after "test": TIMEOUT "text"|"json" JUNIT PATH...
+ * TIMEOUT: seconds for each case; JUNIT: a file to write, "": none. Exit status: 0 all passed, 1 not, 2 wrong usage or
+ * nothing to test, 130 or 143 when a signal came. */
+int hook_test_main(int argc, char **argv);

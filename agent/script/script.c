@@ -216,7 +216,8 @@ struct job { /* one run, as the protected functions see it */
 	struct script_outcome *out;
 };
 
-/* Of the error on the stack: its text, the traceback. An error in here is noticed by the caller. */
+/* Of the error on the stack: its text, the traceback. An error in here is noticed by the caller. The error itself goes
+ * on: Lua calls this for those of its parser, too, which load() catches. */
 static int on_error(lua_State *L)
 {
 	struct script_outcome *o = script_of(L)->out;
@@ -225,7 +226,8 @@ static int on_error(lua_State *L)
 	luaL_traceback(L, L, NULL, 1);
 	str_clear(&o->trace);
 	(void)str_add(&o->trace, lua_tostring(L, -1)); /* one that is too long is left out */
-	return 0;
+	lua_settop(L, 1);
+	return 1;
 }
 
 static int load_protected(lua_State *L)
@@ -252,6 +254,8 @@ static int judge(lua_State *L)
 	lua_Integer code = 0;
 	int is_integer = 0;
 
+	o->message[0] = o->action[0] = '\0'; /* of an error that was caught */
+	str_clear(&o->trace);
 	if (lua_type(L, 2) == LUA_TNUMBER)
 		code = lua_tointegerx(L, 2, &is_integer);
 	if (lua_isnil(L, 2) || (lua_isboolean(L, 2) && lua_toboolean(L, 2)) || (is_integer && code == 0)) {

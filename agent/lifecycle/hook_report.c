@@ -46,6 +46,16 @@ void hook_reporter_failed(const struct hook_reporter *r, const char *message, co
 	say(r, 'a', action, HOOK_REPORT_MAX);
 }
 
+void hook_reporter_ended(const struct hook_reporter *r, const char *message)
+{
+	char bytes[514] = { 'm' };
+
+	memcpy(bytes + 1, message, strnlen(message, sizeof(bytes) - 2));
+	if (r->asked && write(ZYGOTE_REPORT_FD, bytes, strlen(bytes) + 1) < 0) {
+		/* the log has it, too */
+	}
+}
+
 /* Control characters would disturb a report of lines; only newlines are let through as blanks. */
 static void clean(char *text)
 {

@@ -10,6 +10,7 @@ struct script {
 	struct script_outcome *out; /* of that run */
 	size_t used;		    /* bytes that Lua holds */
 	bool ended;		    /* an error was raised because of the time */
+	volatile sig_atomic_t busy; /* script_is_busy() */
 };
 
 /* Globals and `require`. The table `slipway` is left on the stack. */

@@ -123,6 +123,10 @@ $(O)/crash/%: tests/crash/%.c $(O)/testkit.a $(O)/core.a
 	@mkdir -p $(@D)
 	$(LINK_TEST)
 
+$(O)/bench/%: tests/bench/%.c $(O)/testkit.a $(O)/core.a
+	@mkdir -p $(@D)
+	$(LINK_TEST)
+
 # What some tests ask instead of systemd.
 $(O)/service_manager: tests/integration/service_manager.c
 	@mkdir -p $(@D)
@@ -174,7 +178,7 @@ demo: deps ## three deployments of a small nginx site in a throwaway folder (abo
 	@demo/run build/release
 
 bench: deps ## durable deployments against bsdtar, cp and rsync (root; BENCH_RUNS=5, BENCH_ONLY=pattern)
-	@$(MAKE) MODE=release O=build/release all
+	@$(MAKE) MODE=release O=build/release all build/release/bench/state
 	@$(PYTHON) -B tests/bench/bench.py --build build/release
 
 fuzz: deps ## hostile input for every fuzz target (FUZZ_SECONDS=60 each); what breaks lies in build/fuzz

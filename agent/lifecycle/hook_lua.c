@@ -3,6 +3,7 @@
 
 #include "appspec/ready_hook.h"
 #include "lifecycle/hook_report.h"
+#include "lifecycle/hook_watchdog.h"
 #include "lifecycle/hook_with.h"
 #include "script/script.h"
 #include "util/auto.h"
@@ -15,15 +16,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-/* All that the handler touches: the agent asks to end by TERM, at the timeout or when the deployment is stopped. */
-static volatile sig_atomic_t told_to_end;
-
-static void tell_to_end(int signal)
-{
-	(void)signal;
-	told_to_end = 1;
-}
 
 char *hook_lua_bundle(const char *path)
 {
@@ -197,11 +189,21 @@ static void run_script(struct script *s, const struct hook *h, struct script_out
 		script_run_file(s, h->path, h->name, out);
 }
 
-static int run(const struct hook *h, struct hook_reporter *reporter, struct script_outcome *out, struct err *err)
+static void tell(const struct script_outcome *o, struct hook_reporter *reporter)
+{
+	if (o->ok)
+		return;
+	say(o);
+	hook_reporter_failed(reporter, o->message, o->action);
+}
+
+/* How it ended is told before the state is freed: with much in it that takes a while, which the watchdog may cut short.
+ */
+static void run(const struct hook *h, struct hook_reporter *reporter, struct script_outcome *out)
 {
 	AUTO_FD int bundle = open(modules_of(h->archive), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD int library = open(SLIPWAY_LUADIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct script_options options = { .stop = &told_to_end,
+	const struct script_options options = { .stop = reporter->stop,
 						.bundle_fd = bundle,
 						.library_fd = library,
 						.doing = reporter->asked ? hook_reporter_doing : NULL,
@@ -209,32 +211,31 @@ static int run(const struct hook *h, struct hook_reporter *reporter, struct scri
 						.secret = hook_reporter_secret,
 						.secret_context = reporter };
 	struct script *s = NULL;
+	struct err err = ERR_INIT;
 
-	if (script_new(&options, &s, err) < 0)
-		return -1;
-
-	int r = hook_lua_extend(s, h->name, h->archive, err);
-
-	if (r == 0)
+	if (script_new(&options, &s, &err) == 0 && hook_lua_extend(s, h->name, h->archive, &err) == 0) {
+		hook_watchdog_watch(s);
 		run_script(s, h, out);
+	} else {
+		(void)snprintf(out->message, sizeof(out->message), "%s", err.msg);
+	}
+	tell(out, reporter);
+	hook_watchdog_watch(NULL);
 	script_free(s);
-	return r;
+	hook_watchdog_stop();
 }
 
 int hook_lua_main(char **argv, char **environment)
 {
-	const struct sigaction end = { .sa_handler = tell_to_end }, ignore = { .sa_handler = SIG_IGN };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	AUTO(script_outcome_done) struct script_outcome outcome = { .exit_code = 1 };
 	AUTO_FREE char *bundle = NULL;
 	struct hook_reporter reporter;
-	struct err err = ERR_INIT;
 
 	hook_reporter_init(&reporter);
-	reporter.stop = &told_to_end;
+	reporter.stop = hook_watchdog_start(&reporter);
 	environ = environment;
-	told_to_end = 0;
-	(void)sigaction(SIGTERM, &end, NULL);	 /* these two cannot fail */
-	(void)sigaction(SIGPIPE, &ignore, NULL); /* a program that does not read its input */
+	(void)sigaction(SIGPIPE, &ignore, NULL); /* a program that does not read its input; cannot fail */
 	if (!modules_of(from_environment("SLIPWAY_ARCHIVE_DIR")))
 		bundle = hook_lua_bundle(argv[0]);
 
@@ -243,11 +244,6 @@ int hook_lua_main(char **argv, char **environment)
 				   .ready = argv[1] ? argv[2] : NULL,
 				   .archive = bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR") };
 
-	if (run(&hook, &reporter, &outcome, &err) < 0)
-		(void)snprintf(outcome.message, sizeof(outcome.message), "%s", err.msg);
-	if (!outcome.ok) {
-		say(&outcome);
-		hook_reporter_failed(&reporter, outcome.message, outcome.action);
-	}
+	run(&hook, &reporter, &outcome);
 	return outcome.ok ? 0 : outcome.exit_code;
 }

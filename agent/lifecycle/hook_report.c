@@ -89,6 +89,16 @@ int hook_reporter_secret(void *context, const char *bytes, size_t len)
 	return r->torn ? -1 : 0;
 }
 
+void hook_reporter_ended(const struct hook_reporter *r, const char *message)
+{
+	char bytes[515] = { '\0', 'm' }; /* the first ends what was torn */
+
+	memcpy(bytes + 2, message, strnlen(message, sizeof(bytes) - 3));
+	if (r->asked && write(ZYGOTE_REPORT_FD, bytes + !r->torn, strlen(bytes + 1) + 1 + r->torn) < 0) {
+		/* the log has it, too */
+	}
+}
+
 /* Control characters would disturb a report of lines; only newlines are let through as blanks. */
 static void clean(char *text)
 {

@@ -33,6 +33,8 @@ void hook_reporter_init(struct hook_reporter *r);
 /* Shaped as the callback of script_options; CONTEXT is a struct hook_reporter. */
 void hook_reporter_doing(void *context, const char *text);
 void hook_reporter_failed(struct hook_reporter *r, const char *message, const char *action);
+/* The same without an action, from a signal handler; MESSAGE is cut at 512 bytes. */
+void hook_reporter_ended(const struct hook_reporter *r, const char *message);
 
 /* Shaped as the callback of script_options. BYTES hold no NUL. */
 int hook_reporter_secret(void *context, const char *bytes, size_t len);

@@ -252,7 +252,7 @@ static void last_line(const struct str *s, char *out, size_t size)
 static int l_run(lua_State *L) /* run{argv... or shell=, timeout, cwd, env, input, check} -> code, out, err */
 {
 	static const char *const known[] = { "shell", "timeout", "cwd", "env", "input", "check", NULL };
-	struct run_command c = { .give_up = script_must_end, .context = script_of(L) };
+	struct run_command c = { .give_up = script_must_end, .busy = script_is_busy, .context = script_of(L) };
 	struct err err = ERR_INIT;
 	int status = 0;
 

@@ -13,10 +13,11 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define TICK_MS	     100
-#define GRACE_MS     2000 /* between TERM and KILL */
-#define DRAIN_MS     1000 /* for output after the end: somebody else may hold the pipe */
-#define GUARD_STATUS 255
+#define TICK_MS	      100
+#define GRACE_TICK_MS 20
+#define GRACE_MS      2000 /* between TERM and KILL */
+#define DRAIN_MS      1000 /* for output after the end: somebody else may hold the pipe */
+#define GUARD_STATUS  255
 
 enum { IN, OUT, ERROR, STARTED, PIPES };
 
@@ -212,8 +213,10 @@ static void end_by_force(struct running *r)
 	int64_t until = proc_clock_ms() + GRACE_MS;
 
 	(void)kill(-r->guard, SIGTERM);
-	while (proc_clock_ms() < until && !turn(r, TICK_MS))
-		;
+	do
+		if (r->c->busy)
+			r->c->busy(r->c->context);
+	while (proc_clock_ms() < until && !turn(r, GRACE_TICK_MS));
 	(void)kill(-r->guard, SIGKILL);
 }
 

@@ -22,6 +22,7 @@ struct run_command {
 	size_t input_len;
 	int64_t timeout_ms;		/* 0: none */
 	bool (*give_up)(void *context); /* asked several times a second and whenever a signal comes; NULL: never */
+	void (*busy)(void *context); /* called meanwhile, when the program gets a moment to end itself; NULL: nobody */
 	void *context;
 };
 

@@ -56,6 +56,21 @@ bool script_must_end(void *context)
 		(s->options.pure ? proc_cpu_ms(0) : proc_clock_ms()) >= s->options.deadline_ms);
 }
 
+void script_is_busy(void *context)
+{
+	struct script *s = context;
+
+	s->busy = 1;
+}
+
+bool script_was_busy(struct script *s)
+{
+	bool busy = s->busy;
+
+	s->busy = 0;
+	return busy;
+}
+
 int64_t script_deadline_ms(const struct script *s)
 {
 	return s->options.deadline_ms;
@@ -224,7 +239,8 @@ struct job { /* one run, as the protected functions see it */
 	struct script_outcome *out;
 };
 
-/* Of the error on the stack: its text, the traceback. An error in here is noticed by the caller. */
+/* Of the error on the stack: its text, the traceback. An error in here is noticed by the caller. The error itself goes
+ * on: Lua calls this for those of its parser, too, which load() catches. */
 static int on_error(lua_State *L)
 {
 	struct script_outcome *o = script_of(L)->out;
@@ -233,7 +249,8 @@ static int on_error(lua_State *L)
 	luaL_traceback(L, L, NULL, 1);
 	str_clear(&o->trace);
 	(void)str_add(&o->trace, lua_tostring(L, -1)); /* one that is too long is left out */
-	return 0;
+	lua_settop(L, 1);
+	return 1;
 }
 
 static int load_protected(lua_State *L)
@@ -266,6 +283,8 @@ static int judge(lua_State *L)
 	lua_Integer code = 0;
 	int is_integer = 0;
 
+	o->message[0] = o->action[0] = '\0'; /* of an error that was caught */
+	str_clear(&o->trace);
 	if (lua_type(L, 2) == LUA_TNUMBER)
 		code = lua_tointegerx(L, 2, &is_integer);
 	if (lua_isnil(L, 2) || (lua_isboolean(L, 2) && lua_toboolean(L, 2)) || (is_integer && code == 0)) {

@@ -32,6 +32,32 @@ void script_push_where(lua_State *L)
 	lua_pushfstring(L, script_of(L)->name ? "%s: " : "", script_of(L)->name);
 }
 
+/* Lua keeps its list of calls whole at any moment for the sake of signals (lua_sethook), so it can be read in one. */
+size_t script_place(const struct script *s, char *text, size_t size)
+{
+	lua_Debug ar;
+	char digits[16];
+	size_t n, k = sizeof(digits);
+
+	for (int level = 0; lua_getstack(s->L, level, &ar); level++) {
+		(void)lua_getinfo(s->L, "Sl", &ar);
+		if (ar.currentline <= 0 || *ar.source != '@')
+			continue;
+		for (int line = ar.currentline; line; line /= 10)
+			digits[--k] = (char)('0' + line % 10);
+		n = strlen(ar.short_src);
+		if (n + sizeof(digits) - k + 3 > size)
+			return 0;
+		memcpy(text, ar.short_src, n);
+		text[n++] = ':';
+		memcpy(text + n, digits + k, sizeof(digits) - k);
+		n += sizeof(digits) - k;
+		memcpy(text + n, ": ", 2);
+		return n + 2;
+	}
+	return 0;
+}
+
 /* The message is on top of the stack, the table below it. */
 static int raise_table(lua_State *L, const char *kind, int sys)
 {

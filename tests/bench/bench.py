@@ -13,7 +13,6 @@ initialisation in an image whose blocks were all written before. Times are wall 
 """
 import argparse
 import dataclasses
-import json
 import os
 import pathlib
 import random
@@ -25,6 +24,7 @@ import sys
 import time
 
 import bench_agent
+import bench_lua
 import bench_restore
 
 IMAGE_BYTES = 6 << 30
@@ -206,38 +206,6 @@ class Side:
         return int(done.stdout) / 1024
 
 
-# --- hooks: what one of them costs, by way of the zygote, in an event of many ---
-
-HOOKS = {"lua": ("h.lua", "return true\n"), "sh": ("h.sh", "#!/bin/sh\n:\n")}
-HOOK_COUNT = 200
-
-
-def hook_ms(slipway, folder, kind):
-    """Milliseconds for each of HOOK_COUNT hooks of one event."""
-    name, text = HOOKS[kind]
-    top = folder / f"hooks-{kind}"
-    shutil.rmtree(top, ignore_errors=True)
-    (top / "bundle").mkdir(parents=True)
-    (top / "bundle" / name).write_text(text)
-    (top / "bundle" / name).chmod(0o755)
-    lines = ["version: 0.0", "os: linux", "hooks:", "  AfterInstall:", *[f"    - location: {name}"] * HOOK_COUNT]
-    (top / "bundle/appspec.yml").write_text("\n".join(lines) + "\n")
-    done = run(slipway, "--root", top / "root", "local", top / "bundle", "--json", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    shutil.rmtree(top)
-    return next(e for e in json.loads(done.stdout)["events"] if e["event"] == "AfterInstall")["duration_ms"] / HOOK_COUNT
-
-
-def lua_hooks(side, runs):
-    ours, base = [], []
-    for _ in range(runs):
-        kinds = [("lua", ours), ("sh", base)]
-        random.shuffle(kinds)
-        for kind, times in kinds:
-            times.append(hook_ms(side.slipway, side.inputs, kind))
-    ratio = statistics.median(ours) / statistics.median(base)
-    return line("lua-hook", f"{spread(ours)} ms", f"{spread(base)} ms", f"{ratio:.2f}", "1.50", ratio <= 1.5)
-
-
 # --- the cases ---
 
 SMALL, TEN_K, HUNDRED_K = Input(10), Input(10_000), Input(100_000)
@@ -309,8 +277,7 @@ def measure(side, runs, wanted):
             peak = side.peak_mib(given)
             met.append(line(name, f"{peak:.1f} MiB", "", "", "32 MiB", peak <= 32))
     met += bench_restore.measure(side, TEN_K, Input(10_000, changed=1, fails=True), runs, wanted, line)
-    if wanted("lua-hook"):
-        met.append(lua_hooks(side, runs))
+    met += bench_lua.measure(side.slipway, side.inputs, runs, wanted, line)
     return met + bench_agent.measure(side.disk, side.slipway, runs, wanted, line)
 
 

@@ -249,6 +249,9 @@ static void errors_can_be_caught_and_looked_at(void **state)
 			"assert(tostring(e) == 's.lua: ' .. e.message or tostring(e):find(e.message, 1, true))\n"
 			"assert(('x ' .. e):find('x s.lua', 1, true) == 1)\n"
 			"assert(getmetatable(e) == 'an error of slipway')");
+	must_succeed(f, "local fn, why = load('return ' .. ('('):rep(100000))\n"
+			"assert(not fn and why:find('overflow', 1, true), why)");
+	assert_string_equal("", f->outcome.message);
 	must_succeed(f, "local ok, e = pcall(slipway.raise, 'odd', 'as I said')\n"
 			"assert(not ok and e.kind == 'odd' and e.message == 'as I said')");
 }

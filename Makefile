@@ -60,7 +60,7 @@ DEPS_BUILD := gcc clang make pkg-config libyaml-dev libjansson-dev libarchive-de
 	zlib1g-dev libisal-dev libsqlite3-dev libzip-dev liblua5.4-dev libcurl4-openssl-dev libsystemd-dev
 DEPS_TEST := libcmocka-dev python3 python3-pytest python3-jsonschema libarchive-tools acl nginx-light \
 	curl util-linux clang-format shellcheck procps lua-check openssl zip git debhelper lintian fakeroot debootstrap systemd \
-	libclang-rt-14-dev dbus-daemon
+	libclang-rt-14-dev dbus-daemon haproxy
 DEPS_BENCH := rsync libarchive-tools e2fsprogs
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 

@@ -189,6 +189,72 @@ function slipway.http.request(options) end
 ---@return slipway.Answer
 function slipway.http.wait(url, options) end
 
+---The runtime API of an HAProxy 2.6 or later. Nothing is connected before a method is called; each call is a connection.
+slipway.haproxy = {}
+
+---@class slipway.HaproxyServer
+---@field name string
+---@field op "up"|"down"|"starting"|"stopping" what its health checks say; "up" without any
+---@field admin "ready"|"drain"|"maint" what was ordered
+---@field weight integer
+---@field sessions integer those it has and those that wait for it
+
+---@class slipway.Haproxy servers are named "backend/server"; what HAProxy refuses is an error with its own words
+local haproxy = {} -- luacheck: ignore 241
+
+---Any command of the runtime API, for what has no method here.
+---@param text string one line
+---@return string answer as it came
+function haproxy:command(text) end
+
+---No new sessions; then wait until it has none, every `interval` (0.2) seconds, for `timeout` (60) seconds.
+---@param server string
+---@param options? { wait?: boolean, timeout?: number, interval?: number }
+function haproxy:drain(server, options) end
+
+---No sessions and no health checks.
+---@param server string
+function haproxy:maint(server) end
+
+---@param file string the map, as the configuration names it
+---@param key string
+---@return string? value nil: there is no such key
+function haproxy:map_get(file, key) end
+
+---With `file`, the file itself is written too, and first, so that a restart changes nothing. With `backend`, the value
+---must be the name of a backend that is there.
+---@param file string the map, as the configuration names it
+---@param key string one that is not there is added
+---@param value string
+---@param options? { file?: boolean, backend?: boolean }
+function haproxy:map_set(file, key, value, options) end
+
+---Sessions again; then wait until it is up, every `interval` (0.2) seconds, for `timeout` (60) seconds.
+---@param server string
+---@param options? { wait?: boolean, timeout?: number, interval?: number }
+function haproxy:ready(server, options) end
+
+---@param backend string
+---@return slipway.HaproxyServer[]
+function haproxy:servers(backend) end
+
+---@param server string
+---@return integer count
+function haproxy:sessions(server) end
+
+---@param server string
+---@return slipway.HaproxyServer
+function haproxy:state(server) end
+
+---@param server string
+---@param weight integer 0 to 256
+function haproxy:weight(server, weight) end
+
+---Either the path of its socket, or host and port. Timeout of each command: 10 seconds.
+---@param options { socket?: string, host?: string, port?: integer|string, timeout?: number }
+---@return slipway.Haproxy
+function slipway.haproxy.open(options) end
+
 slipway.json = {
 	---@type lightuserdata JSON's null
 	null = nil,
@@ -315,6 +381,37 @@ function slipway.fs.template(options) end
 ---@param text string
 ---@param options? { mode?: string } "0640"
 function slipway.fs.write(path, text, options) end
+
+---An nginx on this host. `conf`, `prefix` and `program` are for one that is not at the usual place.
+slipway.nginx = {}
+
+---@class slipway.NginxReload
+---@field conf? string
+---@field prefix? string
+---@field program? string
+---@field pid_file? string "/run/nginx.pid" when not given
+---@field timeout? number seconds for the new workers to come; 30 when not given
+---@field wait_old? number seconds for the old ones to end; nil: do not wait for that
+
+---@class slipway.NginxInclude: slipway.NginxReload
+---@field path string
+---@field content string
+
+---Write a file that the configuration includes, test the configuration, and reload. When nginx does not take it, the file is
+---put back as it was, and the error is nginx's.
+---@param options slipway.NginxInclude
+---@return boolean changed false: it was just so already, and nothing was reloaded
+function slipway.nginx.include(options) end
+
+---Test the configuration, let nginx take it over and wait until new workers serve; with `wait_old`, until the old ones
+---have ended, too.
+---@param options? slipway.NginxReload
+function slipway.nginx.reload(options) end
+
+---Is the configuration fine? If not, the error is nginx's, with its line.
+---@param options? { conf?: string, prefix?: string, program?: string }
+---@return string said perhaps warnings
+function slipway.nginx.test(options) end
 
 ---Unix and TCP sockets for protocols of lines.
 slipway.socket = {}

@@ -9,8 +9,12 @@
 
 #define EMBED(symbol, name) EMBED_FILE(hook_##symbol, "hooks/" name ".lua")
 
+EMBED(haproxy_drain, "haproxy-drain");
+EMBED(haproxy_ready, "haproxy-ready");
 EMBED(http_check, "http-check");
+EMBED(nginx_reload, "nginx-reload");
 EMBED(run_migrations_once, "run-migrations-once");
+EMBED(slot_switch, "slot-switch");
 EMBED(symlink_release, "symlink-release");
 EMBED(systemd_restart, "systemd-restart");
 EMBED(tcp_check, "tcp-check");
@@ -26,8 +30,12 @@ EMBED(webhook, "webhook");
 static const struct {
 	const char *name, *text, *end;
 } hooks[] = {
+	HOOK(haproxy_drain, "haproxy-drain"),
+	HOOK(haproxy_ready, "haproxy-ready"),
 	HOOK(http_check, "http-check"),
+	HOOK(nginx_reload, "nginx-reload"),
 	HOOK(run_migrations_once, "run-migrations-once"),
+	HOOK(slot_switch, "slot-switch"),
 	HOOK(symlink_release, "symlink-release"),
 	HOOK(systemd_restart, "systemd-restart"),
 	HOOK(tcp_check, "tcp-check"),

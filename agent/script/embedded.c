@@ -10,7 +10,13 @@
 #define EMBED(symbol, file) EMBED_FILE(symbol, "lua/slipway/" file)
 
 EMBED(fs_template, "fs/template.lua");
+EMBED(haproxy_open, "haproxy/open.lua");
 EMBED(http_wait, "http/wait.lua");
+EMBED(internal_nginx, "internal/nginx.lua");
+EMBED(internal_options, "internal/options.lua");
+EMBED(nginx_include, "nginx/include.lua");
+EMBED(nginx_reload, "nginx/reload.lua");
+EMBED(nginx_test, "nginx/test.lua");
 EMBED(notify, "notify.lua");
 EMBED(retry, "retry.lua");
 EMBED(socket_wait, "socket/wait.lua");
@@ -21,7 +27,13 @@ static const struct {
 	const char *name, *text, *end;
 } files[] = {
 	{ "fs.template", embedded_fs_template, embedded_fs_template_end },
+	{ "haproxy.open", embedded_haproxy_open, embedded_haproxy_open_end },
 	{ "http.wait", embedded_http_wait, embedded_http_wait_end },
+	{ "internal.nginx", embedded_internal_nginx, embedded_internal_nginx_end },
+	{ "internal.options", embedded_internal_options, embedded_internal_options_end },
+	{ "nginx.include", embedded_nginx_include, embedded_nginx_include_end },
+	{ "nginx.reload", embedded_nginx_reload, embedded_nginx_reload_end },
+	{ "nginx.test", embedded_nginx_test, embedded_nginx_test_end },
 	{ "notify", embedded_notify, embedded_notify_end },
 	{ "retry", embedded_retry, embedded_retry_end },
 	{ "socket.wait", embedded_socket_wait, embedded_socket_wait_end },

@@ -11,6 +11,7 @@ extern const struct script_lib lib_secret;  /* slipway.secret */
 extern const struct script_lib lib_socket;  /* slipway.socket */
 extern const struct script_lib lib_yaml;    /* slipway.yaml */
 extern const struct script_lib lib_systemd; /* slipway.systemd */
-extern const struct script_lib lib_secret;  /* slipway.secret */
+extern const struct script_lib lib_haproxy; /* slipway.haproxy */
+extern const struct script_lib lib_nginx;   /* slipway.nginx */
 
 void lib_lock_open(lua_State *L); /* adds lock to slipway.fs, the table on top */

@@ -118,6 +118,11 @@ static const struct {
 	{ "locks", "local a <close> = slipway.fs.lock(FOLDER .. '/lock')\n"
 		   "pcall(slipway.fs.lock, FOLDER .. '/lock', { timeout = 0 }) a:release()\n"
 		   "pcall(slipway.fs.lock, FOLDER) slipway.fs.lock(FOLDER .. '/lock')" },
+	{ "load balancers", "local h = slipway.haproxy.open{ socket = FOLDER .. '/socket' }\n"
+			    "pcall(h.command, h, 'show info') pcall(h.servers, h, 'a')\n"
+			    "pcall(h.weight, h, 'a/b', 1) pcall(h.drain, h, 'a') pcall(h.map_get, h, 'a', 'b')\n"
+			    "pcall(slipway.haproxy.open, {}) pcall(slipway.nginx.test, { program = '/none' })\n"
+			    "pcall(slipway.nginx.reload, { program = '/bin/true', pid_file = '/none' })" },
 	{ "waiting", "slipway.retry{ delay = 0, fn = function() return 1 end }\n"
 		     "pcall(slipway.wait_for, { timeout = 0, fn = function() return false, 'why' end })" },
 };

@@ -1,0 +1,76 @@
+--[[ hook
+summary: take this host's servers out of HAProxy and wait until they have no sessions
+events: [BeforeBlockTraffic, AfterBlockTraffic, ApplicationStop, BeforeInstall]
+with:
+  servers: {type: list, required: true, help: "BACKEND/SERVER"}
+  sockets: {type: list, default: /run/haproxy/admin.sock, help: "the runtime APIs of all that balance: paths, HOST:PORT"}
+  timeout: {type: duration, default: 60s, help: how long to wait for the last sessions of all}
+  force: {type: boolean, default: false, help: go on when there are sessions left then}
+  others: {type: integer, default: 1, help: "how many other servers of a backend must be up, else nothing is done"}
+]]
+local with = slipway.with
+
+if slipway.env.SLIPWAY_TRY then
+	slipway.log("a try: nothing is drained")
+	return
+end
+
+local balancers = {}
+for _, socket in ipairs(with.sockets) do
+	local host, port = socket:match("^([^/].*):(%d+)$")
+	balancers[#balancers + 1] = {
+		name = socket,
+		haproxy = slipway.haproxy.open{ socket = not host and socket or nil, host = host, port = port },
+	}
+end
+
+local mine = {}
+for _, server in ipairs(with.servers) do
+	mine[server] = true
+end
+
+local function takes_requests(state)
+	return state.op == "up" and state.admin == "ready" and state.weight > 0
+end
+
+-- Servers of the backend of SERVER that take requests when ours do not.
+local function others_of(haproxy, server)
+	local backend = server:match("^(.-)/")
+	local count = 0
+	for _, other in ipairs(haproxy:servers(backend)) do
+		count = count + (takes_requests(other) and not mine[backend .. "/" .. other.name] and 1 or 0)
+	end
+	return count
+end
+
+-- All are looked at before the first is changed.
+for _, balancer in ipairs(balancers) do
+	for _, server in ipairs(with.servers) do
+		local serves = takes_requests(balancer.haproxy:state(server))
+		local others = others_of(balancer.haproxy, server)
+		if serves and others < with.others then
+			slipway.fail(("%s: without %s, %d other servers of its backend would be up, and %d must be"):format(balancer.name,
+				server, others, with.others), "bring another one up, or set 'others: 0' when requests may fail meanwhile")
+		end
+	end
+end
+for _, balancer in ipairs(balancers) do
+	for _, server in ipairs(with.servers) do
+		balancer.haproxy:drain(server, { wait = false })
+	end
+end
+
+local finish = slipway.clock() + with.timeout
+for _, balancer in ipairs(balancers) do
+	for _, server in ipairs(with.servers) do
+		local ok, err = pcall(balancer.haproxy.drain, balancer.haproxy, server,
+			{ timeout = math.max(finish - slipway.clock(), 0.1) })
+		if ok then
+			slipway.log(("%s: %s is drained"):format(balancer.name, server))
+		elseif with.force and type(err) == "table" and err.kind == "timeout" then
+			slipway.log(("%s: %s: going on: %s"):format(balancer.name, server, err.message))
+		else
+			error(err, 0)
+		end
+	end
+end

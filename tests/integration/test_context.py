@@ -99,7 +99,7 @@ def test_one_object_takes_the_commands_of_the_reference(agent, bundle, target, s
 def test_a_context_without_user_and_range_leaves_them_to_the_system(agent, bundle, target, selinux):
     assert agent.local(bundle(files={"a": "1"}, extra=permit(target, ("a", "type: web_t")))).code == 0
     path = str(target.path / "a")
-    assert selinux.calls() == [["semanage", "fcontext", "-a", "-t", "web_t", path], ["restorecon", "-v", path]]
+    assert selinux.calls() == [["semanage", "fcontext", "-a", "-t", "web_t", spec(path)], ["restorecon", "-v", path]]
 
 
 def test_the_order_of_the_records_is_mode_context_owner(agent, bundle, target, selinux):
@@ -153,17 +153,18 @@ def test_an_upgrade_keeps_changes_and_removes_rules(agent, bundle, target, selin
     extra = permit(target, ("same", FULL), ("other", "type: other_t"), ("d", "type: other_t", "directory"))
     assert agent.local(bundle(files=new, extra=extra)).code == 0
     path = {name: str(target.path / name) for name in [*files, "d"]}
-    assert selinux.rules == {path["same"]: LABEL, path["other"]: "system_u:other_t:s0", path["d"]: "system_u:other_t:s0"}
+    assert selinux.rules == {spec(path["same"]): LABEL, spec(path["other"]): "system_u:other_t:s0",
+                             spec(path["d"]): "system_u:other_t:s0"}
     assert [selinux.label(target.path / n) for n in ("same", "other", "none", "d")] == \
         [LABEL, "system_u:other_t:s0", None, "system_u:other_t:s0"]
-    assert not any(path["same"] in line for call in selinux.calls() if call[0] == "semanage" for line in call)
+    assert not any(spec(path["same"]) in line for call in selinux.calls() if call[0] == "semanage" for line in call)
 
 
 def test_a_rule_that_is_there_already_gets_the_new_content(agent, bundle, target, selinux):
     path = target.path / "a"
-    selinux.put("rules.json", json.dumps({str(path): "system_u:hand_t:s0"}))
+    selinux.put("rules.json", json.dumps({spec(path): "system_u:hand_t:s0"}))
     assert agent.local(bundle(files={"a": "1"}, extra=permit(target, ("a", FULL)))).code == 0
-    assert selinux.rules == {str(path): LABEL}
+    assert selinux.rules == {spec(path): LABEL}
 
 
 def say(target, command, status, said, line):
@@ -187,7 +188,7 @@ def test_a_wrong_type_fails_the_install_and_leaves_everything(good, bundle, seli
     extra = permit(good.target, ("a", "type: other_t"), ("new", "type: no_such_type_t"), ("d", "type: other_t", "directory"))
     bad = good.agent.local(bundle(files={"a": "2", "new": "1", "d/x": "2"}, extra=extra), "--json")
     assert (bad.json["error"]["event"], bad.json["error"]["error_code"]) == ("Install", "AppSpecInvalid"), bad.err
-    said = say(good.target, f"semanage fcontext -a -t no_such_type_t {good.target.path}/new", 1,
+    said = say(good.target, f"semanage fcontext -a -t no_such_type_t {spec(good.target.path)}/new", 1,
                "ValueError: Type no_such_type_t is invalid, must be a file or device type", 11)
     assert said in bad.err.splitlines(), bad.err
     assert selinux.state(good.target) == before
@@ -251,6 +252,11 @@ def recover(agent):
 MOMENTS = [("before", "{}/a"), ("after", "{}/a"), ("before", "{}/new"), ("before", "label {}/a"), ("before", "label {}/d")]
 
 
+def moment_of(place, target):
+    """As fake_selinux.py is asked: of a rule its specification, of a label the path."""
+    return place.format(target.path if place.startswith("label ") else spec(target.path))
+
+
 @pytest.mark.parametrize("moment, place", MOMENTS)
 @pytest.mark.parametrize("singly", [False, True])
 def test_a_worker_killed_between_the_renames_and_a_label_is_recovered(good, bundle, selinux, moment, place, singly):
@@ -258,7 +264,7 @@ def test_a_worker_killed_between_the_renames_and_a_label_is_recovered(good, bund
     names = {"a": "2"} if singly else {"a": "2", "new": "1"}
     if place.format("") == "/new" and singly:
         place = "{}/b"
-    selinux.put(f"kill-{moment}", place.format(good.target.path))
+    selinux.put(f"kill-{moment}", moment_of(place, good.target))
     extra = permit(good.target, ("*", "type: other_t"), ("d", "type: other_t", "directory"))
     bad = request(good.agent, bundle(files={**names, "d/x": "2"}, extra=extra))
     with Worker(good.agent, bad) as worker:
@@ -272,7 +278,7 @@ def test_a_worker_killed_between_the_renames_and_a_label_is_recovered(good, bund
 
 @pytest.mark.parametrize("moment, place", MOMENTS)
 def test_where_nothing_is_restored_recovery_goes_on_to_the_end(good, bundle, selinux, moment, place):
-    selinux.put(f"kill-{moment}", place.format(good.target.path))
+    selinux.put(f"kill-{moment}", moment_of(place, good.target))
     extra = permit(good.target, ("*", "type: other_t"), ("d", "type: other_t", "directory"))
     top = bundle(files={"a": "2", "new": "1", "d/x": "2"}, extra=extra)
     with Worker(good.agent, request(good.agent, top, on_failure="none")) as worker:

@@ -102,6 +102,16 @@ void script_drop(lua_State *L, int index);
 /* A held struct str. */
 struct str *script_str(lua_State *L, size_t max);
 
+/* For tests of hooks (`slipway hook --test`): in a state with stand-ins a function that reaches outside of the process
+ * answers what the test says. It asks when it has found its arguments right, so that a test refuses what production
+ * would. */
+
+/* The table on top, functions by name ("http.get"), stands in for the world from here on; it is popped. */
+void script_set_stand_ins(lua_State *L);
+/* Does somebody stand in for FN ("slipway.http.get"), whose arguments are the first COUNT values of the stack? Then
+ * what he gives for them is all that is on the stack. May raise, so nothing may be held that nobody would release. */
+bool script_stands_in(lua_State *L, const char *fn, int count);
+
 /* These raise. An error of ours is a table { kind, message, errno, action } with the place of the script's own line;
  * tostring() and `..` give "place: message". */
 int script_raise(lua_State *L, const struct err *err);

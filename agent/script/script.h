@@ -77,6 +77,10 @@ void script_run_file(struct script *s, const char *path, const char *name, struc
 /* Run TEXT, a script of our own: what it raises on purpose is said by NAME alone, without a line. */
 void script_run_text(struct script *s, const char *text, size_t len, const char *name, struct script_outcome *out);
 
+/* Is TEXT, called NAME in messages, Lua? Nothing of it is run. -1, ERR_SCRIPT_FAILED: "scripts/check.lua:14: '='
+ * expected near 'x'"; ERR_SYS. */
+int script_compile(const char *text, size_t len, const char *name, struct err *err);
+
 /* For the signal handler of whoever ends a script that goes on all the same. */
 
 /* Has script_is_busy() been called since the last time? */

@@ -226,7 +226,7 @@ static int pass_vars(const struct cli *cli, const char *group, struct err *err)
 		return -1;
 	config_settings(&c, group, &s);
 
-	json_t *list = jstrings(s.variables, json_string);
+	json_t *list = jstrings(s.variables, jbytes);
 	AUTO_FREE char *text = json_dumps(list, JSON_COMPACT);
 
 	json_decref(list);

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#define MAX_SCRIPTS 1000 /* that one worker is given; an argv has its limits */
+#define MAX_SCRIPTS 1000 /* an argv has its limits; of more than that preflight tells */
 #define MAX_ANSWER  (4u * 1024 * 1024)
 
 struct scripts {

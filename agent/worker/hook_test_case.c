@@ -250,7 +250,7 @@ static void push_outcome(lua_State *L, const struct script_outcome *o)
 /* Is LOCATION, which is at PATH, a hook that a test can run? As hook_run() would find it. */
 static void check_hook(lua_State *L, const char *bundle, const char *location, const char *path)
 {
-	const size_t n = strlen(bundle);
+	const size_t n = strcmp(bundle, "/") ? strlen(bundle) : 0;
 	char real[PATH_MAX];
 
 	if (!realpath(path, real))
@@ -266,18 +266,17 @@ static void check_hook(lua_State *L, const char *bundle, const char *location, c
 static int l_hook(lua_State *L)
 {
 	struct play *p = play_of(L);
-	const char *location = luaL_checkstring(L, 1), *use = luaL_optstring(L, 2, NULL);
+	const char *asked = luaL_checkstring(L, 1), *use = luaL_optstring(L, 2, NULL);
+	const char *location = asked + strspn(asked, "/");
 	const struct appspec_script script = { .location = location };
 	struct stage *s = script_hold(L, sizeof(*s), stage_done);
 	const int at = lua_gettop(L);
 	struct bridge bridge = { .test = L };
 	struct err err = ERR_INIT;
 
-	while (*location == '/')
-		location++;
 	s->path = xasprintf("%s/%s", p->c->bundle, location);
 	if (!use)
-		check_hook(L, p->c->bundle, luaL_checkstring(L, 1), s->path);
+		check_hook(L, p->c->bundle, asked, s->path);
 	json_decref(p->log);
 	p->log = json_array();
 	surround(L, 3, p, &script, &s->environment);

@@ -403,6 +403,26 @@ def test_a_configuration_that_cannot_be_read_ends_a_trial_for_a_group_alone(agen
     assert done.code == 2 and "--group" in done.err
 
 
+def test_one_in_lua_with_a_misprint_stops_a_deployment_before_it_begins(host, scene, bundle, target):
+    scene.install(bundle(files={"a": "1"}, hooks={"ApplicationStop": tell(host, "stopped")}))
+    host.put("Other/10-a.lua", "not of this deployment", mode=0o644)
+    path = host.put("ValidateService/10-a.lua", "if x = 1 then end", mode=0o644)
+    host.put("ValidateService/20-b.lua", "print(", mode=0o644)
+    top = bundle(files={"a": "2"})
+    plan = scene.agent("plan", top, "--group", GROUP, "--json")
+    errors = [e["message"] for e in plan.json["errors"]]
+    assert plan.code == 1 and len(errors) == 2, plan
+    assert errors[0].startswith(f"hooks of the host: '{path}' cannot be compiled: ") and errors[0].endswith("10-a.lua:1: 'then' expected near '='")
+    assert errors[1].endswith("20-b.lua:1: unexpected symbol near <eof>")
+    done = scene.agent.local(top, "--json")
+    error = done.json["error"]
+    assert (error["event"], error["message"]) == ("Preflight", errors[0]) and len(done.json["conflicts"]) == 2, done
+    assert host.heard == [] and target.read("a") == "1"
+    path.write_text("if x == 1 then end")
+    (path.parent / "20-b.lua").unlink()
+    assert scene.agent.local(top).code == 0
+
+
 def test_show_lists_them_like_the_others(host, agent, bundle, tmp_path):
     host.put("BeforeInstall/10-a.lua", "", mode=0o644)
     host.put("Install/10-a.lua", "", mode=0o644)

@@ -1,6 +1,5 @@
 /* worker_main.c - /usr/libexec/slipway/worker. */
 #include "worker/hook_compile.h"
-#include "worker/hook_compile.h"
 #include "worker/hook_try.h"
 #include "worker/host_policy.h"
 #include "worker/worker.h"

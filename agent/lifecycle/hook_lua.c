@@ -59,6 +59,8 @@ static int l_no_restore(lua_State *L) /* no_restore(reason) */
 	const char *reason = script_argument_string(L, 1, "slipway.no_restore", "reason", &len);
 	const char *path = from_environment("SLIPWAY_NO_RESTORE");
 
+	if (script_stands_in(L, "slipway.no_restore", 1))
+		return lua_gettop(L);
 	if (!path)
 		return script_raise_kind(L, "failed",
 					 "slipway.no_restore: this agent did not say where to write it "

@@ -376,6 +376,8 @@ static int ask(lua_State *L, const char *fn, const char *method, const char *url
 	take_limits(L, &a);
 	take_expect(L, &a);
 	call->request.headers = take_headers(L, &a, take_body(L, &a));
+	if (script_stands_in(L, fn, options))
+		return lua_gettop(L);
 	if (http_call_run(call, &err) < 0) {
 		script_drop(L, at); /* half a file goes now, not when Lua comes round to it */
 		script_check_end(L);

@@ -63,6 +63,8 @@ static int l_connect(lua_State *L) /* connect{path= or host=, port=, timeout=} -
 		return script_misuse(L, CONNECT ": either path= of a Unix socket or host= and port= expected");
 	if (limits.timeout_ms < 1)
 		return script_misuse(L, CONNECT ": timeout: more than 0 expected");
+	if (script_stands_in(L, CONNECT, 1))
+		return lua_gettop(L);
 
 	struct box *b = lua_newuserdatauv(L, sizeof(*b), 0);
 

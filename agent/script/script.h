@@ -77,6 +77,10 @@ void script_run_file(struct script *s, const char *path, const char *name, struc
 /* Run TEXT, a script of our own: what it raises on purpose is said by NAME alone, without a line. */
 void script_run_text(struct script *s, const char *text, size_t len, const char *name, struct script_outcome *out);
 
+/* Is TEXT, called NAME in messages, Lua? Nothing of it is run. -1, ERR_SCRIPT_FAILED: "scripts/check.lua:14: '='
+ * expected near 'x'"; ERR_SYS. */
+int script_compile(const char *text, size_t len, const char *name, struct err *err);
+
 /* For the signal handler of whoever ends a script that goes on all the same. */
 
 /* Has script_is_busy() been called since the last time? */
@@ -101,6 +105,16 @@ void *script_hold(lua_State *L, size_t size, void (*done)(void *));
 void script_drop(lua_State *L, int index);
 /* A held struct str. */
 struct str *script_str(lua_State *L, size_t max);
+
+/* For tests of hooks (`slipway hook --test`): in a state with stand-ins a function that reaches outside of the process
+ * answers what the test says. It asks when it has found its arguments right, so that a test refuses what production
+ * would. */
+
+/* The table on top, functions by name ("http.get"), stands in for the world from here on; it is popped. */
+void script_set_stand_ins(lua_State *L);
+/* Does somebody stand in for FN ("slipway.http.get"), whose arguments are the first COUNT values of the stack? Then
+ * what he gives for them is all that is on the stack. May raise, so nothing may be held that nobody would release. */
+bool script_stands_in(lua_State *L, const char *fn, int count);
 
 /* These raise. An error of ours is a table { kind, message, errno, action } with the place of the script's own line;
  * tostring() and `..` give "place: message". */

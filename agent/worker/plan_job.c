@@ -12,6 +12,7 @@
 #include "util/str.h"
 #include "worker/bundle_digest.h"
 #include "worker/group_look.h"
+#include "worker/hook_compile.h"
 #include "worker/host_policy.h"
 #include "worker/plan_id.h"
 #include "worker/plan_report.h"
@@ -106,7 +107,8 @@ static void check_host_hooks(struct planner *p)
 	AUTO(findings_done) struct findings found = { 0 };
 	struct err e = ERR_INIT;
 
-	(void)operator_hooks_check(&p->d->settings, p->order, &found, &e); /* its error is the first of them */
+	if (operator_hooks_check(&p->d->settings, p->order, &found, &e) == 0) /* its error is the first of them */
+		(void)hook_compile_host(p->d, p->order, &found, &e);
 	for (size_t i = 0; i < found.count; i++) {
 		if (found.items[i].level == FINDING_WARNING)
 			warn(p, found.items[i].message);

@@ -8,6 +8,7 @@
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/str.h"
+#include "worker/hook_compile.h"
 #include "worker/host_policy.h"
 #include "worker/outcome.h"
 #include "worker/plan_compare.h"
@@ -197,6 +198,8 @@ static int check_host_hooks(struct run *run, struct err *err)
 	AUTO(findings_done) struct findings found = { 0 };
 	int r = run->d->trial ? 0 : operator_hooks_check(&run->d->settings, run->order, &found, err);
 
+	if (r == 0 && !run->d->trial)
+		r = hook_compile_host(run->d, run->order, &found, err);
 	for (size_t i = 0; i < found.count; i++)
 		(found.items[i].level == FINDING_WARNING ? outcome_warn : outcome_conflict)(run->result, "%s",
 											    found.items[i].message);

@@ -602,6 +602,70 @@ static void a_file_that_is_none_is_a_failure(void **state)
 	script_free(s);
 }
 
+static void what_is_no_lua_is_told_without_running_it(void **state)
+{
+	static const struct {
+		const char *why, *text, *message; /* NULL: it is Lua */
+	} cases[] = {
+		{ "nothing", "", NULL },
+		{ "what would fail", "error('it was run')", NULL },
+		{ "a line for the kernel", "#!/usr/bin/slipway hook\nreturn 1", NULL },
+		{ "a misprint", "\nif x = 1 then end", "a.lua:2: 'then' expected near '='" },
+		{ "an open end", "print(", "a.lua:1: unexpected symbol near <eof>" },
+		{ "bytecode", "\x1bLuaT", "a.lua: attempt to load a binary chunk (mode is 't')" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err err = ERR_INIT;
+
+		print_message("  %s\n", cases[i].why);
+		assert_int_equal(cases[i].message ? -1 : 0,
+				 script_compile(cases[i].text, strlen(cases[i].text), "a.lua", &err));
+		assert_string_equal(cases[i].message ? cases[i].message : "", err.msg);
+		assert_int_equal(cases[i].message ? ERR_SCRIPT_FAILED : ERR_NONE, err.kind);
+	}
+}
+
+/* Stands in for slipway.run and slipway.systemd.restart: what they were given, as many as that. */
+static void open_stand_ins(lua_State *L, const void *context)
+{
+	static const char *const names[] = { "run", "systemd.restart" };
+
+	(void)context;
+	lua_newtable(L);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_int_equal(LUA_OK, luaL_loadstring(L, "return select('#', ...), ..."));
+		lua_setfield(L, -2, names[i]);
+	}
+	script_set_stand_ins(L);
+}
+
+static void who_stands_in_is_asked_when_the_arguments_are_right(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *path = xasprintf("%s/s.lua", f->folder);
+	struct script *s = NULL;
+	struct err err = ERR_INIT;
+
+	file_put(f->folder, "s.lua",
+		 "local n, given, more = slipway.run{ '/bin/false', check = true }\n"
+		 "assert(n == 1 and given[1] == '/bin/false' and more == nil)\n"
+		 "n, given, more = slipway.systemd.restart('shop')\n"
+		 "assert(n == 1 and given == 'shop' and more == nil)\n"
+		 "assert(select('#', slipway.systemd.restart('shop', { timeout = 5 }, 'more')) == 3)\n"
+		 "local ok, why = pcall(slipway.run, { '/bin/false', chek = true })\n"
+		 "assert(not ok and why == \"s.lua:6: slipway.run: there is no option 'chek'\", why)\n"
+		 "assert(slipway.fs.exists('/') == true)\n",
+		 0644);
+	assert_int_equal(0, script_new(&f->options, &s, &err));
+	assert_int_equal(0, script_extend(s, open_stand_ins, NULL, &err));
+	script_run_file(s, path, "s.lua", &f->outcome);
+	script_free(s);
+	if (!f->outcome.ok)
+		fail_msg("%s", f->outcome.message);
+}
+
 static void a_state_that_does_not_fit_is_an_error(void **state)
 {
 	struct fixture *f = *state;
@@ -643,6 +707,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_secret_is_told_to_the_agent_and_shown_by_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wrong_arguments_are_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_file_that_is_none_is_a_failure, set_up, tear_down),
+		cmocka_unit_test(what_is_no_lua_is_told_without_running_it),
+		cmocka_unit_test_setup_teardown(who_stands_in_is_asked_when_the_arguments_are_right, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_state_that_does_not_fit_is_an_error, set_up, tear_down),
 	};
 

@@ -331,13 +331,6 @@ static int remove_oldest(struct group *g, struct revision_folder *items, size_t 
 	return 0;
 }
 
-static const char *last_part(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : NULL;
-}
-
 int group_prune(struct group *g, const char *current, unsigned max_revisions, struct err *err)
 {
 	AUTO_DIR DIR *dir = list(g->fd);
@@ -357,7 +350,7 @@ int group_prune(struct group *g, const char *current, unsigned max_revisions, st
 	}
 	if (r >= 0)
 		r = remove_oldest(g, items, count, count + 1 > max_revisions ? count + 1 - max_revisions : 0,
-				  last_part(last), err);
+				  str_base_name(last), err);
 	for (size_t i = 0; i < count; i++)
 		free(items[i].name);
 	free(items);

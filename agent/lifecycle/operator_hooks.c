@@ -1,6 +1,7 @@
 /* lifecycle/operator_hooks.c - see operator_hooks.h. */
 #include "lifecycle/operator_hooks.h"
 
+#include "config/trust.h"
 #include "format/plain.h"
 #include "lifecycle/hook_language.h"
 #include "util/arena.h"
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 #define DIGITS	   "0123456789"
@@ -26,19 +28,6 @@ enum operator_hook_place operator_hook_place(const char *name)
 		if (str_ends(name, left_behind[i]))
 			return OPERATOR_HOOK_NONE;
 	return name[0] < '5' ? OPERATOR_HOOK_BEFORE : OPERATOR_HOOK_AFTER;
-}
-
-enum operator_trust operator_trust(const struct stat *st, bool folder, uid_t uid)
-{
-	if (S_ISLNK(st->st_mode))
-		return OPERATOR_IS_LINK;
-	if (folder && !S_ISDIR(st->st_mode))
-		return OPERATOR_IS_NO_FOLDER;
-	if (!folder && !S_ISREG(st->st_mode))
-		return OPERATOR_IS_NO_FILE;
-	if (st->st_uid != 0 && st->st_uid != uid)
-		return OPERATOR_IS_ANOTHERS;
-	return st->st_mode & 0022 ? OPERATOR_IS_WRITABLE : OPERATOR_TRUSTED;
 }
 
 void operator_hooks_done(struct operator_hooks *h)
@@ -66,30 +55,19 @@ static void blame_errno(struct findings *f, const char *path, int error)
 /* 0: it may be used. */
 static int check(struct findings *f, const char *path, const struct stat *st, bool folder)
 {
-	AUTO_FREE char *owner = xasprintf("belongs to user %u, who could have it do anything as the agent's user",
-					  (unsigned)st->st_uid);
-	AUTO_FREE char *mode = xasprintf("has mode %04o, so others may write to it", st->st_mode & 07777);
+	AUTO_FREE char *refusal = NULL;
 
-	switch (operator_trust(st, folder, geteuid())) {
-	case OPERATOR_TRUSTED:
-		return 0;
-	case OPERATOR_IS_LINK:
+	if (S_ISLNK(st->st_mode))
 		blame(f, path, "is a link, and who owns what it leads to is not looked at",
 		      "put the thing itself there");
-		break;
-	case OPERATOR_IS_NO_FOLDER:
+	else if (folder && !S_ISDIR(st->st_mode))
 		blame(f, path, "is no folder", "move it away");
-		break;
-	case OPERATOR_IS_NO_FILE:
+	else if (!folder && !S_ISREG(st->st_mode))
 		blame(f, path, "is no file", "move it away");
-		break;
-	case OPERATOR_IS_ANOTHERS:
-		blame(f, path, owner, "chown root ");
-		break;
-	case OPERATOR_IS_WRITABLE:
-		blame(f, path, mode, "chmod go-w ");
-		break;
-	}
+	else if ((refusal = trust_refusal(path, st, geteuid())))
+		findings_add(f, FINDING_ERROR, (struct appspec_place){ 0 }, "%s", refusal);
+	else
+		return 0;
 	return -1;
 }
 

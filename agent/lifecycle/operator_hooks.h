@@ -3,10 +3,10 @@
  *	HOOKS_DIR/EVENT/NN-NAME		settings.hooks_dir, the name of the event, two digits that give the order
  *
  * 00 to 49 run before the application's own scripts of the event, or before the agent's work at DownloadBundle and
- * Install; 50 to 99 run after. They run as the agent's user, mostly root, so what somebody else could have written is
- *not run: HOOKS_DIR, the event's folder and every script must belong to root or to the agent's user, nobody else may
- *write to them (an ACL counts: its mask is the group's mode), and below HOOKS_DIR nothing may be a link. Each script is
- * executable, or in Lua. Other names (README, 10-x.sh~) are ignored with a warning, those with a dot in front without.
+ * Install; 50 to 99 run after. They run as the agent's user, mostly root, so only what config/trust.h allows is run:
+ * that goes for HOOKS_DIR, the event's folder and every script, and below HOOKS_DIR nothing may be a link. Each script
+ * is executable, or in Lua. Other names (README, 10-x.sh~) are ignored with a warning, those with a dot in front
+ * without.
  *
  * Rules for users: docs/hooks.md "Hooks of the host".
  */
@@ -15,8 +15,6 @@
 #include "appspec/appspec.h"
 #include "model/deployment.h"
 
-#include <sys/stat.h>
-
 #define OPERATOR_HOOKS_SHOWN "hooks.d/" /* before EVENT/NN-NAME, for people */
 #define OPERATOR_HOOKS_MAX   100	/* scripts of one event */
 
@@ -24,17 +22,6 @@ enum operator_hook_place { OPERATOR_HOOK_NONE, OPERATOR_HOOK_BEFORE, OPERATOR_HO
 /* By its name alone: [0-9][0-9]-, then letters, digits, '.', '_' and '-', and not what editors and dpkg leave behind.
  */
 enum operator_hook_place operator_hook_place(const char *name);
-
-enum operator_trust {
-	OPERATOR_TRUSTED,
-	OPERATOR_IS_LINK,
-	OPERATOR_IS_NO_FOLDER,
-	OPERATOR_IS_NO_FILE,
-	OPERATOR_IS_ANOTHERS,
-	OPERATOR_IS_WRITABLE,
-};
-/* May an agent of user UID run what ST describes (FOLDER: look for scripts in it)? */
-enum operator_trust operator_trust(const struct stat *st, bool folder, uid_t uid);
 
 /* Zero-initialise; operator_hooks_done() gives back. */
 struct operator_hooks {

@@ -1,4 +1,4 @@
-/* model/deployment.c - requests and results: names, lifetimes, identity. Their JSON is in deployment_json.c. */
+/* model/deployment.c - requests and results: names, lifetimes, identity. */
 #include "model/deployment.h"
 #include "format/json.h"
 #include "util/auto.h"
@@ -12,6 +12,11 @@ static const char *const outputs_names[OUTPUTS_COUNT] = {
 	[OUTPUTS_WAIT] = "wait",
 	[OUTPUTS_WARN] = "warn",
 	[OUTPUTS_FAIL] = "fail",
+};
+
+static const char *const revision_type_names[REVISION_TYPE_COUNT] = {
+	[REVISION_LOCAL_DIRECTORY] = "Local Directory",
+	[REVISION_LOCAL_FILE] = "Local File",
 };
 
 static const char *const runas_method_names[RUNAS_METHOD_COUNT] = {
@@ -48,6 +53,11 @@ int outputs_left_open_from_name(const char *name, enum outputs_left_open *out)
 			return 0;
 		}
 	return -1;
+}
+
+const char *revision_type_name(enum revision_type type)
+{
+	return revision_type_names[type];
 }
 
 const char *runas_method_name(enum runas_method method)

@@ -119,7 +119,7 @@ static int drop_records(const struct install_place *w, struct err *err)
 static int discard(const struct install_place *w, const struct steps *s, struct journal *j, bool threads,
 		   struct err *err)
 {
-	if (place_remove(s, true, threads, err) < 0 || drop_records(w, err) < 0)
+	if (place_remove(s, PLACE_QUIETLY | (threads ? PLACE_THREADED : 0), err) < 0 || drop_records(w, err) < 0)
 		return -1;
 	return journal_close(j, err);
 }
@@ -270,7 +270,7 @@ int install_end(struct install *in, struct err *err)
 	if (in->undone)
 		return discard(&in->where, &in->arrangement.steps, in->journal, in->threads, err);
 	if (journal_mark(in->journal, JOURNAL_ENDING, err) < 0 ||
-	    place_remove(&in->arrangement.steps, false, in->threads, err) < 0 ||
+	    place_remove(&in->arrangement.steps, in->threads ? PLACE_THREADED : 0, err) < 0 ||
 	    records_drop_kept(in->where.deployment_fd, err) < 0)
 		return -1;
 	return journal_close(in->journal, err);
@@ -306,7 +306,7 @@ static int finish(const struct install_place *w, const struct steps *s, struct j
 		  enum install_outcome *outcome, struct err *err)
 {
 	*outcome = INSTALL_NEEDS_RECOVERY;
-	if (record_success(w, err) < 0 || journal_mark(j, JOURNAL_ENDING, err) < 0 || place_remove(s, false, false, err) < 0 ||
+	if (record_success(w, err) < 0 || journal_mark(j, JOURNAL_ENDING, err) < 0 || place_remove(s, 0, err) < 0 ||
 	    records_drop_kept(w->deployment_fd, err) < 0 || journal_close(j, err) < 0)
 		return -1;
 	*outcome = INSTALL_DONE;

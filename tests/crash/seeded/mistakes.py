@@ -94,8 +94,8 @@ MISTAKES = [
         "if (failed && state == STEPS_COMMITTED) {")),
     Mistake("recovery discards after COMMIT", Edit(
         "agent/installer/steps.c",
-        "*state = STEPS_COMMITTED;",
-        "*state = STEPS_STAGED;")),
+        "[JOURNAL_COMMIT] = { .state = STEPS_COMMITTED },",
+        "[JOURNAL_COMMIT] = { .state = STEPS_STAGED },")),
     Mistake("recovery leaves what was kept aside", Edit(
         INSTALL,
         "if (record_success(w, err) < 0 || journal_mark(j, JOURNAL_ENDING, err) < 0 ||"

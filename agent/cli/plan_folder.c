@@ -1,6 +1,7 @@
 /* cli/plan_folder.c - see plan_folder.h. */
 #include "cli/plan_folder.h"
 
+#include "cli/hold_signals.h"
 #include "model/deployment.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -14,17 +15,6 @@
 
 #define PLANS	   "plans"
 #define STATE_MODE 0711 /* PRODUCT section 2: nobody's to list */
-
-static void hold_signals(sigset_t *before)
-{
-	sigset_t wanted;
-
-	(void)sigemptyset(&wanted);
-	(void)sigaddset(&wanted, SIGINT);
-	(void)sigaddset(&wanted, SIGTERM);
-	(void)sigaddset(&wanted, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &wanted, before); /* can only fail for a wrong first argument */
-}
 
 static void sweep_one(int plans_fd, const char *name)
 {

@@ -32,9 +32,9 @@ struct refusal {
 
 struct nursery {
 	int socket;
-	int signals;	   /* SIGCHLD */
-	int worker;	   /* pidfd; -1: the end of the socket has to do */
-	zygote_call *call; /* NULL: there is none */
+	int signals;			  /* SIGCHLD */
+	int worker;			  /* pidfd; -1: the end of the socket has to do */
+	const struct zygote_calls *calls; /* NULL: there are none */
 	volatile struct refusal *refusal;
 	pid_t child; /* 0: none; else not reaped yet */
 	bool ended;  /* the child is a zombie that waits to be released */
@@ -288,7 +288,7 @@ static _Noreturn void call_hook(const struct nursery *n, struct order *o, int re
 		(void)close(ZYGOTE_REPORT_FD);
 	become_hook(o, READY_FD, n->refusal);
 	(void)close(READY_FD);
-	_exit(n->call(o->argv + 1, o->environment)); /* no handlers: they are the worker's */
+	_exit(n->calls->hook(o->argv + 1, o->environment)); /* no handlers: they are the worker's */
 }
 
 /* A real fork, since the function needs a memory of its own: the end of a pipe tells that it has begun, or given up. */
@@ -333,11 +333,21 @@ static void start_hook(struct nursery *n, struct order *o)
 	reply(n, ZYGOTE_REFUSED, 0, refusal->error, refusal->step);
 }
 
+static void prepare(struct nursery *n)
+{
+	if (n->calls && n->calls->prepare)
+		n->calls->prepare();
+}
+
 static void serve(struct nursery *n)
 {
 	AUTO(order_done) struct order o = { .fds = { -1, -1, -1, -1 } };
 
 	read_header(n, &o);
+	if (o.header.kind == ZYGOTE_PREPARE) {
+		prepare(n);
+		return;
+	}
 	if (n->ended)
 		reap(n); /* released by word, or by the next order */
 	if (o.header.kind == ZYGOTE_RELEASE) {
@@ -349,7 +359,7 @@ static void serve(struct nursery *n)
 
 	if (n->child)
 		error = EBUSY;
-	else if (!error && o.header.kind == ZYGOTE_CALL && !n->call)
+	else if (!error && o.header.kind == ZYGOTE_CALL && !n->calls)
 		error = ENOSYS;
 	if (error)
 		reply(n, ZYGOTE_REFUSED, 0, error, ZYGOTE_STEP_REQUEST);
@@ -395,9 +405,9 @@ static void settle(struct nursery *n, int socket, pid_t worker)
 		_exit(0); /* died before it could be watched */
 }
 
-_Noreturn void zygote_main(int socket, pid_t worker, zygote_call *call)
+_Noreturn void zygote_main(int socket, pid_t worker, const struct zygote_calls *calls)
 {
-	struct nursery n = { .call = call };
+	struct nursery n = { .calls = calls };
 	sigset_t child;
 
 	settle(&n, socket, worker);

@@ -167,6 +167,8 @@ static int supervise(struct trial *t, struct err *err)
 	return status != 0;
 }
 
+static const struct zygote_calls zygote_calls = { hook_lua_main, NULL };
+
 static int try(int argc, char **argv, struct err *err)
 {
 	AUTO(trial_done) struct trial t = { .child.pidfd = -1 };
@@ -175,7 +177,7 @@ static int try(int argc, char **argv, struct err *err)
 	if (argc < 5)
 		return err_set(err, ERR_USAGE, "started by `slipway hook`, not by hand");
 	t.timeout_s = atoi(argv[3]);
-	if (zygote_start(hook_lua_main, &t.zygote, err) < 0 ||
+	if (zygote_start(&zygote_calls, &t.zygote, err) < 0 ||
 	    (use ? find_ready_made(&t, argv[1], argv[4], err) : find(&t, argv[1], err)) < 0)
 		return -1;
 	surround(&t, argv[2], argv + 5);

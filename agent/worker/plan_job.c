@@ -5,7 +5,7 @@
 #include "installer/arrange.h"
 #include "installer/drift.h"
 #include "lifecycle/event.h"
-#include "lifecycle/operator_hooks.h"
+#include "lifecycle/host_hooks.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/fs.h"
@@ -107,7 +107,7 @@ static void check_host_hooks(struct planner *p)
 	AUTO(findings_done) struct findings found = { 0 };
 	struct err e = ERR_INIT;
 
-	(void)operator_hooks_check(&p->d->settings, p->order, &found, &e); /* its error is the first of them */
+	(void)host_hooks_check(&p->d->settings, p->order, &found, &e); /* its error is the first of them */
 	for (size_t i = 0; i < found.count; i++) {
 		if (found.items[i].level == FINDING_WARNING)
 			warn(p, found.items[i].message);

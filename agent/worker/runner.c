@@ -3,7 +3,7 @@
 
 #include "bundle/unpack.h"
 #include "lifecycle/event.h"
-#include "lifecycle/operator_hooks.h"
+#include "lifecycle/host_hooks.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -130,7 +130,7 @@ static int run_earlier(struct run *run, enum event_revision whose, struct event_
 			     event->event, event_revision_name(whose), folder);
 	if (r >= 0)
 		return 0;
-	if (err->kind == ERR_CONFIG || (event->script && str_starts(event->script, OPERATOR_HOOKS_SHOWN)))
+	if (err->kind == ERR_CONFIG || (event->script && str_starts(event->script, HOST_HOOKS_SHOWN)))
 		return -1; /* a hook of the host, no fault of that revision */
 	tell_way_out(run, folder, err);
 	return err_add(err, "%s revision '%s'", event_revision_name(whose), folder);

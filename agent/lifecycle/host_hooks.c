@@ -1,5 +1,5 @@
-/* lifecycle/operator_hooks.c - see operator_hooks.h. */
-#include "lifecycle/operator_hooks.h"
+/* lifecycle/host_hooks.c - see host_hooks.h. */
+#include "lifecycle/host_hooks.h"
 
 #include "config/trust.h"
 #include "format/plain.h"
@@ -20,20 +20,20 @@
 static const char *const left_behind[] = { ".bak",	".orig",     ".rej",	  ".swp",     ".dpkg-old", ".dpkg-dist",
 					   ".dpkg-new", ".dpkg-tmp", ".ucf-dist", ".ucf-old", ".rpmnew",   ".rpmsave" };
 
-enum operator_hook_place operator_hook_place(const char *name)
+enum host_hook_place host_hook_place(const char *name)
 {
 	if (strspn(name, DIGITS) != 2 || name[2] != '-' || !name[3] || name[3 + strspn(name + 3, NAME_BYTES)])
-		return OPERATOR_HOOK_NONE;
+		return HOST_HOOK_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(left_behind); i++)
 		if (str_ends(name, left_behind[i]))
-			return OPERATOR_HOOK_NONE;
-	return name[0] < '5' ? OPERATOR_HOOK_BEFORE : OPERATOR_HOOK_AFTER;
+			return HOST_HOOK_NONE;
+	return name[0] < '5' ? HOST_HOOK_BEFORE : HOST_HOOK_AFTER;
 }
 
-void operator_hooks_done(struct operator_hooks *h)
+void host_hooks_done(struct host_hooks *h)
 {
 	arena_free(h->arena);
-	*h = (struct operator_hooks){ 0 };
+	*h = (struct host_hooks){ 0 };
 }
 
 static void blame(struct findings *f, const char *path, const char *what, const char *cure)
@@ -96,23 +96,23 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct appspec_script *)a)->location, ((const struct appspec_script *)b)->location);
 }
 
-static void add(struct operator_hooks *h, const char *path, const char *event, const char *name, unsigned timeout_s)
+static void add(struct host_hooks *h, const char *path, const char *event, const char *name, unsigned timeout_s)
 {
-	h->before += operator_hook_place(name) == OPERATOR_HOOK_BEFORE;
+	h->before += host_hook_place(name) == HOST_HOOK_BEFORE;
 	h->scripts[h->count++] = (struct appspec_script){
-		.location = arena_printf(h->arena, OPERATOR_HOOKS_SHOWN "%s/%s", event, name),
+		.location = arena_printf(h->arena, HOST_HOOKS_SHOWN "%s/%s", event, name),
 		.path = arena_strdup(h->arena, path),
 		.timeout_s = (int)timeout_s,
 	};
 }
 
 static void look_at(int fd, const char *folder, const char *event, const char *name, unsigned timeout_s,
-		    struct operator_hooks *h, struct findings *f)
+		    struct host_hooks *h, struct findings *f)
 {
 	AUTO_FREE char *path = xasprintf("%s/%s", folder, name);
 	struct stat st;
 
-	if (operator_hook_place(name) == OPERATOR_HOOK_NONE) {
+	if (host_hook_place(name) == HOST_HOOK_NONE) {
 		AUTO_FREE char *shown = plain_path(path);
 
 		findings_add(f, FINDING_WARNING, (struct appspec_place){ 0 },
@@ -125,19 +125,19 @@ static void look_at(int fd, const char *folder, const char *event, const char *n
 		return;
 	else if (!hook_is_lua(path) && faccessat(fd, name, X_OK, AT_EACCESS) < 0)
 		blame(f, path, "is not executable", "chmod +x ");
-	else if (h->count == OPERATOR_HOOKS_MAX)
+	else if (h->count == HOST_HOOKS_MAX)
 		blame(f, folder, "has more than 100 scripts", "let some of them call the others");
 	else
 		add(h, path, event, name, timeout_s);
 }
 
-static void list(DIR *dir, const char *folder, const char *event, unsigned timeout_s, struct operator_hooks *h,
+static void list(DIR *dir, const char *folder, const char *event, unsigned timeout_s, struct host_hooks *h,
 		 struct findings *f)
 {
 	const struct dirent *e;
 
 	h->arena = arena_new();
-	h->scripts = arena_alloc(h->arena, OPERATOR_HOOKS_MAX * sizeof(*h->scripts));
+	h->scripts = arena_alloc(h->arena, HOST_HOOKS_MAX * sizeof(*h->scripts));
 	errno = 0;
 	while ((e = readdir(dir))) {
 		if (e->d_name[0] != '.')
@@ -149,7 +149,7 @@ static void list(DIR *dir, const char *folder, const char *event, unsigned timeo
 	qsort(h->scripts, h->count, sizeof(*h->scripts), by_name);
 }
 
-static void find(const struct settings *s, const char *event, struct operator_hooks *out, struct findings *f)
+static void find(const struct settings *s, const char *event, struct host_hooks *out, struct findings *f)
 {
 	AUTO_FD int top = open_folder(AT_FDCWD, s->hooks_dir, 0, s->hooks_dir, f);
 	AUTO_FREE char *folder = xasprintf("%s/%s", s->hooks_dir, event);
@@ -174,25 +174,25 @@ static int refuse(const struct findings *f, struct err *err)
 	return 0;
 }
 
-int operator_hooks_find(const struct settings *s, const char *event, struct operator_hooks *out,
-			struct findings *findings, struct err *err)
+int host_hooks_find(const struct settings *s, const char *event, struct host_hooks *out, struct findings *findings,
+		    struct err *err)
 {
-	*out = (struct operator_hooks){ 0 };
+	*out = (struct host_hooks){ 0 };
 	if (!s->hooks_dir || !names_a_folder(event))
 		return 0;
 	find(s, event, out, findings);
 	if (!findings->errors)
 		return 0;
-	operator_hooks_done(out);
+	host_hooks_done(out);
 	return refuse(findings, err);
 }
 
-int operator_hooks_check(const struct settings *s, const char *const *order, struct findings *findings, struct err *err)
+int host_hooks_check(const struct settings *s, const char *const *order, struct findings *findings, struct err *err)
 {
 	AUTO_FD int top = s->hooks_dir ? open_folder(AT_FDCWD, s->hooks_dir, 0, s->hooks_dir, findings) : -1;
 
 	for (; top >= 0 && *order; order++) {
-		AUTO(operator_hooks_done) struct operator_hooks h = { 0 };
+		AUTO(host_hooks_done) struct host_hooks h = { 0 };
 
 		if (names_a_folder(*order))
 			find(s, *order, &h, findings);

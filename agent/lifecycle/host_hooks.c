@@ -96,56 +96,66 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct appspec_script *)a)->location, ((const struct appspec_script *)b)->location);
 }
 
-static void add(struct host_hooks *h, const char *path, const char *event, const char *name, unsigned timeout_s)
+/* Of one event, in its folder. */
+struct search {
+	DIR *dir;
+	const char *folder, *event;
+	unsigned timeout_s;
+	struct host_hooks *found;
+	struct findings *findings;
+};
+
+static void add(const struct search *s, const char *path, const char *name)
 {
+	struct host_hooks *h = s->found;
+
 	h->before += host_hook_place(name) == HOST_HOOK_BEFORE;
 	h->scripts[h->count++] = (struct appspec_script){
-		.location = arena_printf(h->arena, HOST_HOOKS_SHOWN "%s/%s", event, name),
+		.location = arena_printf(h->arena, HOST_HOOKS_SHOWN "%s/%s", s->event, name),
 		.path = arena_strdup(h->arena, path),
-		.timeout_s = (int)timeout_s,
+		.timeout_s = (int)s->timeout_s,
 	};
 }
 
-static void look_at(int fd, const char *folder, const char *event, const char *name, unsigned timeout_s,
-		    struct host_hooks *h, struct findings *f)
+static void look_at(const struct search *s, const char *name)
 {
-	AUTO_FREE char *path = xasprintf("%s/%s", folder, name);
+	AUTO_FREE char *path = xasprintf("%s/%s", s->folder, name);
 	struct stat st;
 
 	if (host_hook_place(name) == HOST_HOOK_NONE) {
 		AUTO_FREE char *shown = plain_path(path);
 
-		findings_add(f, FINDING_WARNING, (struct appspec_place){ 0 },
+		findings_add(s->findings, FINDING_WARNING, (struct appspec_place){ 0 },
 			     "'%s' is ignored: hooks of the host are called NN-NAME, with two digits", shown);
 		return;
 	}
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		blame_errno(f, path, errno);
-	else if (check(f, path, &st, false) < 0)
+	if (fstatat(dirfd(s->dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		blame_errno(s->findings, path, errno);
+	else if (check(s->findings, path, &st, false) < 0)
 		return;
-	else if (!hook_is_lua(path) && faccessat(fd, name, X_OK, AT_EACCESS) < 0)
-		blame(f, path, "is not executable", "chmod +x ");
-	else if (h->count == HOST_HOOKS_MAX)
-		blame(f, folder, "has more than 100 scripts", "let some of them call the others");
+	else if (!hook_is_lua(path) && faccessat(dirfd(s->dir), name, X_OK, AT_EACCESS) < 0)
+		blame(s->findings, path, "is not executable", "chmod +x ");
+	else if (s->found->count == HOST_HOOKS_MAX)
+		blame(s->findings, s->folder, "has more than 100 scripts", "let some of them call the others");
 	else
-		add(h, path, event, name, timeout_s);
+		add(s, path, name);
 }
 
-static void list(DIR *dir, const char *folder, const char *event, unsigned timeout_s, struct host_hooks *h,
-		 struct findings *f)
+static void list(const struct search *s)
 {
+	struct host_hooks *h = s->found;
 	const struct dirent *e;
 
 	h->arena = arena_new();
 	h->scripts = arena_alloc(h->arena, HOST_HOOKS_MAX * sizeof(*h->scripts));
 	errno = 0;
-	while ((e = readdir(dir))) {
+	while ((e = readdir(s->dir))) {
 		if (e->d_name[0] != '.')
-			look_at(dirfd(dir), folder, event, e->d_name, timeout_s, h, f);
+			look_at(s, e->d_name);
 		errno = 0;
 	}
 	if (errno)
-		blame_errno(f, folder, errno);
+		blame_errno(s->findings, s->folder, errno);
 	qsort(h->scripts, h->count, sizeof(*h->scripts), by_name);
 }
 
@@ -157,7 +167,7 @@ static void find(const struct settings *s, const char *event, struct host_hooks 
 	AUTO_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
 	if (dir)
-		list(dir, folder, event, s->hooks_timeout_s, out, f);
+		list(&(struct search){ dir, folder, event, s->hooks_timeout_s, out, f });
 }
 
 /* Events are named by appspecs and requests: none leads elsewhere. */

@@ -93,8 +93,7 @@ void outcome_event_finished(struct event_result *e, int failed, const struct err
 
 static const char *const actions[ERR_KIND_COUNT] = {
 	[ERR_EXISTS] = "move these files away, or say what is to happen with them: file_exists_behavior: OVERWRITE or "
-		       "RETAIN in "
-		       "appspec.yml, or --file-exists-behavior",
+		       "RETAIN in appspec.yml, or --file-exists-behavior",
 	[ERR_CONFIG] = "put the configuration of this host right, then deploy again; `slipway doctor` looks at it, too",
 	[ERR_APPSPEC] = "correct appspec.yml; `slipway lint` on the bundle's folder finds everything at once",
 	[ERR_NOT_READY] = "bring what is missing onto this host or into the bundle, then deploy again",

@@ -6,7 +6,6 @@
 #include "util/str.h"
 
 #include <stdio.h>
-#include <string.h>
 
 void client_done(struct client *c)
 {

@@ -8,7 +8,6 @@
 #include "util/str.h"
 
 #include <dirent.h>
-#include <string.h>
 
 #define CHECK "hooks"
 

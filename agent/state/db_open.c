@@ -5,7 +5,6 @@
 #include "util/str.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

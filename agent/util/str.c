@@ -1,7 +1,6 @@
 /* util/str.c - bounded buffers, and memory that is there or the process is not. */
 #include "util/str.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

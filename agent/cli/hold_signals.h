@@ -3,6 +3,6 @@
 
 #include <signal.h>
 
-/* SIGINT, SIGTERM and SIGHUP wait; clients of a worker or the daemon hear them all the same (signalfd). BEFORE: what to
- * set again. */
+/* SIGINT, SIGTERM and SIGHUP wait; who talks to a worker hears them all the same (worker_client.c). BEFORE: what to set
+ * again. */
 void hold_signals(sigset_t *before);

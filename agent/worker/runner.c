@@ -150,19 +150,18 @@ static int run_hooks(struct run *run, size_t index, struct event_result *event, 
 /* What the agent itself does at EVENT, with the hooks of the host around it. */
 static int run_built_in(struct run *run, struct event_result *event, struct err *err)
 {
-	int (*work)(struct run *, struct event_result *,
-		    struct err *) = strcmp(event->event, EVENT_INSTALL) ? run_download_bundle : run_install;
+	const bool installs = !strcmp(event->event, EVENT_INSTALL);
 	AUTO_FREE char *before = NULL;
 
-	if (script_run_host(&run->scripts, true, run->files.archive_path, event, err) < 0)
+	if (script_run_host(&run->scripts, HOST_HOOK_BEFORE, run->files.archive_path, event, err) < 0)
 		return -1;
 	before = TAKE_PTR(event->message);
 	event->exit_code = -1; /* not that of the work */
-	if (work(run, event, err) < 0)
+	if ((installs ? run_install : run_download_bundle)(run, event, err) < 0)
 		return -1;
 	if (before)
 		outcome_add_text(event, before);
-	return script_run_host(&run->scripts, false, run->files.archive_path, event, err);
+	return script_run_host(&run->scripts, HOST_HOOK_AFTER, run->files.archive_path, event, err);
 }
 
 /* No hook can run any more, so nothing can be restored from here: whoever started us starts a worker that recovers. */

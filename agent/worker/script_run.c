@@ -2,7 +2,6 @@
 #include "worker/script_run.h"
 
 #include "bundle/unpack.h"
-#include "lifecycle/host_hooks.h"
 #include "util/auto.h"
 #include "util/str.h"
 #include "worker/no_restore.h"
@@ -186,8 +185,10 @@ int script_run(struct script_run *s, const struct appspec_hook *hook, const char
 		   event, err);
 }
 
-int script_run_host(struct script_run *s, bool before, const char *archive, struct event_result *event, struct err *err)
+int script_run_host(struct script_run *s, enum host_hook_place when, const char *archive, struct event_result *event,
+		    struct err *err)
 {
+	const bool before = when == HOST_HOOK_BEFORE;
 	AUTO(host_hooks_done) struct host_hooks host = { 0 };
 
 	if (find_host(s, event->event, &host, err) < 0)

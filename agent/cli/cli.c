@@ -177,11 +177,10 @@ static int take_options(struct cli *cli, int argc, char **argv)
 int cli_main(int argc, char **argv)
 {
 	struct cli cli = { .config = from_environment("SLIPWAY_CONFIG"), .root = from_environment("SLIPWAY_ROOT") };
-	const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	const char *name = argc > 0 ? str_base_name(argv[0]) : "";
 
 	/* Whoever stops reading our progress (`| head`) shall not kill a deployment half way. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	name = name ? name + 1 : argc > 0 ? argv[0] : "";
 	if (!strcmp(name, "codedeploy-local"))
 		return cmd_local(&cli, argc, argv, true);
 

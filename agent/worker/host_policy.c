@@ -2,6 +2,7 @@
 #include "worker/host_policy.h"
 
 #include "appspec/pattern.h"
+#include "config/trust.h"
 #include "format/json.h"
 #include "lifecycle/event.h"
 #include "lifecycle/policy_process.h"
@@ -26,16 +27,11 @@ static void host_policy_done(struct host_policy *h)
 	policy_process_free(h->process);
 }
 
-/* Who can write to it decides what runs here. */
-static int check_owner(const char *what, const char *path, const struct stat *st, struct err *err)
+static int check_trust(const char *path, const struct stat *st, struct err *err)
 {
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return err_set(err, ERR_VETOED, "%s '%s' belongs to user %u: it must belong to root%s", what, path,
-			       st->st_uid, geteuid() ? " or to the agent's user" : "");
-	if (st->st_mode & 022)
-		return err_set(err, ERR_VETOED, "%s '%s' can be written by others (mode %04o): chmod go-w it", what,
-			       path, st->st_mode & 07777);
-	return 0;
+	AUTO_FREE char *refusal = trust_refusal(path, st, geteuid());
+
+	return refusal ? err_set(err, ERR_VETOED, "%s", refusal) : 0;
 }
 
 static int check_folder(const char *path, struct err *err)
@@ -46,7 +42,7 @@ static int check_folder(const char *path, struct err *err)
 
 	if (stat(folder, &st) < 0)
 		return err_sys(err, "looking at '%s'", folder);
-	return check_owner("the folder", folder, &st, err);
+	return check_trust(folder, &st, err);
 }
 
 /* 0: there is none. */
@@ -58,7 +54,7 @@ static int load(const char *path, struct zygote *z, struct host_policy *h, struc
 
 	if (found <= 0)
 		return found;
-	if (check_owner("the policy", path, &st, err) < 0 || check_folder(path, err) < 0 ||
+	if (check_trust(path, &st, err) < 0 || check_folder(path, err) < 0 ||
 	    policy_process_start(z, &h->process, err) < 0 ||
 	    policy_process_load(h->process, path, str_text(&text), text.len, &h->number, err) < 0)
 		return -1;

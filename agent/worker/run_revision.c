@@ -4,7 +4,7 @@
 #include "installer/arrange.h"
 #include "installer/flusher.h"
 #include "lifecycle/event.h"
-#include "lifecycle/operator_hooks.h"
+#include "lifecycle/host_hooks.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/str.h"
@@ -196,7 +196,7 @@ static int leave_it(struct run *run)
 static int check_host_hooks(struct run *run, struct err *err)
 {
 	AUTO(findings_done) struct findings found = { 0 };
-	int r = run->d->trial ? 0 : operator_hooks_check(&run->d->settings, run->order, &found, err);
+	int r = run->d->trial ? 0 : host_hooks_check(&run->d->settings, run->order, &found, err);
 
 	if (r == 0 && !run->d->trial)
 		r = hook_compile_host(run->d, run->order, &found, err);

@@ -342,8 +342,8 @@ def test_a_restore_is_nobody_to_veto(agent, bundle, target):
 @pytest.mark.parametrize("why, text, mode, said", [
     ("no Lua", "return funktion", 0o644, "policy.lua: it returns nothing, not a function"),
     ("a syntax error", "\nreturn = 1", 0o644, "policy.lua:2: unexpected symbol near '='"),
-    ("writable by the group", "return function() return true end", 0o664, "can be written by others (mode 0664): chmod go-w it"),
-    ("writable by everybody", "return function() return true end", 0o646, "can be written by others (mode 0646): chmod go-w it"),
+    ("writable by the group", "return function() return true end", 0o664, "policy.lua' has mode 0664, so others may write to it: chmod go-w "),
+    ("writable by everybody", "return function() return true end", 0o646, "policy.lua' has mode 0646, so others may write to it: chmod go-w "),
 ])
 def test_a_policy_that_cannot_be_asked_allows_nothing_and_is_found_before(agent, bundle, target, why, text, mode, said):
     host_policy(agent, text, mode=mode)
@@ -388,10 +388,10 @@ def test_the_configuration_names_another_policy_which_must_be_there(agent, bundl
 def test_a_policy_or_folder_of_somebody_else_allows_nothing(agent, bundle):
     path = host_policy(agent, "return function() return true end")
     os.chown(path, 65534, 0)
-    assert "belongs to user 65534: it must belong to root" in deploy(agent, bundle(files={"a": "1"}), code=5)["error"]["message"]
+    assert f"'{path}' belongs to user 65534, who may write to it: chown root {path}" in deploy(agent, bundle(files={"a": "1"}), code=5)["error"]["message"]
     os.chown(path, 0, 0)
     path.parent.chmod(0o777)
-    assert "the folder" in deploy(agent, bundle(files={"a": "1"}), code=5)["error"]["message"]
+    assert f"'{path.parent}' has mode 0777, so others may write to it: chmod go-w {path.parent}" in deploy(agent, bundle(files={"a": "1"}), code=5)["error"]["message"]
     path.parent.chmod(0o755)
     deploy(agent, bundle(files={"a": "1"}))
 

@@ -86,6 +86,7 @@ static void end_by_force(struct watch *w, enum hook_end_kind why, int64_t now)
 	w->phase = PHASE_ENDING;
 	w->until = now + w->run->grace_ms;
 	signal_group(w, SIGTERM);
+	(void)kill(-w->child.pid, SIGCONT); /* who was stopped hears of it only then; what fails has been told */
 }
 
 /* Who holds the output, for the log and for the report. */

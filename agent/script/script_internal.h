@@ -11,7 +11,6 @@ struct script {
 	size_t used;		    /* bytes that Lua holds */
 	struct mask mask;	    /* secrets */
 	bool ended;		    /* an error was raised because of the time */
-	volatile sig_atomic_t busy; /* script_is_busy() */
 };
 
 /* Globals and `require`. The table `slipway` is left on the stack. */

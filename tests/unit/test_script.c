@@ -326,6 +326,29 @@ static void a_timeout_ends_all_that_the_program_started(void **state)
 	assert_true(process_ends_within(pid_from(f->folder, "pid"), 20000));
 }
 
+static void a_program_that_kills_its_guard_goes_with_it(void **state)
+{
+	struct fixture *f = *state;
+
+	must_succeed(f, "local code = slipway.run{shell = 'echo $$ >' .. FOLDER .. '/pid; kill -9 $PPID; sleep 1000'}\n"
+			"assert(code == 128 + 9, code)");
+	assert_true(process_ends_within(pid_from(f->folder, "pid"), 20000));
+}
+
+static void a_program_that_stopped_hears_of_its_end(void **state)
+{
+	struct fixture *f = *state;
+
+	must_fail(f,
+		  "slipway.run{shell = 'trap \"echo >' .. FOLDER .. '/told; exit\" TERM; kill -STOP $$; sleep 1000', "
+		  "timeout = 1}",
+		  "did not end within 1 s");
+
+	AUTO_FREE char *told = file_get(f->folder, "told");
+
+	assert_string_equal("\n", told);
+}
+
 static void what_a_program_leaves_running_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -626,6 +649,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(run_tells_how_a_program_ended, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(run_raises_when_it_must, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_timeout_ends_all_that_the_program_started, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_program_that_kills_its_guard_goes_with_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_program_that_stopped_hears_of_its_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_program_leaves_running_is_left_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(files_are_read_and_written, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(json_goes_both_ways, set_up, tear_down),

@@ -111,7 +111,16 @@ struct place {
 	json_t **root, *parent; /* PARENT NULL: the root itself */
 	const char *key;	/* NULL: at the end of an array */
 	const char *fn;		/* for messages */
+	size_t *left;		/* of TEXT_MAX: a table that is in many places would be too large before it is a text */
 };
+
+/* LEN bytes of text at least will come. */
+static void reserve(lua_State *L, const struct place *at, size_t len)
+{
+	if (len > *at->left)
+		(void)script_raise_kind(L, "failed", "%s: JSON of more than %u bytes", at->fn, TEXT_MAX);
+	*at->left -= len;
+}
 
 static json_t *put(lua_State *L, const struct place *at, json_t *value)
 {
@@ -135,7 +144,7 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 static void take_array(lua_State *L, int index, const struct place *at, int depth)
 {
 	json_t *array = put(L, at, json_array());
-	const struct place below = { at->root, array, NULL, at->fn };
+	const struct place below = { at->root, array, NULL, at->fn, at->left };
 	lua_Integer n = script_check_list(L, index, at->fn);
 
 	for (lua_Integer i = 1; i <= n; i++) {
@@ -153,8 +162,9 @@ static void take_object(lua_State *L, int index, const struct place *at, int dep
 		if (lua_type(L, -2) != LUA_TSTRING || strlen(lua_tostring(L, -2)) != lua_rawlen(L, -2))
 			(void)script_misuse(L, "%s: a table's keys must be texts, or 1 to n", at->fn);
 
-		const struct place below = { at->root, object, lua_tostring(L, -2), at->fn };
+		const struct place below = { at->root, object, lua_tostring(L, -2), at->fn, at->left };
 
+		reserve(L, at, strlen(below.key) + 3); /* "": */
 		take_value(L, lua_gettop(L), &below, depth + 1);
 	}
 }
@@ -166,6 +176,7 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 	luaL_checkstack(L, 8, "JSON");
 	if (depth > DEPTH_MAX)
 		(void)script_misuse(L, "%s: nested more than %d deep, or in itself", at->fn, DEPTH_MAX);
+	reserve(L, at, lua_type(L, index) == LUA_TNUMBER ? 1 : 2);
 	switch (lua_type(L, index)) {
 	case LUA_TNIL:
 		(void)put(L, at, json_null());
@@ -176,6 +187,7 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 	case LUA_TSTRING: {
 		const char *text = lua_tolstring(L, index, &len);
 
+		reserve(L, at, len);
 		(void)put(L, at, json_stringn(text, len));
 		return;
 	}
@@ -207,7 +219,8 @@ void script_json_encode(lua_State *L, int index, const char *fn)
 	json_t **root = hold_json(L);
 	int at = lua_gettop(L);
 	char **text = script_hold(L, sizeof(*text), done_text);
-	const struct place top = { root, NULL, NULL, fn };
+	size_t left = TEXT_MAX;
+	const struct place top = { root, NULL, NULL, fn, &left };
 
 	take_value(L, index, &top, 0);
 	*text = json_dumps(*root, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);

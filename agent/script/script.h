@@ -91,7 +91,8 @@ bool script_must_end(void *context);
 int64_t script_deadline_ms(const struct script *s);
 /* Raise when it must end. To be called after waiting. */
 void script_check_end(lua_State *L);
-/* SIZE zeroed bytes on the stack that DONE is called for when Lua forgets them, or at script_drop(). */
+/* SIZE zeroed bytes on the stack that DONE is called for when Lua forgets them, or at script_drop(). Of those that
+ * calls which failed have left, no more than a few are kept: Lua does not know how much hangs on them. */
 void *script_hold(lua_State *L, size_t size, void (*done)(void *));
 void script_drop(lua_State *L, int index);
 /* A held struct str. */

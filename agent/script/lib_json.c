@@ -78,6 +78,12 @@ static void push_value(lua_State *L, const json_t *v, int depth)
 	}
 }
 
+static int push_root(lua_State *L)
+{
+	push_value(L, lua_touserdata(L, 1), 0);
+	return 1;
+}
+
 void script_json_decode(lua_State *L, const char *text, size_t len, const char *name)
 {
 	json_error_t where;
@@ -92,8 +98,16 @@ void script_json_decode(lua_State *L, const char *text, size_t len, const char *
 	if (!*root)
 		(void)script_raise_kind(L, "failed", "%snot JSON: line %d column %d: %s", name, where.line,
 					where.column, where.text);
-	push_value(L, *root, 0);
-	script_drop(L, at);
+	lua_pushcfunction(L, push_root);
+	lua_pushlightuserdata(L, *root);
+
+	int failed = lua_pcall(L, 1, 1, 0);
+
+	script_drop(L, at); /* it may be large: it goes now, not when Lua comes round to it */
+	if (failed == LUA_ERRMEM)
+		(void)script_raise_kind(L, "failed", "%sJSON of more values than there is memory for", name);
+	if (failed)
+		(void)lua_error(L);
 	lua_remove(L, at);
 }
 

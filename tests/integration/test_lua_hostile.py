@@ -55,6 +55,14 @@ def test_what_takes_too_much_fails(event_of, script):
     assert any(said in event["message"] for said in script.messages), event["message"]
 
 
+def test_secrets_that_are_everywhere_do_not_keep_the_worker(event_of):
+    """How long it looks for four hundred of them, each as long as may be, is not of the script's time; it comes to an end."""
+    text = ("for i = 0, 400 do slipway.secret(('a'):rep(16384 - i)) end slipway.run{ shell = [[set -- $(cat /proc/$PPID/stat); "
+            "head -c 300000 /dev/zero | tr '\\0' a >/proc/$4/fd/1; sleep 1000]] }")
+    event = event_of(Script("secrets", text, TIMEOUT_S, "ScriptTimedOut", ()))
+    assert event["error_code"] == "ScriptTimedOut", event
+
+
 def test_a_script_that_has_itself_killed_has_failed(event_of):
     text = "slipway.run{ shell = 'set -- $(cat /proc/$PPID/stat); kill -9 $4; sleep 1000' }"
     event = event_of(Script("killed", text, PATIENCE_S, "ScriptFailed", ()))

@@ -96,6 +96,7 @@ static void end_by_force(struct watch *w, enum hook_end_kind why, int64_t now)
 	w->phase = PHASE_ENDING;
 	w->until = now + w->run->grace_ms;
 	signal_all(w, SIGTERM);
+	(void)descendants_signal(&w->descendants, SIGCONT); /* who was stopped hears of it only then */
 }
 
 /* Who holds the output, for the log and for the report. */

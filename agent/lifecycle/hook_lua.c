@@ -192,6 +192,11 @@ static void run_script(struct script *s, const struct hook *h, struct script_out
 		script_run_file(s, h->path, h->name, out);
 }
 
+static int exit_status(const struct script_outcome *o)
+{
+	return o->ok ? 0 : o->exit_code;
+}
+
 static void tell(const struct script_outcome *o, struct hook_reporter *reporter)
 {
 	if (o->ok)
@@ -223,7 +228,7 @@ static void run(const struct hook *h, struct hook_reporter *reporter, struct scr
 		(void)snprintf(out->message, sizeof(out->message), "%s", err.msg);
 	}
 	tell(out, reporter);
-	hook_watchdog_watch(NULL);
+	hook_watchdog_release(exit_status(out));
 	script_free(s);
 	hook_watchdog_stop();
 }
@@ -248,5 +253,5 @@ int hook_lua_main(char **argv, char **environment)
 				   .archive = bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR") };
 
 	run(&hook, &reporter, &outcome);
-	return outcome.ok ? 0 : outcome.exit_code;
+	return exit_status(&outcome);
 }

@@ -39,8 +39,8 @@ static int l_log(lua_State *L) /* log(...): one line on standard output */
 			break; /* nobody reads any more: that is no reason to fail */
 		p += done > 0 ? done : 0;
 		len -= done > 0 ? (size_t)done : 0;
-		if (done < 0)
-			script_check_end(L);
+		if (len)
+			script_check_end(L); /* what interrupts it may have let it write something */
 	}
 	return 0;
 }
@@ -259,7 +259,7 @@ static void last_line(const struct str *s, char *out, size_t size)
 static int l_run(lua_State *L) /* run{argv... or shell=, timeout, cwd, env, input, check} -> code, out, err */
 {
 	static const char *const known[] = { "shell", "timeout", "cwd", "env", "input", "check", NULL };
-	struct run_command c = { .give_up = script_must_end, .busy = script_is_busy, .context = script_of(L) };
+	struct run_command c = { .give_up = script_must_end, .context = script_of(L) };
 	struct err err = ERR_INIT;
 	int status = 0;
 

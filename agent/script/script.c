@@ -56,21 +56,6 @@ bool script_must_end(void *context)
 		(s->options.pure ? proc_cpu_ms(0) : proc_clock_ms()) >= s->options.deadline_ms);
 }
 
-void script_is_busy(void *context)
-{
-	struct script *s = context;
-
-	s->busy = 1;
-}
-
-bool script_was_busy(struct script *s)
-{
-	bool busy = s->busy;
-
-	s->busy = 0;
-	return busy;
-}
-
 int64_t script_deadline_ms(const struct script *s)
 {
 	return s->options.deadline_ms;

@@ -326,6 +326,29 @@ static void a_timeout_ends_all_that_the_program_started(void **state)
 	assert_true(process_ends_within(pid_from(f->folder, "pid"), 20000));
 }
 
+static void a_program_that_kills_its_guard_goes_with_it(void **state)
+{
+	struct fixture *f = *state;
+
+	must_succeed(f, "local code = slipway.run{shell = 'echo $$ >' .. FOLDER .. '/pid; kill -9 $PPID; sleep 1000'}\n"
+			"assert(code == 128 + 9, code)");
+	assert_true(process_ends_within(pid_from(f->folder, "pid"), 20000));
+}
+
+static void a_program_that_stopped_hears_of_its_end(void **state)
+{
+	struct fixture *f = *state;
+
+	must_fail(f,
+		  "slipway.run{shell = 'trap \"echo >' .. FOLDER .. '/told; exit\" TERM; kill -STOP $$; sleep 1000', "
+		  "timeout = 1}",
+		  "did not end within 1 s");
+
+	AUTO_FREE char *told = file_get(f->folder, "told");
+
+	assert_string_equal("\n", told);
+}
+
 static void what_a_program_leaves_running_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -395,6 +418,53 @@ static void json_goes_both_ways(void **state)
 		  "slipway.json.encode: value: what JSON has a form for expected, got function");
 	must_fail(f, "slipway.json.encode(0/0)", "slipway.json.encode: value: finite number expected, got");
 	must_fail(f, "slipway.json.encode('\\xff')", "not UTF-8");
+	must_succeed(f, "assert(#slipway.json.encode{ ('x'):rep((4 << 20) - 4) } == 4 << 20)");
+	must_fail(f, "slipway.json.encode{ ('x'):rep(4 << 20) }", "JSON of more than 4194304 bytes");
+	must_fail(f, "local t = {} for i = 1, 60 do t = { t, t } end slipway.json.encode(t)",
+		  "of more than 4194304 bytes");
+}
+
+static int things; /* that somebody holds */
+
+static void let_go_of_thing(void *bytes)
+{
+	(void)bytes;
+	things--;
+}
+
+static int l_take_and_fail(lua_State *L)
+{
+	(void)script_hold(L, 1, let_go_of_thing);
+	things++;
+	lua_pushinteger(L, things);
+	return lua_error(L);
+}
+
+static void add_take_and_fail(lua_State *L, const void *context)
+{
+	(void)context;
+	lua_pushcfunction(L, l_take_and_fail);
+	lua_setglobal(L, "take_and_fail");
+}
+
+/* A megabyte may hang on each, of which Lua knows nothing. */
+static void what_failed_calls_held_does_not_pile_up(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *path = xasprintf("%s/s.lua", f->folder);
+	struct script *s = NULL;
+	struct err err = ERR_INIT;
+
+	file_put(f->folder, "s.lua",
+		 "collectgarbage('stop')\n"
+		 "for i = 1, 100 do local _, n = pcall(take_and_fail) assert(n <= 3, n) end\n",
+		 0644);
+	assert_int_equal(0, script_new(&f->options, &s, &err));
+	assert_int_equal(0, script_extend(s, add_take_and_fail, NULL, &err));
+	script_run_file(s, path, "s.lua", &f->outcome);
+	script_free(s);
+	assert_string_equal("", f->outcome.message);
+	assert_int_equal(0, things);
 }
 
 static void retry_tries_again(void **state)
@@ -699,6 +769,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(run_tells_how_a_program_ended, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(run_raises_when_it_must, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_timeout_ends_all_that_the_program_started, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_program_that_kills_its_guard_goes_with_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_program_that_stopped_hears_of_its_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_failed_calls_held_does_not_pile_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_program_leaves_running_is_left_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(files_are_read_and_written, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(json_goes_both_ways, set_up, tear_down),

@@ -5,21 +5,13 @@ import os
 import pathlib
 import re
 import socket
-import tempfile
 import threading
 
 import pytest
-from balancer_kit import SBIN, Clients, Haproxy, Nginx, Services, free_port
+from balancer_kit import SBIN, TWO_POOLS, Clients, Haproxy, Nginx, Services, balancer, free_port, place  # noqa: F401
 from conftest import CHECKOUT, Agent, wait_until
 
 ROUNDS = 20 if os.environ.get("SLIPWAY_SLOW_TESTS") else 3
-
-
-@pytest.fixture
-def place():
-    """A folder with a short name, for sockets."""
-    with tempfile.TemporaryDirectory(prefix="lb-") as folder:
-        yield pathlib.Path(folder)
 
 
 @pytest.fixture
@@ -27,20 +19,6 @@ def services(place, target):
     s = Services(place / "services", target.path / "version")
     yield s
     s.stop()
-
-
-@pytest.fixture
-def balancer(place):
-    """balancer(Haproxy, text) -> one that runs."""
-    started = []
-
-    def start(kind, text):
-        started.append(kind(place / f"{kind.__name__.lower()}-{len(started)}", text))
-        return started[-1].start()
-
-    yield start
-    for b in started:
-        b.stop()
 
 
 @pytest.fixture
@@ -53,17 +31,6 @@ def lua(agent, tmp_path):
         return agent("hook", path, env={"PATH": SBIN})
 
     return run
-
-
-TWO_POOLS = """
-  http-request set-var(txn.pool) str(shop),map({map},blue)
-  use_backend %[var(txn.pool)]
-backend blue
-  server one 127.0.0.1:1
-backend green
-  server one 127.0.0.1:1
-  server two 127.0.0.1:1 weight 7
-"""
 
 
 def test_states_weights_and_maps_of_haproxy(balancer, lua):

@@ -1,48 +1,15 @@
 """slipway.systemd against a real dbus-daemon and a stand-in for systemd (service_manager.c), whose units behave as they
 are called."""
 import os
-import pathlib
 import re
 import socket
 import subprocess
-import tempfile
 import threading
 
 import pytest
-from conftest import BUILD
+from systemd_kit import manager  # noqa: F401 (a fixture)
 
 LOG = r"; its log: journalctl -u "
-
-
-class ServiceManager:
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.folder.chmod(0o755)
-        self.process = subprocess.Popen([BUILD / "service_manager", folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "ready\n", self.process.communicate()[1]
-        self.variable = f"DBUS_SYSTEM_BUS_ADDRESS=unix:path={folder}/bus"
-
-    @property
-    def calls(self):
-        """What was asked to change something, so far."""
-        path = self.folder / "calls"
-        return path.read_text().splitlines() if path.exists() else []
-
-    def stop(self):
-        try:
-            self.process.communicate("", timeout=60)
-        finally:
-            self.process.kill()
-            self.process.wait()
-
-
-@pytest.fixture
-def manager():
-    with tempfile.TemporaryDirectory() as folder:  # a short path: it is that of a socket
-        manager = ServiceManager(folder)
-        yield manager
-        manager.stop()
 
 
 @pytest.fixture

@@ -237,42 +237,6 @@ def test_waiting_in_vain(lua, unit, options, kind, message):
     assert re.fullmatch(rf"{message}{unit}\.service", text), text
 
 
-@pytest.mark.parametrize("call, message", [
-    ("start()", "bad argument #1 to 'start' (string expected, got no value)"),
-    ("stop({})", "bad argument #1 to 'stop' (string expected, got table)"),
-    ("restart('a b')", "slipway.systemd.restart: unit: name of a unit expected, got 'a b'"),
-    ("reload('')", "slipway.systemd.reload: unit: name of a unit expected, got ''"),
-    ("try_restart('/etc/x')", "slipway.systemd.try_restart: unit: name of a unit expected, got '/etc/x'"),
-    ("status('ok*')", "slipway.systemd.status: unit: name of a unit expected, got 'ok*'"),
-    ("is_active('ok\\0')", "slipway.systemd.is_active: unit: name of a unit expected, got 'ok'"),
-    ("is_enabled(('x'):rep(250))", "slipway.systemd.is_enabled: unit: name of a unit expected, got 'xxx"),
-    ("enable('.service')", "slipway.systemd.enable: unit: name of a unit expected, got '.service'"),
-    ("disable(nil)", "bad argument #1 to 'disable' (string expected, got nil)"),
-    ("reset_failed()", "bad argument #1 to 'reset_failed' (string expected, got no value)"),
-    ("start('ok', 5)", "slipway.systemd.start: options: table expected, got number"),
-    ("start('ok', { timeout = 0 })", "slipway.systemd.start: timeout: more than 0 expected"),
-    ("start('ok', { timeout = -1 })", "slipway.systemd.start: timeout: seconds from 0 to a year expected, got -1"),
-    ("start('ok', { timeout = 'x' })", "slipway.systemd.start: timeout: number expected, got string"),
-    ("start('ok', { tries = 1 })", "slipway.systemd.start: there is no option 'tries'"),
-    ("enable('ok', { now = true })", "slipway.systemd.enable: there is no option 'now'"),
-    ("daemon_reload('x')", "slipway.systemd.daemon_reload: options: table expected, got string"),
-    ("wait_active()", "slipway.systemd.wait_active: unit: string expected, got nil"),
-    ("wait_active('a b')", "slipway.systemd.status: unit: name of a unit expected, got 'a b'"),
-    ("wait_active('ok', 1)", "slipway.systemd.wait_active: table of options expected, got number"),
-    ("wait_active('ok', { x = 1 })", "slipway.systemd.wait_active: there is no option 'x'"),
-    ("wait_active('ok', { timeout = 'x' })", "slipway.systemd.wait_active: timeout: number expected, got string"),
-    ("wait_active('ok', { settle = 60 })",
-     "slipway.systemd.wait_active: settle: 0 to less than the timeout (60) expected, got 60"),
-    ("wait_active('ok', { settle = -1 })",
-     "slipway.systemd.wait_active: settle: 0 to less than the timeout (60) expected, got -1"),
-])
-def test_wrong_arguments_are_named(lua, manager, call, message):
-    done = lua(f"\nsystemd.{call}")
-    assert done.code == 1
-    assert done.err.startswith(f"x.lua:2: {message}"), done.err
-    assert manager.calls == []
-
-
 def test_another_user_may_ask(agent, manager, as_root):
     """Whether he is obeyed is for polkit to say."""
     script = manager.folder / "x.lua"

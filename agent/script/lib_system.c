@@ -117,7 +117,7 @@ static int l_sleep(lua_State *L) /* sleep(seconds) */
 
 static int l_fail(lua_State *L) /* fail(message, action) */
 {
-	size_t len;
+	size_t len; /* NUL bytes do no harm in them */
 
 	(void)script_argument_string(L, 1, "slipway.fail", "message", &len);
 	if (!lua_isnoneornil(L, 2))
@@ -129,7 +129,7 @@ static int l_fail(lua_State *L) /* fail(message, action) */
 static int l_raise(lua_State *L) /* raise(kind, message): an error as the functions here raise them */
 {
 	const char *kind = script_argument_string(L, 1, "slipway.raise", "kind", NULL);
-	size_t len;
+	size_t len; /* NUL bytes do no harm in a message */
 
 	(void)script_argument_string(L, 2, "slipway.raise", "message", &len);
 	lua_settop(L, 2);
@@ -143,19 +143,6 @@ static const char **new_list(lua_State *L, size_t count)
 
 	memset(list, 0, (count + 1) * sizeof(*list));
 	return list;
-}
-
-static const char *check_text(lua_State *L, const char *what)
-{
-	size_t len;
-	const char *text = lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER ? lua_tolstring(L, -1, &len)
-											    : NULL;
-
-	if (!text)
-		(void)script_misuse(L, "slipway.run: %s: string expected, got %s", what, luaL_typename(L, -1));
-	else if (strlen(text) != len)
-		(void)script_misuse(L, "slipway.run: %s: string without a NUL byte expected, got one", what);
-	return text;
 }
 
 /* Arguments of the table at 1, or a shell with a line. Numbers become strings in a list of their own, which keeps them.
@@ -182,7 +169,7 @@ static const char *const *take_arguments(lua_State *L)
 
 		(void)snprintf(what, sizeof(what), "argument %u", (unsigned)i);
 		lua_rawgeti(L, 1, (lua_Integer)i);
-		argv[i - 1] = check_text(L, what);
+		argv[i - 1] = script_argument_string(L, -1, "slipway.run", what, NULL);
 		lua_rawseti(L, -2, (lua_Integer)i);
 	}
 	if (shell)
@@ -213,7 +200,10 @@ static const char *const *take_environment(lua_State *L)
 		if (lua_type(L, -2) != LUA_TSTRING || strchr(lua_tostring(L, -2), '='))
 			(void)script_misuse(L, "slipway.run: env: names of variables as keys expected, got %s",
 					    luaL_tolstring(L, -2, NULL));
-		lua_pushfstring(L, "%s=%s", lua_tostring(L, -2), check_text(L, "env"));
+
+		const char *value = script_argument_string(L, -1, "slipway.run", "env", NULL);
+
+		lua_pushfstring(L, "%s=%s", lua_tostring(L, -2), value);
 		list[n++] = lua_tostring(L, -1);
 		lua_rawseti(L, env + 2, (lua_Integer)n);
 	}

@@ -127,10 +127,10 @@ void *script_argument_self(lua_State *L, const char *fn, const char *class);
 /* Fields of the table of options at INDEX (or nothing there: all absent). */
 void script_check_options(lua_State *L, int index, const char *fn, const char *const *known);
 double script_option_number(lua_State *L, int index, const char *fn, const char *name, double fallback);
-/* Borrowed for as long as the table holds it; NULL: absent. */
 /* Push the field NAME of the table at INDEX, nil when there is none, and return its type. Raw, as all options are read:
  * what a metamethod makes up nobody would hold while it is used. */
 int script_push_option(lua_State *L, int index, const char *name);
+/* Borrowed for as long as the table holds it; NULL: absent. LEN NULL: a NUL byte is wrong. */
 const char *script_option_string(lua_State *L, int index, const char *fn, const char *name, size_t *len);
 bool script_option_bool(lua_State *L, int index, const char *fn, const char *name);
 /* Seconds, as milliseconds, at most a year; must not be negative. */

@@ -1,7 +1,9 @@
 """Every function of the Lua library: what it does, what it says to wrong arguments, what it says when the world outside
 fails. The cases are data; tests/cases/library/README.md says how to write one."""
+import os
 import pathlib
 import re
+import subprocess
 import tempfile
 
 import pytest
@@ -10,9 +12,10 @@ from library_needs import *  # noqa: F401,F403 (the fixtures that `needs` names)
 from test_lua_library import described
 
 CASES = CHECKOUT / "tests/cases/library"
-KINDS = {
+FORM = {"argument", "expected", "got"}
+KINDS = {  # with what a case may have
     "success": {"why", "lua", "out", "needs", "env"},
-    "wrong": {"why", "lua", "argument", "expected", "got", "says", "needs", "env"},
+    "wrong": {"why", "lua", *FORM, "says", "needs", "env"},
     "outside": {"why", "lua", "kind", "error", "needs", "env"},
 }
 
@@ -99,6 +102,26 @@ def test_a_case_of_the_library(run, function, kind, case):
         assert not [text for text in case["error"] if fill_in(text) not in ended["text"]], ended
 
 
+@pytest.mark.parametrize("function", ["print", "slipway.log"])
+@pytest.mark.parametrize("where", ["a pipe", "/dev/full"])
+def test_output_that_nobody_takes_is_no_reason_to_fail(agent, tmp_path, function, where):
+    """The case `outside` of these two, which ask for nothing."""
+    script = tmp_path / "script.lua"
+    script.write_text(f'{function}(("x"):rep(1000000)) slipway.fs.write("{tmp_path}/went-on", "")')
+    if where == "a pipe":
+        reader, output = os.pipe()
+        os.close(reader)
+    else:
+        output = os.open(where, os.O_WRONLY)
+    try:
+        done = subprocess.run([agent.program, "hook", script], env=agent.env, stdin=subprocess.DEVNULL, stdout=output,
+                              stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    finally:
+        os.close(output)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "went-on").exists()
+
+
 def complaints(function, of):
     """What is missing or too much in the cases OF a function."""
     for kind, keys in KINDS.items():
@@ -109,9 +132,13 @@ def complaints(function, of):
             yield f"{function}: no case of {kind}"
         else:
             for case in of[kind]:
-                unknown, missing = case.keys() - keys, {"why", "lua"} - case.keys()
-                if unknown or missing:
-                    yield f"{function}: {kind}: {case.get('why')}: unknown {unknown}, missing {missing}"
+                needed = {"why", "lua"}
+                if kind == "outside":
+                    needed |= {"kind", "error"}
+                elif kind == "wrong" and "says" not in case:
+                    needed |= FORM
+                if case.keys() - keys or needed - case.keys():
+                    yield f"{function}: {kind}: {case.get('why')}: unknown {case.keys() - keys}, missing {needed - case.keys()}"
     if isinstance(of.get("wrong"), list) and all("says" in case for case in of["wrong"]):
         yield f"{function}: wrong: no case with argument, expected and got"
     for key in of.keys() - KINDS.keys() - {f"{kind}_why" for kind in KINDS}:

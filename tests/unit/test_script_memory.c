@@ -117,8 +117,8 @@ static const struct {
 	  "assert(http.head('http://x/').status == 200 and http.delete('http://x/').status == 200)\n"
 	  "assert(http.request{ url = 'http://x/', method = 'PATCH', body = 'x' }.json().up)\n"
 	  "assert(http.wait('http://x/', { json = function(v) return v.up end, expect = { 200 } }).status == 200)\n"
-	  "pcall(http.get, 'http://x/', { headers = { a = 1 } }) pcall(http.get, {}) pcall(http.head, 'x', { to = '/x' "
-	  "})\n"
+	  "pcall(http.get, 'http://x/', { headers = { a = 1 } }) pcall(http.get, {})\n"
+	  "pcall(http.head, 'x', { to = '/x' })\n"
 	  "pcall(http.post, 'x', { json = { print } }) pcall(http.post, 'x', { form = { a = {} } })\n"
 	  "pcall(http.request, { url = 'x', method = 'x' }) pcall(http.get, 'http://x/', { to = FOLDER })\n"
 	  "pcall(http.wait, 'no', { timeout = 0, headers = { a = 'b' } }) pcall(http.wait, 'x', { expect = 2 })" },
@@ -143,8 +143,8 @@ static const struct {
 	{ "HAProxy", "local h = slipway.haproxy.open{ socket = FOLDER .. '/haproxy' }\n"
 		     "assert(h:servers('shop')[1].weight == 7 and h:sessions('shop/a') == 0)\n"
 		     "h:drain('shop/a') h:ready('shop/a') h:weight('shop/a', 3) h:maint('shop/a')\n"
-		     "pcall(h.state, h, 'shop/b') pcall(h.drain, h, 'x/y') pcall(h.drain, 'x') pcall(h.weight, h, "
-		     "'shop/a', '1')" },
+		     "pcall(h.state, h, 'shop/b') pcall(h.drain, h, 'x/y') pcall(h.drain, 'x')\n"
+		     "pcall(h.weight, h, 'shop/a', '1')" },
 	{ "maps of HAProxy",
 	  "local h, m = slipway.haproxy.open{ socket = FOLDER .. '/haproxy' }, FOLDER .. '/m'\n"
 	  "slipway.fs.write(m, 'shop blue\\n') assert(h:map_get(m, 'shop') == 'blue')\n"
@@ -177,7 +177,7 @@ static void say_three_lines(int client)
 	(void)send(client, text, strlen(text), MSG_NOSIGNAL); /* it may be gone again, here and below */
 }
 
-/* The runtime API of a HAProxy with one backend, whose server is up and which lets nobody add to its map. */
+/* The runtime API of an HAProxy with one backend, whose server is up and which lets nobody add to its map. */
 static void say_what_haproxy_says(int client)
 {
 	static const struct {

@@ -15,10 +15,9 @@
 /* The unit that is the first argument; its complete name into NAME. */
 static void take_unit(lua_State *L, const char *fn, char name[UNIT_NAME_SIZE])
 {
-	size_t len;
-	const char *text = luaL_checklstring(L, 1, &len);
+	const char *text = script_argument_string(L, 1, fn, "unit", NULL);
 
-	if (strlen(text) != len || !systemd_unit_name(text, name))
+	if (!systemd_unit_name(text, name))
 		(void)script_misuse(L, "%s: unit: name of a unit expected, got '%s'", fn, text);
 }
 
@@ -35,7 +34,7 @@ static int64_t take_timeout(lua_State *L, int index, const char *fn)
 	int64_t ms = script_milliseconds(L, script_option_number(L, index, fn, "timeout", JOB_S), what);
 
 	if (ms < 1)
-		(void)script_misuse(L, "%s: more than 0 expected", what);
+		(void)script_misuse(L, "%s: more than 0 seconds expected, got 0", what);
 	return ms;
 }
 

@@ -5,21 +5,13 @@ import os
 import pathlib
 import re
 import socket
-import tempfile
 import threading
 
 import pytest
-from balancer_kit import SBIN, Clients, Haproxy, Nginx, Services, free_port
+from balancer_kit import SBIN, TWO_POOLS, Clients, Haproxy, Nginx, Services, balancer, free_port, place  # noqa: F401
 from conftest import CHECKOUT, Agent, wait_until
 
 ROUNDS = 20 if os.environ.get("SLIPWAY_SLOW_TESTS") else 3
-
-
-@pytest.fixture
-def place():
-    """A folder with a short name, for sockets."""
-    with tempfile.TemporaryDirectory(prefix="lb-") as folder:
-        yield pathlib.Path(folder)
 
 
 @pytest.fixture
@@ -27,20 +19,6 @@ def services(place, target):
     s = Services(place / "services", target.path / "version")
     yield s
     s.stop()
-
-
-@pytest.fixture
-def balancer(place):
-    """balancer(Haproxy, text) -> one that runs."""
-    started = []
-
-    def start(kind, text):
-        started.append(kind(place / f"{kind.__name__.lower()}-{len(started)}", text))
-        return started[-1].start()
-
-    yield start
-    for b in started:
-        b.stop()
 
 
 @pytest.fixture
@@ -53,17 +31,6 @@ def lua(agent, tmp_path):
         return agent("hook", path, env={"PATH": SBIN})
 
     return run
-
-
-TWO_POOLS = """
-  http-request set-var(txn.pool) str(shop),map({map},blue)
-  use_backend %[var(txn.pool)]
-backend blue
-  server one 127.0.0.1:1
-backend green
-  server one 127.0.0.1:1
-  server two 127.0.0.1:1 weight 7
-"""
 
 
 def test_states_weights_and_maps_of_haproxy(balancer, lua):
@@ -93,43 +60,6 @@ print((h:command("show info"):match("Name: (%w+)")))
         "green # which slot", "", "shop blue", "", "10 # which slot", "", "shop green", "percent 10", "", "HAProxy"]
 
 
-@pytest.mark.parametrize("call, said", [
-    ('state("green/x")', "haproxy: backend 'green' has no server 'x'"),
-    ('servers("nix")', "haproxy: show servers state nix: Can't find backend."),
-    ('drain("green/x")', "haproxy: set server green/x state drain: No such server."),
-    ('weight("nix/x", 1)', "haproxy: set server nix/x weight 1: No such backend."),
-    ('map_get("/no.map", "a")', "haproxy: show map /no.map: Unknown map identifier. Please use #<id> or <file>."),
-    ('map_set(MAP, "shop", "gren", { file = true, backend = true })', "haproxy: show servers state gren: Can't find backend."),
-    ('ready("green/one", { timeout = 0.2 })', "waited 0.2 s for haproxy: green/one up: down"),
-    ('ready("x")', "slipway.haproxy: ready: server: 'backend/server' expected, got 'x'"),
-    ('ready("a/b;c")', "slipway.haproxy: ready: server: 'backend/server' expected, got 'a/b;c'"),
-    ("maint()", "slipway.haproxy: maint: server: string expected, got nil"),
-    ("sessions({})", "slipway.haproxy: sessions: server: string expected, got table"),
-    ('drain("a/b", { timeout = "1" })', "slipway.haproxy: drain: timeout: number expected, got string"),
-    ('drain("a/b", { force = true })', "slipway.haproxy: drain: there is no option 'force'"),
-    ('weight("a/b", "10%")', "slipway.haproxy: weight: 0 to 256 expected, got 10%"),
-    ('weight("a/b", 257)', "slipway.haproxy: weight: 0 to 256 expected, got 257"),
-    ('map_set(MAP, "a b", "c")', "slipway.haproxy: map_set: key: one word expected, got 'a b'"),
-    ('map_set(MAP, "a", "c;shutdown")', "slipway.haproxy: map_set: value: one word expected, got 'c;shutdown'"),
-    ('map_set(MAP, "a", 1)', "slipway.haproxy: map_set: value: string expected, got number"),
-    ('map_get(nil, "a")', "slipway.haproxy: map_get: file: string expected, got nil"),
-    ('servers("a b")', "slipway.haproxy: servers: backend: one word expected, got 'a b'"),
-    ("command()", "slipway.haproxy: command: string expected, got nil"),
-    ('command("a\\nb")', "slipway.haproxy: command: one line expected"),
-])
-def test_what_haproxy_refuses_and_wrong_arguments_are_told(balancer, lua, call, said):
-    haproxy = balancer(Haproxy, TWO_POOLS)
-    before = pathlib.Path(haproxy.map).read_text()
-    done = lua("""
-local h = slipway.haproxy.open{ socket = SOCKET }
-slipway.wait_for{ fn = function() return h:state("green/one").op == "down" end, interval = 0.05 }
-h:%s
-""" % call, socket=haproxy.socket, map=haproxy.map)
-    assert done.code == 1
-    assert done.err.startswith(f"script.lua:4: {said}"), done.err
-    assert pathlib.Path(haproxy.map).read_text() == before
-
-
 def test_a_map_file_stays_when_haproxy_does_not_take_the_value(lua, place):
     """A server in haproxy's place that shows the map and lets nobody change it."""
     held = place / "active.map"
@@ -153,28 +83,6 @@ def test_a_map_file_stays_when_haproxy_does_not_take_the_value(lua, place):
     assert done.code == 1
     assert done.err.startswith(f"script.lua:2: haproxy: set map {held} shop green: Permission denied.\n"), done
     assert held.read_text() == "shop blue\n"
-
-
-@pytest.mark.parametrize("call, said", [
-    ("haproxy.open()", "slipway.haproxy.open: options: table expected, got nil"),
-    ("haproxy.open{}", "slipway.haproxy.open: either socket= (a path) or host= and port= expected"),
-    ("haproxy.open{ socket = '/x', port = 1 }", "slipway.haproxy.open: either socket="),
-    ("haproxy.open{ socket = 1 }", "slipway.haproxy.open: socket: string expected, got number"),
-    ("haproxy.open{ path = '/x' }", "slipway.haproxy.open: there is no option 'path'"),
-    ("haproxy.open{ socket = '/no.sock' }:servers('a')", "connecting to /no.sock: No such file or directory"),
-    ("haproxy.open{ host = '127.0.0.1', port = 1 }:servers('a')", "connecting to 127.0.0.1:1: Connection refused"),
-    ("nginx.test{ config = 'x' }", "slipway.nginx.test: there is no option 'config'"),
-    ("nginx.test(1)", "slipway.nginx.test: options: table expected, got number"),
-    ("nginx.reload{ timeout = 'x' }", "slipway.nginx.reload: timeout: number expected, got string"),
-    ("nginx.include()", "slipway.nginx.include: options: table expected, got nil"),
-    ("nginx.include{ path = '/x' }", "slipway.nginx.include: content: string expected, got nil"),
-    ("nginx.include{ content = '' }", "slipway.nginx.include: path: string expected, got nil"),
-    ("nginx.test{ program = '/no/nginx' }", "cannot start '/no/nginx': No such file or directory"),
-])
-def test_wrong_arguments_and_nobody_there_are_told(lua, call, said):
-    done = lua(f"\nslipway.{call}")
-    assert done.code == 1
-    assert done.err.startswith(f"script.lua:2: {said}"), done.err
 
 
 def shop_of(folder, port):

@@ -20,8 +20,12 @@ if slipway.env.SLIPWAY_TRY then
 	return
 end
 
-if #with.url >= 4 then -- an empty variable is no secret, and no reason to fail
-	slipway.secret(with.url) -- whoever knows it can post
+-- Whoever knows it can post. Servers like to tell the path that they do not know, so a long one is a secret by itself;
+-- an empty variable is none, and no reason to fail.
+for text, least in pairs{ [with.url] = 4, [with.url:match("^%a+://[^/?#]*(.*)") or ""] = 16 } do
+	if #text >= least then
+		slipway.secret(text)
+	end
 end
 slipway.notify{
 	url = with.url,

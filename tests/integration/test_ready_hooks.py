@@ -42,7 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):  # noqa: N802
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.posted.append(json.loads(body))
-        answer = b"" if self.path == "/hook" else b"no\ndatabase"
+        answer = b"" if self.path == "/hook" else f"cannot POST {self.path}".encode() if "echo" in self.path else b"no\ndatabase"
         self.send_response(200 if self.path == "/hook" else 404)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -504,6 +504,14 @@ def test_webhook_fails_only_when_it_must(try_hook, server):
     assert bad.code == 1 and "use: webhook: slipway.notify: POST *** answered 404" in bad.err
     assert url not in done.out + bad.out + bad.err
     assert "either 'text' or 'payload'" in try_hook("webhook", url=url, text="a", payload="{}").err
+
+
+def test_the_address_of_a_webhook_is_nowhere_in_any_part(try_hook, server):
+    """Not when messages leave out user and password, and not when the server repeats the path."""
+    for url in (f"http://me:pass@127.0.0.1:{server.port}/hook-x7Kq", f"{server.url}/services/T0/B0/echo-x7Kq"):
+        done = try_hook("webhook", url=url, text="hello")
+        assert done.code == 0 and "nobody is told" in done.out, done.err
+        assert "x7Kq" not in done.out + done.err and "pass" not in done.out + done.err, done.out
 
 
 def test_webhook_without_an_address_fails_only_when_it_must(try_hook):

@@ -42,7 +42,9 @@ local function last_lines(text, count)
 	return table.concat(lines, "", 1, math.min(#lines, count))
 end
 
-local shown = with.shell or table.concat(with.command, " ")
+-- As the appspec has it: what {{PASSWORD}} stands for is not for the log.
+local written = slipway.json.decode(slipway.env.SLIPWAY_WITH)
+local shown = written.shell or table.concat(written.command, " ")
 
 local function migrate()
 	slipway.doing("running " .. shown)

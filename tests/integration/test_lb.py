@@ -1,16 +1,21 @@
 """slipway.haproxy, slipway.nginx and the ready-made hooks that shift load, against the real programs: no request of a strict
 client may fail while revisions change behind them."""
+import contextlib
 import json
 import os
 import pathlib
+import random
 import re
+import signal
 import socket
+import subprocess
 import tempfile
 import threading
+import time
 
 import pytest
 from balancer_kit import SBIN, Clients, Haproxy, Nginx, Services, free_port
-from conftest import CHECKOUT, Agent, wait_until
+from conftest import BUILD, CHECKOUT, Agent, wait_until
 
 ROUNDS = 20 if os.environ.get("SLIPWAY_SLOW_TESTS") else 3
 
@@ -530,6 +535,44 @@ def test_a_slot_that_answers_wrongly_gets_no_request(slots, agent):
         assert slots.balancer.ask() == (200, "good")
     no_failure(clients)
     assert re.search(r"waited 2 s for slot (blue|green): GET /health = 200: (503|.*refused|.*No such file)", done.err), done
+
+
+def tree_below(pid):
+    """PID and its descendants, without the services that it has started."""
+    path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    found = []
+    with contextlib.suppress(OSError):
+        if b"service.py" not in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+            found = [pid] + [each for child in path.read_text().split() for each in tree_below(int(child))]
+    return found
+
+
+@pytest.mark.parametrize("slots", WAYS, indirect=True)
+def test_a_hook_that_is_killed_at_any_moment_fails_no_request_and_is_put_right(slots, target):
+    words = [f"--with={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in slots.with_.items()]
+    moments = random.Random(slots.way)
+
+    def start(version):
+        target.write("version", version)
+        return subprocess.Popen([BUILD / "slipway", "hook", "--use", "slot-switch", *words], stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, env={**os.environ, "PATH": SBIN})
+
+    with start("0") as first:
+        assert first.communicate()[0] and first.returncode == 0
+    with Clients(slots.balancer.port, slots.styles) as clients:
+        for n in range(1, ROUNDS + 1):
+            with start(f"killed {n}") as killed:
+                time.sleep(moments.random() * 0.5)
+                for pid in tree_below(killed.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                killed.communicate()
+            assert slots.balancer.ask()[0] == 200
+            with start(str(n)) as done:
+                said = done.communicate()[0]
+            assert done.returncode == 0, said
+            assert slots.balancer.ask() == (200, str(n)) and len(slots.services.running) == 1, said
+    no_failure(clients)
 
 
 @pytest.mark.parametrize("slots", ["nginx"], indirect=True)

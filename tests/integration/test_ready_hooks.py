@@ -269,6 +269,13 @@ def test_a_migration_that_fails_is_tried_again(migrate):
     assert migrate().code == 0 and migrate.ran.read_text() == "ran\n"
 
 
+def test_a_password_in_a_variable_is_not_shown(try_hook, tmp_path):
+    for key, how in (("1", {"shell": 'test {{PW}} = "$PW" && exit 3'}), ("2", {"command": "[ls, '/{{PW}}']"})):
+        bad = try_hook("run-migrations-once", folder=tmp_path / "once", key=key, env=["PW=x7Kq-42aP"], **how)
+        first = bad.err.splitlines()[0]
+        assert bad.code == 1 and "{{PW}}" in first and "x7Kq" not in first.split(" ended with ")[0], bad.err
+
+
 def test_a_migration_runs_in_the_bundle_and_takes_a_list(try_hook, tmp_path):
     done = try_hook("run-migrations-once", folder=tmp_path, command="[printf, '%s|', 0640, yes, a b]")
     assert done.out == "0640|yes|a b|\n"

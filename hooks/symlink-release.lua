@@ -52,10 +52,16 @@ local function copy_release()
 		end
 	end
 	slipway.doing("copying the release")
-	slipway.run{ "cp", "-R", "--preserve=mode,timestamps,links", "--", from .. "/.", new, check = true }
-	slipway.run{ "touch", "--", new, check = true } -- releases go in the order in which they were made
-	slipway.run{ "sync", "--file-system", "--", new, check = true } -- before a link leads to it
-	fs.rename(new, to)
+	local ok, err = pcall(function()
+		slipway.run{ "cp", "-R", "--preserve=mode,timestamps,links", "--", from .. "/.", new, check = true }
+		slipway.run{ "touch", "--", new, check = true } -- releases go in the order in which they were made
+		slipway.run{ "sync", "--file-system", "--", new, check = true } -- before a link leads to it
+		fs.rename(new, to)
+	end)
+	if not ok then
+		pcall(fs.remove, new, { recursive = true }) -- a full disk needs the room now
+		error(err, 0)
+	end
 	return to
 end
 

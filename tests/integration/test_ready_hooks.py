@@ -427,6 +427,19 @@ def test_a_release_that_cannot_be_removed_fails_nothing(agent, bundle, tmp_path,
     assert f"removing the release {oldest}: " in log.read_text()
 
 
+def test_a_copy_that_fails_leaves_nothing_behind(try_hook, tmp_path):
+    """On a full disk its room is needed by others."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sync").write_text("#!/bin/sh\necho no space >&2\nexit 1\n")
+    (tmp_path / "bin/sync").chmod(0o755)
+    (try_hook.work / "a").write_text("1")
+    arguments = {"link": tmp_path / "l", "releases": tmp_path / "r"}
+    bad = try_hook("symlink-release", env=[f"PATH={tmp_path}/bin:/usr/bin:/bin"], **arguments)
+    assert bad.code == 1 and "no space" in bad.err, bad.err
+    assert list((tmp_path / "r").iterdir()) == [] and not (tmp_path / "l").is_symlink()
+    assert try_hook("symlink-release", **arguments).code == 0 and (tmp_path / "l/a").read_text() == "1"
+
+
 def test_a_link_to_what_is_there(try_hook, tmp_path):
     (tmp_path / "v1").mkdir()
     done = try_hook("symlink-release", link=tmp_path / "current", target=tmp_path / "v1")

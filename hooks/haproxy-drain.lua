@@ -96,7 +96,7 @@ local ok, err = pcall(function()
 	end
 	wait_until_drained(finish)
 end)
-if not ok then -- the application has not been stopped: nobody else would let it serve again
+if not ok then -- as it was: before ApplicationStop nobody else would let it serve again
 	for _, each in ipairs(ready) do
 		local back, why = pcall(each.balancer.haproxy.ready, each.balancer.haproxy, each.server, { wait = false })
 		slipway.log(("%s: %s %s"):format(each.balancer.name, each.server,

@@ -20,11 +20,12 @@ if slipway.env.SLIPWAY_TRY then
 	return
 end
 
--- Whoever knows it can post. Servers like to tell the path that they do not know, so a long one is a secret by itself;
--- an empty variable is none, and no reason to fail.
-for text, least in pairs{ [with.url] = 4, [with.url:match("^%a+://[^/?#]*(.*)") or ""] = 16 } do
-	if #text >= least then
-		slipway.secret(text)
+-- Whoever knows the address can post. Servers like to repeat a path that they do not know, so a long one is a secret by
+-- itself; an empty variable is none, and no reason to fail.
+local path = with.url:match("^%a+://[^/?#]*(.*)") or ""
+for secret, least in pairs{ [with.url] = 4, [path] = 16 } do
+	if #secret >= least then
+		slipway.secret(secret)
 	end
 end
 slipway.notify{

@@ -30,7 +30,7 @@ int policy_try(const struct config *c, struct err *err)
 
 	if (!policy)
 		return 0;
-	if (!c->settings.policy_needed && access(policy, F_OK) < 0 && errno == ENOENT)
+	if (!c->settings.policy_needed && faccessat(AT_FDCWD, policy, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0;
 	return ask_worker(policy, err);
 }

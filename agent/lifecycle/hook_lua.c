@@ -16,6 +16,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+/* As /tmp: what lies there may be anybody's, an appspec and the modules beside it, but cannot take the place of the
+ * folder below that the script is in. */
+static bool is_shared(const char *folder)
+{
+	struct stat st;
+
+	return stat(folder, &st) < 0 || (st.st_mode & S_IWOTH && st.st_mode & S_ISVTX);
+}
 
 char *hook_lua_bundle(const char *path)
 {
@@ -33,12 +43,14 @@ char *hook_lua_bundle(const char *path)
 			free(own);
 			return at;
 		}
-		if (!strcmp(at, "/") || !strcmp(at, ".")) {
-			free(at);
-			return own;
-		}
+		if (!strcmp(at, "/") || !strcmp(at, "."))
+			break;
 		(void)dirname(at); /* shortens it in place */
+		if (is_shared(at))
+			break;
 	}
+	free(at);
+	return own;
 }
 
 static const char *from_environment(const char *name)

@@ -78,8 +78,11 @@ static int open_folder(int at, const char *name, int flags, const char *path, st
 	int error = errno;
 	struct stat st;
 
-	if (fd < 0 && error == ENOENT)
+	if (fd < 0 && error == ENOENT) {
+		if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0) /* somebody wants hooks to be run */
+			blame(f, path, "is a link that leads to nothing", "let it lead to the folder, or remove it");
 		return -1;
+	}
 	if ((fd < 0 ? fstatat(at, name, &st, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0) : fstat(fd, &st)) < 0) {
 		blame_errno(f, path, errno);
 		return -1;

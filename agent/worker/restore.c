@@ -35,11 +35,10 @@ bool restore_is_due(const struct deployment *d, const char *const *order, const 
 
 bool restore_is_forbidden(const struct script_run *s)
 {
-	AUTO_FREE char *reason = no_restore_reason(s->folder_fd);
+	AUTO_FREE char *reason = no_restore_reason(s->folder_fd, script_log_mask(s->log));
 
 	if (!reason)
 		return false;
-	mask_hide_string(script_log_mask(s->log), reason);
 	free(s->result->restore.message);
 	s->result->restore = (struct restore_result){ .message = TAKE_PTR(reason) };
 	return true;

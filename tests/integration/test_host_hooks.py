@@ -213,7 +213,14 @@ def damage_kind(host, path):
     return f"'{path}' is no file: move it away"
 
 
-@pytest.mark.parametrize("damage", [damage_mode, damage_folder, damage_top, damage_link, damage_x, damage_kind])
+def damage_gone(host, path):
+    """Such as a folder on a file system that is not mounted."""
+    shutil.move(host.top, f"{host.top}.away")
+    host.top.symlink_to("/no/such/folder")
+    return f"'{host.top}' is a link that leads to nothing: let it lead to the folder, or remove it"
+
+
+@pytest.mark.parametrize("damage", [damage_mode, damage_folder, damage_top, damage_link, damage_x, damage_kind, damage_gone])
 def test_what_others_could_have_written_stops_a_deployment_before_it_begins(host, scene, bundle, damage):
     scene.install(bundle(files={"a": "1"}, hooks={"ApplicationStop": tell(host, "stopped")}))
     said = damage(host, host.put("ValidateService/60-a"))

@@ -332,6 +332,20 @@ def test_slipway_is_an_interpreter_under_any_agent(agent, tmp_path):
     assert done.stderr == "any returned 9\n"
 
 
+@pytest.mark.parametrize("mode, found", [(0o755, "top"), (0o777, "top"), (0o1777, "own")])
+def test_a_bundle_is_not_looked_for_where_everybody_writes(agent, tmp_path, mode, found):
+    """In a folder such as /tmp anybody can put an appspec, and modules beside it that root would run."""
+    own = tmp_path / "top/scripts"
+    own.mkdir(parents=True)
+    for folder, name in ((tmp_path / "top", "top"), (own, "own")):
+        (folder / "shared.lua").write_text(f'return "{name}"')
+    (tmp_path / "top/appspec.yml").touch()
+    (own / "x.lua").write_text('print(require("shared"), slipway.archive_dir)')
+    (tmp_path / "top").chmod(mode)
+    done = agent("hook", own / "x.lua")
+    assert done.out == f"{found} {own if found == 'own' else own.parent}\n", done.err
+
+
 def test_the_stubs_describe_the_fields():
     """test_lua_library.py compares the functions."""
     stubs = (CHECKOUT / "lua/slipway.d.lua").read_text()

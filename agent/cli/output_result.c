@@ -95,7 +95,7 @@ static void add_next(struct str *block, const struct output *o, const struct dep
 	AUTO(str_done) struct str next = STR_INIT(BLOCK_MAX_BYTES / 2);
 	const struct event_result *e = failed_event(r);
 
-	if (r->error_action && !(o->by_daemon && r->kind == ERR_SCRIPT_FAILED)) { /* the log comes next anyway */
+	if (r->error_action) {
 		AUTO_FREE char *action = plain_path(r->error_action);
 
 		(void)str_add(&next, action);

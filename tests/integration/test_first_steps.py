@@ -1,4 +1,6 @@
 """What somebody who is new gets wrong, and that he is told the cure as well as the cause."""
+import re
+
 import pytest
 from daemon_kit import Daemon
 
@@ -82,3 +84,12 @@ def test_a_name_of_a_module_begins_at_the_top_of_the_bundle(agent, bundle):
     assert "a name begins at the top of the bundle" in agent.local(made).err
     (made / "scripts/check.lua").write_text('require "scripts.lib.shared"')
     assert agent.local(made).code == 0
+
+
+def test_what_init_shows_in_its_comments_is_taken(agent, tmp_path):
+    assert agent("init", tmp_path).code == 0
+    path = tmp_path / "appspec.yml"
+    path.write_text(re.sub(r"^# (?=[a-z_]+:| +- |  +[A-Za-z_]+:)", "", path.read_text(), flags=re.M))
+    found = agent("lint", "--json", path).json  # the appspec alone: its scripts are nowhere
+    assert found["ok"], found
+    assert found["appspec"]["slipway"]["hooks"]["ValidateService"][0]["use"] == "http-check"

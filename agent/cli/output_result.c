@@ -66,7 +66,8 @@ static void add_evidence(struct str *block, const struct deployment_result *r)
 	for (char **c = r->conflicts; c && *c; c++) {
 		AUTO_FREE char *path = plain_path(*c);
 
-		(void)str_printf(block, "  %s\n", path);
+		if (listed || !message || !str_ends(message, *c)) /* "hooks of the host: " and the first of them */
+			(void)str_printf(block, "  %s\n", path);
 	}
 	if (e && e->log_tail)
 		add_lines(block, "  | ", e->log_tail, TAIL_LINES);

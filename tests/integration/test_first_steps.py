@@ -39,6 +39,15 @@ def test_a_hook_of_the_host_is_not_taken_for_one_of_the_revision(agent, bundle):
     assert done.code == 6 and str(hook) in done.err and "earlier revision's" not in done.err
 
 
+def test_a_hook_of_the_host_that_others_may_write_is_told_once(agent, bundle):
+    hook = agent.root / "etc/slipway/hooks.d/ApplicationStop/10-no"
+    hook.parent.mkdir(parents=True)
+    hook.write_text("#!/bin/sh\n")
+    hook.chmod(0o777)
+    done = agent.local(bundle(files={"a": "1"}))
+    assert done.code == 1 and done.err.count("so others may write to it") == 1, done.err
+
+
 def test_the_advice_of_a_script_reaches_who_deploys(agent, daemon, bundle):
     daemon.start()
     made = bundle(files={"a": "1"}, extra="slipway:\n  hooks:\n    ValidateService:\n      - location: check.lua\n")

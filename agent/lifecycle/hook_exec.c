@@ -1,6 +1,7 @@
 /* lifecycle/hook_exec.c - the watch over a hook's process: its output, its end, its time. */
 #include "lifecycle/hook_exec.h"
 
+#include "lifecycle/descendants.h"
 #include "lifecycle/hook_output.h"
 #include "lifecycle/pipe_holders.h"
 #include "util/auto.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define GROUP_TICK_MS  20  /* how often an ending group is looked at */
+#define ENDING_TICK_MS 20  /* how often is looked at what ends */
 #define LEAST_DRAIN_MS 200 /* for the output of a script that ends just before its timeout */
 #define LAST_READS     64  /* of what is already in the pipes when nobody waits for more */
 
@@ -31,6 +32,7 @@ enum phase {
 struct watch {
 	const struct hook_run *run;
 	struct zygote_child child;
+	struct descendants descendants;
 	struct hook_output outputs[SCRIPT_STREAM_COUNT];
 	struct hook_report *report; /* NULL: none comes */
 	enum phase phase;
@@ -71,11 +73,19 @@ static bool output_ended(const struct watch *w)
 }
 
 /* The number cannot mean another group: an ended hook stays a zombie until it is released. */
-static void signal_group(const struct watch *w, int signal)
+static void signal_all(const struct watch *w, int signal)
 {
-	if (kill(-w->child.pid, signal) < 0 && errno != ESRCH)
+	int error = descendants_signal(&w->descendants, signal);
+
+	if (error)
 		hook_say(w->run, "Script at specified location: %s cannot be ended by the agent: %s",
-			 w->run->script->location, strerrordesc_np(errno));
+			 w->run->script->location, strerrordesc_np(error));
+}
+
+/* It, and all that it has started. */
+static bool is_gone(const struct watch *w)
+{
+	return w->ended && !descendants_count(&w->descendants);
 }
 
 static void end_by_force(struct watch *w, enum hook_end_kind why, int64_t now)
@@ -85,7 +95,7 @@ static void end_by_force(struct watch *w, enum hook_end_kind why, int64_t now)
 	w->end->kind = why;
 	w->phase = PHASE_ENDING;
 	w->until = now + w->run->grace_ms;
-	signal_group(w, SIGTERM);
+	signal_all(w, SIGTERM);
 }
 
 /* Who holds the output, for the log and for the report. */
@@ -127,22 +137,27 @@ static enum phase step_running(struct watch *w, int64_t now)
 
 static enum phase step_ending(struct watch *w, int64_t now)
 {
-	if (w->ended && !proc_group_lives(w->child.pid))
+	if (is_gone(w))
 		return PHASE_DONE;
 	if (now < w->until)
 		return PHASE_ENDING;
-	signal_group(w, SIGKILL);
+	signal_all(w, SIGKILL);
 	w->until = now + w->run->grace_ms;
 	return PHASE_KILLED;
 }
 
+/* What was forked while the others were being killed is killed now. */
 static enum phase step_killed(struct watch *w, int64_t now)
 {
-	if (w->ended)
+	if (is_gone(w))
 		return PHASE_DONE;
-	if (now < w->until)
+	if (now < w->until) {
+		if (w->ended)
+			(void)descendants_signal(&w->descendants, SIGKILL); /* that it cannot be done was said */
 		return PHASE_KILLED;
-	hook_say(w->run, "Script at specified location: %s did not end after KILL", w->run->script->location);
+	}
+	hook_say(w->run, "Script at specified location: %s did not end after KILL%s", w->run->script->location,
+		 w->ended ? ", or what it has started did not" : "");
 	return PHASE_DONE;
 }
 
@@ -199,8 +214,8 @@ static int wait_ms(const struct watch *w, int64_t now)
 {
 	int64_t until = w->phase == PHASE_RUNNING ? w->deadline : w->until;
 
-	if (w->phase == PHASE_ENDING && w->ended && until > now + GROUP_TICK_MS)
-		until = now + GROUP_TICK_MS;
+	if ((w->phase == PHASE_ENDING || w->phase == PHASE_KILLED) && w->ended && until > now + ENDING_TICK_MS)
+		until = now + ENDING_TICK_MS;
 	if (until <= now)
 		return 0;
 	return until - now > 60000 ? 60000 : (int)(until - now);
@@ -308,7 +323,12 @@ static int start(struct watch *w, struct zygote_request *request, struct err *er
 	request->in = in;
 	request->out = out;
 	request->err = error;
-	return zygote_run(w->run->zygote, request, &w->child, err);
+	descendants_note_older(&w->descendants, zygote_pid(w->run->zygote));
+
+	int started = zygote_run(w->run->zygote, request, &w->child, err);
+
+	w->descendants.group = started > 0 ? w->child.pid : 0;
+	return started;
 }
 
 static void tell_process(const struct watch *w, bool ended)

@@ -56,7 +56,8 @@ static const char *look_up(const char *name)
 static int l_no_restore(lua_State *L) /* no_restore(reason) */
 {
 	size_t len;
-	const char *reason = luaL_checklstring(L, 1, &len), *path = from_environment("SLIPWAY_NO_RESTORE");
+	const char *reason = script_argument_string(L, 1, "slipway.no_restore", "reason", &len);
+	const char *path = from_environment("SLIPWAY_NO_RESTORE");
 
 	if (!path)
 		return script_raise_kind(L, "failed",

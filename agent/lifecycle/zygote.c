@@ -29,7 +29,7 @@ static const char *const step_texts[ZYGOTE_STEP_COUNT] = {
 	[ZYGOTE_STEP_EXEC] = "executing it",
 };
 
-int zygote_start(zygote_call *call, struct zygote **out, struct err *err)
+int zygote_start(const struct zygote_calls *calls, struct zygote **out, struct err *err)
 {
 	int pair[2];
 	pid_t worker = getpid();
@@ -40,7 +40,7 @@ int zygote_start(zygote_call *call, struct zygote **out, struct err *err)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		zygote_main(pair[1], worker, call);
+		zygote_main(pair[1], worker, calls);
 
 	int saved = errno;
 
@@ -209,11 +209,21 @@ int zygote_ended(struct zygote *z, int *status, struct err *err)
 	return 1;
 }
 
+static void send_word(struct zygote *z, uint32_t kind)
+{
+	const struct zygote_header header = { .kind = kind };
+
+	(void)send_all(z->socket, &header, sizeof(header), NULL, 0); /* one that is gone is noticed by the next hook */
+}
+
+void zygote_prepare(struct zygote *z)
+{
+	send_word(z, ZYGOTE_PREPARE);
+}
+
 void zygote_release(struct zygote *z)
 {
-	struct zygote_header header = { .kind = ZYGOTE_RELEASE };
-
 	if (z->hook_known)
-		(void)send_all(z->socket, &header, sizeof(header), NULL, 0); /* one that is gone holds no zombie */
+		send_word(z, ZYGOTE_RELEASE);
 	z->hook_known = false;
 }

@@ -5,10 +5,10 @@
  * in a session of its own and holds nothing but its socket. One hook at a time; the hook leads its own process group.
  *
  * A hook does not outlive the zygote: the kernel kills it (KILL) when the zygote dies.
- * The zygote never outlives the worker: when the socket ends or the worker dies, it kills (KILL, at once) the process
- * group of a hook that still runs, and exits. At once, because a crashed worker is followed by recovery, which must not
- * share the host with a hook of the deployment that it undoes; such a hook counts as failed whatever it does. What a
- * hook that has ended left running is not touched.
+ * The zygote never outlives the worker: when the socket ends or the worker dies, it kills (KILL, at once) a hook that
+ * still runs with all that it has started (descendants.h), and exits. At once, because a crashed worker is followed by
+ * recovery, which must not share the host with a hook of the deployment that it undoes; such a hook counts as failed
+ * whatever it does. What a hook that has ended left running is not touched.
  *
  * A hook that has ended stays a zombie until it is released, so that its pid and process group cannot come to mean
  * another process while the worker may still signal them.
@@ -55,13 +55,21 @@ struct zygote_child {
 	const char *step; /* at which step; static */
 };
 
-/* A hook that is a function of this program. It returns the exit status; the lists are those of the request. */
-typedef int zygote_call(char **argv, char **environment);
+/* Functions of this program that run in the zygote's name. */
+struct zygote_calls {
+	/* A hook, in a fork of the zygote. It returns the exit status; the lists are those of the request. */
+	int (*hook)(char **argv, char **environment);
+	/* In the zygote itself: load what each such hook would else load anew. NULL: nothing. */
+	void (*prepare)(void);
+};
 
-/* Fork the zygote. To be called while there is one thread and nothing to hide. CALL is for ZYGOTE_CALL (NULL: such are
- * refused). OUT is the caller's: zygote_free(). */
-int zygote_start(zygote_call *call, struct zygote **out, struct err *err);
+/* Fork the zygote. To be called while there is one thread and nothing to hide. CALLS (static) are for ZYGOTE_CALL
+ * (NULL: such are refused). OUT is the caller's: zygote_free(). */
+int zygote_start(const struct zygote_calls *calls, struct zygote **out, struct err *err);
 void zygote_free(struct zygote *z); /* NULL is fine; a hook that still runs is killed */
+/* Hooks of the kind ZYGOTE_CALL are to come: get ready for them while the worker does something else. A second time is
+ * fine. What comes of it is not told: a hook that misses something says so itself. */
+void zygote_prepare(struct zygote *z);
 
 /* 1: it runs (the caller owns child->pidfd) and has been executed; 0: it could not be started, see child->error and
  * child->step; -1: ERR_SYS: the zygote is gone, or the request is too large. */

@@ -1,7 +1,10 @@
 /* lifecycle/zygote_main.c - the zygote's own life: wait for an order, fork a hook, tell how it ended. */
 #include "lifecycle/zygote.h"
+
+#include "lifecycle/descendants.h"
 #include "lifecycle/zygote_wire.h"
 #include "util/auto.h"
+#include "util/proc.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,8 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOCKET_FD 3
-#define READY_FD  4
+#define SOCKET_FD  3
+#define READY_FD   4
+#define LAST_KILLS 20 /* rounds, for what forks while it is being killed */
 
 /* Why the child could not become the hook. In memory that both share, hence volatile. */
 struct refusal {
@@ -32,12 +36,13 @@ struct refusal {
 
 struct nursery {
 	int socket;
-	int signals;	   /* SIGCHLD */
-	int worker;	   /* pidfd; -1: the end of the socket has to do */
-	zygote_call *call; /* NULL: there is none */
+	int signals;			  /* SIGCHLD */
+	int worker;			  /* pidfd; -1: the end of the socket has to do */
+	const struct zygote_calls *calls; /* NULL: there are none */
 	volatile struct refusal *refusal;
-	pid_t child; /* 0: none; else not reaped yet */
-	bool ended;  /* the child is a zombie that waits to be released */
+	pid_t child;			/* 0: none; else not reaped yet */
+	bool ended;			/* the child is a zombie that waits to be released */
+	struct descendants descendants; /* of the child */
 };
 
 /* A request as it came, and lists that point into it. */
@@ -66,7 +71,8 @@ static void order_done(struct order *o)
 static _Noreturn void leave(const struct nursery *n)
 {
 	if (n->child && !n->ended)
-		(void)kill(-n->child, SIGKILL); /* nobody is left to tell about a failure */
+		for (int i = 0; i < LAST_KILLS && (i == 0 || descendants_count(&n->descendants)); i++)
+			(void)descendants_signal(&n->descendants, SIGKILL); /* nobody is left to tell about a failure */
 	_exit(0);
 }
 
@@ -288,7 +294,7 @@ static _Noreturn void call_hook(const struct nursery *n, struct order *o, int re
 		(void)close(ZYGOTE_REPORT_FD);
 	become_hook(o, READY_FD, n->refusal);
 	(void)close(READY_FD);
-	_exit(n->call(o->argv + 1, o->environment)); /* no handlers: they are the worker's */
+	_exit(n->calls->hook(o->argv + 1, o->environment)); /* no handlers: they are the worker's */
 }
 
 /* A real fork, since the function needs a memory of its own: the end of a pipe tells that it has begun, or given up. */
@@ -317,6 +323,7 @@ static void start_hook(struct nursery *n, struct order *o)
 
 	*refusal = (struct refusal){ 0 };
 	o->zygote = getpid();
+	descendants_note_older(&n->descendants, o->zygote);
 
 	pid_t pid = o->header.kind == ZYGOTE_CALL ? fork_call(n, o) : fork_hook(o, refusal);
 
@@ -324,7 +331,7 @@ static void start_hook(struct nursery *n, struct order *o)
 		reply(n, ZYGOTE_REFUSED, 0, errno, ZYGOTE_STEP_FORK);
 		return;
 	}
-	n->child = pid;
+	n->child = n->descendants.group = pid;
 	if (!refusal->error) {
 		reply(n, ZYGOTE_STARTED, pid, 0, ZYGOTE_STEP_EXEC);
 		return;
@@ -333,11 +340,21 @@ static void start_hook(struct nursery *n, struct order *o)
 	reply(n, ZYGOTE_REFUSED, 0, refusal->error, refusal->step);
 }
 
+static void prepare(struct nursery *n)
+{
+	if (n->calls && n->calls->prepare)
+		n->calls->prepare();
+}
+
 static void serve(struct nursery *n)
 {
 	AUTO(order_done) struct order o = { .fds = { -1, -1, -1, -1 } };
 
 	read_header(n, &o);
+	if (o.header.kind == ZYGOTE_PREPARE) {
+		prepare(n);
+		return;
+	}
 	if (n->ended)
 		reap(n); /* released by word, or by the next order */
 	if (o.header.kind == ZYGOTE_RELEASE) {
@@ -349,12 +366,23 @@ static void serve(struct nursery *n)
 
 	if (n->child)
 		error = EBUSY;
-	else if (!error && o.header.kind == ZYGOTE_CALL && !n->call)
+	else if (!error && o.header.kind == ZYGOTE_CALL && !n->calls)
 		error = ENOSYS;
 	if (error)
 		reply(n, ZYGOTE_REFUSED, 0, error, ZYGOTE_STEP_REQUEST);
 	else
 		start_hook(n, &o);
+}
+
+/* What hooks have left behind is ours since its parents ended. */
+static void bury_orphans(const struct nursery *n)
+{
+	pid_t children[DESCENDANTS_MAX_OLDER];
+	ssize_t count = proc_children(getpid(), children, ARRAY_LEN(children)); /* -1: they stay zombies until we go */
+
+	for (ssize_t i = 0; i < count; i++)
+		if (children[i] != n->child)
+			(void)waitpid(children[i], NULL, WNOHANG); /* one that lives is left alone */
 }
 
 /* The status is told, the zombie stays. */
@@ -363,7 +391,10 @@ static void notice_end(struct nursery *n)
 	struct signalfd_siginfo gone;
 	siginfo_t info = { 0 };
 
-	if (read(n->signals, &gone, sizeof(gone)) < 0 || !n->child || n->ended)
+	if (read(n->signals, &gone, sizeof(gone)) < 0)
+		return;
+	bury_orphans(n);
+	if (!n->child || n->ended)
 		return;
 	if (waitid(P_PID, (id_t)n->child, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != n->child)
 		return;
@@ -381,6 +412,7 @@ static void settle(struct nursery *n, int socket, pid_t worker)
 
 	(void)setsid(); /* so that signals to the worker's group or terminal reach neither zygote nor hooks */
 	(void)prctl(PR_SET_NAME, "slipway-zygote");
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* cannot fail; lifecycle/descendants.h */
 	default_signals();
 	for (int fd = 0; null >= 0 && fd < 3; fd++)
 		(void)dup2(null, fd); /* what is left open instead is the worker's, and harmless */
@@ -395,9 +427,9 @@ static void settle(struct nursery *n, int socket, pid_t worker)
 		_exit(0); /* died before it could be watched */
 }
 
-_Noreturn void zygote_main(int socket, pid_t worker, zygote_call *call)
+_Noreturn void zygote_main(int socket, pid_t worker, const struct zygote_calls *calls)
 {
-	struct nursery n = { .call = call };
+	struct nursery n = { .calls = calls };
 	sigset_t child;
 
 	settle(&n, socket, worker);

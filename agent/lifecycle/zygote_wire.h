@@ -11,7 +11,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define ZYGOTE_RELEASE UINT32_MAX /* a kind that is no hook */
+/* Kinds that are no hook. */
+#define ZYGOTE_RELEASE UINT32_MAX
+#define ZYGOTE_PREPARE (UINT32_MAX - 1)
+
 #define ZYGOTE_FDS     3
 #define ZYGOTE_MAX_FDS 4 /* with the report */
 
@@ -42,4 +45,4 @@ struct zygote_reply {
 };
 
 /* The zygote's life, on SOCKET, until the worker (pid WORKER) goes away. */
-_Noreturn void zygote_main(int socket, pid_t worker, zygote_call *call);
+_Noreturn void zygote_main(int socket, pid_t worker, const struct zygote_calls *calls);

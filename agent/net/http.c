@@ -127,6 +127,15 @@ static long as_long(int64_t ms)
 	return ms < LONG_MAX ? (long)ms : LONG_MAX;
 }
 
+void http_prepare(void)
+{
+	struct err ignored = ERR_INIT; /* http_exchange() says it */
+	const struct http_module *module = module_load(&speaks_http, &ignored);
+
+	if (module)
+		module->prepare();
+}
+
 int http_exchange(const struct http_request *request, struct http_response *out, struct err *err)
 {
 	struct exchange x = { .request = request, .response = out, .err = err };

@@ -52,5 +52,8 @@ void http_response_done(struct http_response *r);
 /* No answer: ERR_UNREACHABLE (who, and why), ERR_TIMED_OUT, ERR_STOPPED (give_up said so), ERR_STATE (an answer over a
  * limit, a request that libcurl does not understand), ERR_SYS (the module is not installed), and what the sink said. */
 int http_exchange(const struct http_request *request, struct http_response *out, struct err *err);
+/* Load the module now, for this process and those that it forks: ten milliseconds that http_exchange() need not take.
+ */
+void http_prepare(void);
 /* "GET http://127.0.0.1/", for messages; the caller frees it. */
 char *http_request_name(const struct http_request *request);

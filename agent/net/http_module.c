@@ -147,6 +147,11 @@ static enum http_module_result result_of(CURLcode code)
 	}
 }
 
+static void prepare_library(void)
+{
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT); /* exchange() tells when it cannot */
+}
+
 static enum http_module_result exchange(struct http_module_job *job)
 {
 	CURL *curl = curl_global_init(CURL_GLOBAL_DEFAULT) ? NULL : curl_easy_init();
@@ -176,4 +181,4 @@ static enum http_module_result exchange(struct http_module_job *job)
 }
 
 extern const struct http_module slipway_http_module;
-const struct http_module slipway_http_module = { HTTP_MODULE_VERSION, exchange };
+const struct http_module slipway_http_module = { HTTP_MODULE_VERSION, prepare_library, exchange };

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Raised with every change of this file: an old module in memory or on disk is refused. */
-#define HTTP_MODULE_VERSION 2
+#define HTTP_MODULE_VERSION 3
 #define HTTP_MODULE_SYMBOL  "slipway_http_module"
 #define HTTP_ERROR_SIZE	    512
 
@@ -42,5 +42,7 @@ struct http_module_job {
 
 struct http_module {
 	int version;
+	/* What libcurl and its TLS library set up once in a process; exchange() does so else. */
+	void (*prepare)(void);
 	enum http_module_result (*exchange)(struct http_module_job *job);
 };

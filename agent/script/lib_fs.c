@@ -15,28 +15,15 @@
 
 #define READ_MAX (8.0 * 1024 * 1024)
 
-/* FN is "slipway.fs.read". */
-static const char *check_path(lua_State *L, int index, const char *fn)
+const char *script_argument_path(lua_State *L, int index, const char *fn, const char *name)
 {
-	size_t len;
-	const char *path = luaL_checklstring(L, index, &len);
+	const char *path = script_argument_string(L, index, fn, name, NULL);
 
 	if (*path != '/')
-		(void)script_misuse(L, "%s: absolute path expected, got '%s' (the bundle is at slipway.archive_dir)",
-				    fn, path);
-	if (strlen(path) != len)
-		(void)script_misuse(L, "%s: '%s': a path holds no NUL byte", fn, path);
+		(void)script_misuse(L,
+				    "%s: %s: absolute path expected, got '%s' (the bundle is at slipway.archive_dir)",
+				    fn, name, path);
 	return path;
-}
-
-static const char *check_text(lua_State *L, int index, const char *fn)
-{
-	size_t len;
-	const char *text = luaL_checklstring(L, index, &len);
-
-	if (strlen(text) != len)
-		(void)script_misuse(L, "%s: '%s': a NUL byte cannot be in it", fn, text);
-	return text;
 }
 
 static mode_t mode_of(lua_State *L, const char *fn, const char *text)
@@ -44,8 +31,7 @@ static mode_t mode_of(lua_State *L, const char *fn, const char *text)
 	size_t n = strlen(text);
 
 	if (n < 3 || n > 5 || text[strspn(text, "01234567")] || strtol(text, NULL, 8) > 07777)
-		(void)script_misuse(L, "%s: mode: octal digits in a string expected, such as \"0640\", got '%s'", fn,
-				    text);
+		(void)script_misuse(L, "%s: mode: octal digits in a string (\"0640\") expected, got '%s'", fn, text);
 	return (mode_t)strtol(text, NULL, 8);
 }
 
@@ -74,7 +60,7 @@ static int end(lua_State *L, int r, int results, const struct err *err)
 static int l_read(lua_State *L) /* read(path, {max}) -> text */
 {
 	static const char *const known[] = { "max", NULL };
-	const char *path = check_path(L, 1, "slipway.fs.read");
+	const char *path = script_argument_path(L, 1, "slipway.fs.read", "path");
 	struct err err = ERR_INIT;
 
 	script_check_options(L, 2, "slipway.fs.read", known);
@@ -96,10 +82,10 @@ static int l_read(lua_State *L) /* read(path, {max}) -> text */
 static int l_write(lua_State *L) /* write(path, text, {mode}) */
 {
 	static const char *const known[] = { "mode", NULL };
-	const char *path = check_path(L, 1, "slipway.fs.write");
+	const char *path = script_argument_path(L, 1, "slipway.fs.write", "path");
 	struct err err = ERR_INIT;
 	size_t len;
-	const char *text = luaL_checklstring(L, 2, &len);
+	const char *text = script_argument_string(L, 2, "slipway.fs.write", "text", &len);
 
 	script_check_options(L, 3, "slipway.fs.write", known);
 
@@ -110,7 +96,8 @@ static int l_write(lua_State *L) /* write(path, text, {mode}) */
 
 static int l_copy(lua_State *L) /* copy(from, to) */
 {
-	const char *from = check_path(L, 1, "slipway.fs.copy"), *to = check_path(L, 2, "slipway.fs.copy");
+	const char *from = script_argument_path(L, 1, "slipway.fs.copy", "from");
+	const char *to = script_argument_path(L, 2, "slipway.fs.copy", "to");
 	const struct files_patience p = patience(L);
 	struct err err = ERR_INIT;
 
@@ -119,7 +106,8 @@ static int l_copy(lua_State *L) /* copy(from, to) */
 
 static int l_rename(lua_State *L) /* rename(from, to) */
 {
-	const char *from = check_path(L, 1, "slipway.fs.rename"), *to = check_path(L, 2, "slipway.fs.rename");
+	const char *from = script_argument_path(L, 1, "slipway.fs.rename", "from");
+	const char *to = script_argument_path(L, 2, "slipway.fs.rename", "to");
 	struct err err = ERR_INIT;
 
 	return end(L, files_rename(from, to, &err), 0, &err);
@@ -127,7 +115,8 @@ static int l_rename(lua_State *L) /* rename(from, to) */
 
 static int l_symlink(lua_State *L) /* symlink(target, path) */
 {
-	const char *target = check_text(L, 1, "slipway.fs.symlink"), *path = check_path(L, 2, "slipway.fs.symlink");
+	const char *target = script_argument_string(L, 1, "slipway.fs.symlink", "target", NULL);
+	const char *path = script_argument_path(L, 2, "slipway.fs.symlink", "path");
 	struct err err = ERR_INIT;
 
 	return end(L, files_symlink(target, path, &err), 0, &err);
@@ -135,7 +124,7 @@ static int l_symlink(lua_State *L) /* symlink(target, path) */
 
 static int l_readlink(lua_State *L) /* readlink(path) -> target */
 {
-	const char *path = check_path(L, 1, "slipway.fs.readlink");
+	const char *path = script_argument_path(L, 1, "slipway.fs.readlink", "path");
 	struct str *text = script_str(L, PATH_MAX);
 	struct err err = ERR_INIT;
 
@@ -149,7 +138,7 @@ static int l_readlink(lua_State *L) /* readlink(path) -> target */
 static int l_mkdir(lua_State *L) /* mkdir(path, {parents, mode}) */
 {
 	static const char *const known[] = { "parents", "mode", NULL };
-	const char *path = check_path(L, 1, "slipway.fs.mkdir");
+	const char *path = script_argument_path(L, 1, "slipway.fs.mkdir", "path");
 	struct err err = ERR_INIT;
 
 	script_check_options(L, 2, "slipway.fs.mkdir", known);
@@ -163,7 +152,7 @@ static int l_mkdir(lua_State *L) /* mkdir(path, {parents, mode}) */
 static int l_remove(lua_State *L) /* remove(path, {recursive}) -> was it there? */
 {
 	static const char *const known[] = { "recursive", NULL };
-	const char *path = check_path(L, 1, "slipway.fs.remove");
+	const char *path = script_argument_path(L, 1, "slipway.fs.remove", "path");
 	struct err err = ERR_INIT;
 
 	script_check_options(L, 2, "slipway.fs.remove", known);
@@ -176,32 +165,34 @@ static int l_remove(lua_State *L) /* remove(path, {recursive}) -> was it there? 
 
 static int l_chmod(lua_State *L) /* chmod(path, mode) */
 {
-	const char *path = check_path(L, 1, "slipway.fs.chmod");
-	mode_t mode = mode_of(L, "slipway.fs.chmod", check_text(L, 2, "slipway.fs.chmod"));
+	const char *path = script_argument_path(L, 1, "slipway.fs.chmod", "path");
+	const char *text = script_argument_string(L, 2, "slipway.fs.chmod", "mode", NULL);
+	mode_t mode = mode_of(L, "slipway.fs.chmod", text);
 	struct err err = ERR_INIT;
 
 	return end(L, files_chmod(path, mode, &err), 0, &err);
 }
 
 /* A name or a number; nil: NULL. */
-static const char *check_id(lua_State *L, int index)
+static const char *check_id(lua_State *L, int index, const char *name)
 {
-	return lua_isnoneornil(L, index) ? NULL : check_text(L, index, "slipway.fs.chown");
+	return lua_isnoneornil(L, index) ? NULL : script_argument_string(L, index, "slipway.fs.chown", name, NULL);
 }
 
 static int l_chown(lua_State *L) /* chown(path, owner, group) */
 {
-	const char *path = check_path(L, 1, "slipway.fs.chown"), *owner = check_id(L, 2), *group = check_id(L, 3);
+	const char *path = script_argument_path(L, 1, "slipway.fs.chown", "path");
+	const char *owner = check_id(L, 2, "owner"), *group = check_id(L, 3, "group");
 	struct err err = ERR_INIT;
 
 	if (!owner && !group)
-		return script_misuse(L, "slipway.fs.chown: an owner, a group or both expected");
+		return script_misuse(L, "slipway.fs.chown: owner, group: one of them or both expected, got neither");
 	return end(L, files_chown(path, owner, group, &err), 0, &err);
 }
 
 static int l_sha256(lua_State *L) /* sha256(path) -> 64 digits */
 {
-	const char *path = check_path(L, 1, "slipway.fs.sha256");
+	const char *path = script_argument_path(L, 1, "slipway.fs.sha256", "path");
 	const struct files_patience p = patience(L);
 	char hex[DIGEST_HEX_SIZE];
 	struct err err = ERR_INIT;
@@ -231,7 +222,7 @@ static int push_names(lua_State *L, const struct files_names *names)
 
 static int l_list(lua_State *L) /* list(path) -> names */
 {
-	const char *path = check_path(L, 1, "slipway.fs.list");
+	const char *path = script_argument_path(L, 1, "slipway.fs.list", "path");
 	struct files_names *names = script_hold(L, sizeof(*names), done_names);
 	struct err err = ERR_INIT;
 
@@ -242,7 +233,7 @@ static int l_list(lua_State *L) /* list(path) -> names */
 
 static int l_glob(lua_State *L) /* glob(pattern) -> paths */
 {
-	const char *pattern = check_path(L, 1, "slipway.fs.glob");
+	const char *pattern = script_argument_path(L, 1, "slipway.fs.glob", "pattern");
 	const struct files_patience p = patience(L);
 	struct files_names *names = script_hold(L, sizeof(*names), done_names);
 	struct err err = ERR_INIT;
@@ -321,7 +312,7 @@ static bool look(lua_State *L, const char *path, bool follow, struct stat *st)
 static int l_stat(lua_State *L) /* stat(path, {follow = true}) -> table, nil: not there */
 {
 	static const char *const known[] = { "follow", NULL };
-	const char *path = check_path(L, 1, "slipway.fs.stat");
+	const char *path = script_argument_path(L, 1, "slipway.fs.stat", "path");
 	struct stat st;
 
 	script_check_options(L, 2, "slipway.fs.stat", known);
@@ -340,7 +331,7 @@ static int l_exists(lua_State *L) /* exists(path) -> boolean; a link that leads 
 {
 	struct stat st;
 
-	lua_pushboolean(L, look(L, check_path(L, 1, "slipway.fs.exists"), true, &st));
+	lua_pushboolean(L, look(L, script_argument_path(L, 1, "slipway.fs.exists", "path"), true, &st));
 	return 1;
 }
 

@@ -100,7 +100,7 @@ void script_json_decode(lua_State *L, const char *text, size_t len, const char *
 static int l_decode(lua_State *L) /* decode(text) -> value */
 {
 	size_t len;
-	const char *text = luaL_checklstring(L, 1, &len);
+	const char *text = script_argument_string(L, 1, "slipway.json.decode", "text", &len);
 
 	script_json_decode(L, text, len, "");
 	return 1;
@@ -150,8 +150,7 @@ static void take_object(lua_State *L, int index, const struct place *at, int dep
 	json_t *object = put(L, at, json_object());
 
 	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-		if (lua_type(L, -2) != LUA_TSTRING || strlen(lua_tostring(L, -2)) != lua_rawlen(L, -2))
-			(void)script_misuse(L, "%s: a table's keys must be texts, or 1 to n", at->fn);
+		script_check_key(L, -2, at->fn);
 
 		const struct place below = { at->root, object, lua_tostring(L, -2), at->fn };
 
@@ -165,7 +164,8 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 
 	luaL_checkstack(L, 8, "JSON");
 	if (depth > DEPTH_MAX)
-		(void)script_misuse(L, "%s: nested more than %d deep, or in itself", at->fn, DEPTH_MAX);
+		(void)script_misuse(L, "%s: at most %d levels expected, got more (is it in itself?)", at->fn,
+				    DEPTH_MAX);
 	switch (lua_type(L, index)) {
 	case LUA_TNIL:
 		(void)put(L, at, json_null());
@@ -185,14 +185,15 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 		else if (isfinite(lua_tonumber(L, index)))
 			(void)put(L, at, json_real(lua_tonumber(L, index)));
 		else
-			(void)script_misuse(L, "%s: a number that JSON has no word for", at->fn);
+			(void)script_misuse(L, "%s: finite number expected, got %g", at->fn, lua_tonumber(L, index));
 		return;
 	case LUA_TTABLE:
 		(script_is_list(L, index) ? take_array : take_object)(L, index, at, depth);
 		return;
 	default:
 		if (!lua_islightuserdata(L, index) || lua_touserdata(L, index))
-			(void)script_misuse(L, "%s: a %s cannot be JSON", at->fn, luaL_typename(L, index));
+			(void)script_misuse(L, "%s: what JSON has a form for expected, got %s", at->fn,
+					    luaL_typename(L, index));
 		(void)put(L, at, json_null());
 	}
 }
@@ -222,15 +223,15 @@ void script_json_encode(lua_State *L, int index, const char *fn)
 
 static int l_encode(lua_State *L) /* encode(value) -> text, keys in their order */
 {
-	luaL_checkany(L, 1);
+	script_argument_any(L, 1, "slipway.json.encode", "value");
 	lua_settop(L, 1);
-	script_json_encode(L, 1, "slipway.json.encode");
+	script_json_encode(L, 1, "slipway.json.encode: value");
 	return 1;
 }
 
 static int l_array(lua_State *L) /* array(table) -> the same table, which is [] when it is empty */
 {
-	luaL_checktype(L, 1, LUA_TTABLE);
+	script_argument_table(L, 1, "slipway.json.array", "list");
 	lua_settop(L, 1);
 	script_mark_list(L);
 	return 1;

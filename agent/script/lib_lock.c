@@ -5,8 +5,6 @@
 
 #include "util/auto.h"
 
-#include <string.h>
-
 #define CLASS	  "slipway.fs lock"
 #define FN	  "slipway.fs.lock"
 #define TIMEOUT_S 60
@@ -20,12 +18,9 @@ static int l_lock(lua_State *L) /* lock(path, {timeout = 60}) -> lock */
 {
 	static const char *const known[] = { "timeout", NULL };
 	struct err err = ERR_INIT;
-	size_t len;
-	const char *path = luaL_checklstring(L, 1, &len);
+	const char *path = script_argument_path(L, 1, FN, "path");
 
 	script_check_options(L, 2, FN, known);
-	if (*path != '/' || strlen(path) != len)
-		return script_misuse(L, FN ": absolute path without a NUL byte expected, got '%s'", path);
 
 	int64_t timeout_ms = script_milliseconds(L, script_option_number(L, 2, FN, "timeout", TIMEOUT_S),
 						 FN ": timeout");
@@ -43,7 +38,7 @@ static int l_lock(lua_State *L) /* lock(path, {timeout = 60}) -> lock */
 
 static int l_release(lua_State *L) /* lock:release(), __close, __gc: twice is fine */
 {
-	struct box *b = luaL_checkudata(L, 1, CLASS);
+	struct box *b = script_argument_self(L, "slipway.Lock:release", CLASS);
 
 	file_lock_free(TAKE_PTR(b->held));
 	return 0;

@@ -14,7 +14,8 @@ static void hide_line(lua_State *L, const char *line, size_t len)
 	struct script *s = script_of(L);
 
 	if (len > MASK_MAX)
-		(void)script_misuse(L, "slipway.secret: a line of at most %d bytes expected, got %zu", MASK_MAX, len);
+		(void)script_misuse(L, "slipway.secret: text: lines of at most %d bytes expected, got %zu", MASK_MAX,
+				    len);
 
 	int added = mask_add(&s->mask, line, len);
 
@@ -70,13 +71,11 @@ const char *script_hide(lua_State *L, int index, size_t *len)
 
 static int l_secret(lua_State *L) /* secret(text) -> text */
 {
-	size_t len;
-	const char *text = luaL_checklstring(L, 1, &len);
+	const char *text = script_argument_string(L, 1, "slipway.secret", "text", NULL);
 
-	if (strlen(text) != len)
-		return script_misuse(L, "slipway.secret: holds a NUL byte");
-	if (!script_secret(L, text, len))
-		return script_misuse(L, "slipway.secret: a text of at least %d bytes expected, got %zu", MASK_MIN, len);
+	if (!script_secret(L, text, strlen(text)))
+		return script_misuse(L, "slipway.secret: text: a line of at least %d bytes expected, got none",
+				     MASK_MIN);
 	lua_settop(L, 1);
 	return 1;
 }

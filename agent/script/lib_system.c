@@ -48,7 +48,7 @@ static int l_log(lua_State *L) /* log(...): one line on standard output */
 static int l_doing(lua_State *L) /* doing(text): for whoever watches; nothing or "": no more of that */
 {
 	const struct script_options *o = &script_of(L)->options;
-	const char *text = luaL_optstring(L, 1, "");
+	const char *text = lua_isnoneornil(L, 1) ? "" : script_argument_string(L, 1, "slipway.doing", "text", NULL);
 	char shown[1024] = "";
 
 	if (!o->doing)
@@ -85,7 +85,7 @@ static int l_sha256(lua_State *L) /* sha256(text) -> 64 digits */
 	unsigned char digest[DIGEST_BYTES];
 	char hex[DIGEST_HEX_SIZE];
 	size_t len;
-	const char *text = luaL_checklstring(L, 1, &len);
+	const char *text = script_argument_string(L, 1, "slipway.sha256", "text", &len);
 	struct digest *d = digest_new(); /* nothing raises while it is there */
 
 	digest_start(d);
@@ -99,7 +99,8 @@ static int l_sha256(lua_State *L) /* sha256(text) -> 64 digits */
 
 static int l_sleep(lua_State *L) /* sleep(seconds) */
 {
-	int64_t until = script_milliseconds(L, luaL_checknumber(L, 1), "slipway.sleep") + proc_clock_ms();
+	double seconds = script_argument_number(L, 1, "slipway.sleep", "seconds");
+	int64_t until = script_milliseconds(L, seconds, "slipway.sleep: seconds") + proc_clock_ms();
 
 	for (;;) {
 		int64_t left = until - proc_clock_ms();
@@ -116,18 +117,23 @@ static int l_sleep(lua_State *L) /* sleep(seconds) */
 
 static int l_fail(lua_State *L) /* fail(message, action) */
 {
-	luaL_checkstring(L, 1);
-	luaL_optstring(L, 2, NULL);
+	size_t len; /* NUL bytes do no harm in them */
+
+	(void)script_argument_string(L, 1, "slipway.fail", "message", &len);
+	if (!lua_isnoneornil(L, 2))
+		(void)script_argument_string(L, 2, "slipway.fail", "action", &len);
 	lua_settop(L, 2);
 	return script_raise_with(L, "fail", 1, 2);
 }
 
 static int l_raise(lua_State *L) /* raise(kind, message): an error as the functions here raise them */
 {
-	luaL_checkstring(L, 1);
-	luaL_checkstring(L, 2);
+	const char *kind = script_argument_string(L, 1, "slipway.raise", "kind", NULL);
+	size_t len; /* NUL bytes do no harm in a message */
+
+	(void)script_argument_string(L, 2, "slipway.raise", "message", &len);
 	lua_settop(L, 2);
-	return script_raise_with(L, lua_tostring(L, 1), 2, 0);
+	return script_raise_with(L, kind, 2, 0);
 }
 
 /* The lists that execvp() takes live in memory of Lua, so that nothing is lost when something raises. */
@@ -139,19 +145,6 @@ static const char **new_list(lua_State *L, size_t count)
 	return list;
 }
 
-static const char *check_text(lua_State *L, const char *what)
-{
-	size_t len;
-	const char *text = lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER ? lua_tolstring(L, -1, &len)
-											    : NULL;
-
-	if (!text)
-		(void)script_misuse(L, "slipway.run: %s: string expected, got %s", what, luaL_typename(L, -1));
-	else if (strlen(text) != len)
-		(void)script_misuse(L, "slipway.run: %s: holds a NUL byte", what);
-	return text;
-}
-
 /* Arguments of the table at 1, or a shell with a line. Numbers become strings in a list of their own, which keeps them.
  */
 static const char *const *take_arguments(lua_State *L)
@@ -160,10 +153,13 @@ static const char *const *take_arguments(lua_State *L)
 	lua_Unsigned n = lua_rawlen(L, 1);
 
 	if (shell && n)
-		(void)script_misuse(L, "slipway.run: either a program with its arguments or shell=, not both");
-	if (!shell && (!n || n > MAX_ARGUMENTS))
-		(void)script_misuse(L, "slipway.run: name a program and its arguments, such as "
-				       "slipway.run{\"systemctl\", \"restart\", \"shop\"}, or shell=");
+		(void)script_misuse(L, "slipway.run: shell: a program with its arguments or this expected, got both");
+	if (!shell && !n)
+		(void)script_misuse(L, "slipway.run: options: a program and its arguments, such as {\"systemctl\", "
+				       "\"restart\", \"shop\"}, or shell= expected, got neither");
+	if (n > MAX_ARGUMENTS)
+		(void)script_misuse(L, "slipway.run: options: at most %d words expected, got %llu", MAX_ARGUMENTS,
+				    (unsigned long long)n);
 
 	const char **argv = new_list(L, shell ? 3 : n);
 
@@ -173,7 +169,7 @@ static const char *const *take_arguments(lua_State *L)
 
 		(void)snprintf(what, sizeof(what), "argument %u", (unsigned)i);
 		lua_rawgeti(L, 1, (lua_Integer)i);
-		argv[i - 1] = check_text(L, what);
+		argv[i - 1] = script_argument_string(L, -1, "slipway.run", what, NULL);
 		lua_rawseti(L, -2, (lua_Integer)i);
 	}
 	if (shell)
@@ -188,8 +184,7 @@ static const char *const *take_environment(lua_State *L)
 
 	if (script_push_option(L, 1, "env") == LUA_TNIL)
 		return NULL;
-	if (!lua_istable(L, -1))
-		(void)script_misuse(L, "slipway.run: env: table expected, got %s", luaL_typename(L, -1));
+	script_argument_table(L, -1, "slipway.run", "env");
 
 	int env = lua_gettop(L);
 
@@ -203,8 +198,12 @@ static const char *const *take_environment(lua_State *L)
 	lua_newtable(L);
 	for (lua_pushnil(L); lua_next(L, env); lua_pop(L, 1)) {
 		if (lua_type(L, -2) != LUA_TSTRING || strchr(lua_tostring(L, -2), '='))
-			(void)script_misuse(L, "slipway.run: env: names of variables expected as keys");
-		lua_pushfstring(L, "%s=%s", lua_tostring(L, -2), check_text(L, "env"));
+			(void)script_misuse(L, "slipway.run: env: names of variables as keys expected, got %s",
+					    luaL_tolstring(L, -2, NULL));
+
+		const char *value = script_argument_string(L, -1, "slipway.run", "env", NULL);
+
+		lua_pushfstring(L, "%s=%s", lua_tostring(L, -2), value);
 		list[n++] = lua_tostring(L, -1);
 		lua_rawseti(L, env + 2, (lua_Integer)n);
 	}
@@ -256,7 +255,7 @@ static int l_run(lua_State *L) /* run{argv... or shell=, timeout, cwd, env, inpu
 	struct err err = ERR_INIT;
 	int status = 0;
 
-	luaL_checktype(L, 1, LUA_TTABLE);
+	script_argument_table(L, 1, "slipway.run", "options");
 	lua_settop(L, 1);
 	script_check_options(L, 1, "slipway.run", known);
 	c.cwd = script_option_string(L, 1, "slipway.run", "cwd", NULL);

@@ -11,6 +11,7 @@
 
 #define DECODE	 "slipway.yaml.decode"
 #define ENCODE	 "slipway.yaml.encode"
+#define VALUE	 ENCODE ": value"   /* for messages */
 #define TEXT_MAX (256u * 1024)	    /* nothing ends its reading, and a node takes a hundred bytes */
 #define EXACT	 9007199254740992.0 /* beyond it a double has no odd numbers */
 
@@ -88,7 +89,7 @@ static int l_decode(lua_State *L) /* decode(text) -> value */
 	struct err err = ERR_INIT;
 	struct yml_place where;
 	size_t len;
-	const char *text = luaL_checklstring(L, 1, &len);
+	const char *text = script_argument_string(L, 1, DECODE, "text", &len);
 
 	if (len > TEXT_MAX)
 		return script_raise_kind(L, "failed", DECODE ": %zu bytes: at most %u are read", len, TEXT_MAX);
@@ -114,14 +115,14 @@ static void done_writer(void *bytes)
 static void must(lua_State *L, int result, const struct err *err)
 {
 	if (result < 0)
-		(void)script_raise_kind(L, "failed", ENCODE ": %s", err->msg);
+		(void)script_raise_kind(L, "failed", VALUE ": %s", err->msg);
 }
 
 static void write_value(lua_State *L, int index, struct yml_writer *w, int depth);
 
 static void write_list(lua_State *L, int index, struct yml_writer *w, int depth)
 {
-	lua_Integer n = script_check_list(L, index, ENCODE);
+	lua_Integer n = script_check_list(L, index, VALUE);
 	struct err err = ERR_INIT;
 
 	must(L, yml_write_list(w, &err), &err);
@@ -144,8 +145,7 @@ static const char **sorted_keys(lua_State *L, int index, size_t *count)
 	size_t n = 0, i = 0;
 
 	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1), n++)
-		if (lua_type(L, -2) != LUA_TSTRING || strlen(lua_tostring(L, -2)) != lua_rawlen(L, -2))
-			(void)script_misuse(L, ENCODE ": a table's keys must be texts, or 1 to n");
+		script_check_key(L, -2, VALUE);
 
 	const char **keys = lua_newuserdatauv(L, (n + 1) * sizeof(*keys), 0);
 
@@ -191,7 +191,8 @@ static int write_scalar(lua_State *L, int index, struct yml_writer *w, struct er
 	}
 	default:
 		if (!lua_isnil(L, index) && (!lua_islightuserdata(L, index) || lua_touserdata(L, index)))
-			(void)script_misuse(L, ENCODE ": a %s cannot be YAML", luaL_typename(L, index));
+			(void)script_misuse(L, VALUE ": what YAML has a form for expected, got %s",
+					    luaL_typename(L, index));
 		return yml_write_null(w, err);
 	}
 }
@@ -202,7 +203,8 @@ static void write_value(lua_State *L, int index, struct yml_writer *w, int depth
 
 	luaL_checkstack(L, 8, "YAML");
 	if (depth > YML_MAX_DEPTH)
-		(void)script_misuse(L, ENCODE ": nested more than %d deep, or in itself", YML_MAX_DEPTH);
+		(void)script_misuse(L, VALUE ": at most %d levels expected, got more (is it in itself?)",
+				    YML_MAX_DEPTH);
 	if (lua_istable(L, index))
 		(script_is_list(L, index) ? write_list : write_map)(L, index, w, depth);
 	else
@@ -215,7 +217,7 @@ static int l_encode(lua_State *L) /* encode(value) -> text, keys in their order 
 	const char *text = NULL;
 	size_t len = 0;
 
-	luaL_checkany(L, 1);
+	script_argument_any(L, 1, ENCODE, "value");
 	lua_settop(L, 1);
 
 	struct yml_writer **w = script_hold(L, sizeof(*w), done_writer);

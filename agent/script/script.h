@@ -111,13 +111,26 @@ int script_raise_with(lua_State *L, const char *kind, int message, int action);
 /* The script itself is wrong: a string, which retry and wait_for do not take for a failure of the outside world. */
 int script_misuse(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Fields of the table of options at INDEX (or nothing there: all absent). FN ("slipway.run") is for messages. */
+/* Arguments of a function FN ("slipway.fs.read", "slipway.Lock:release"), under the NAME that the stubs give them. All
+ * that is wrong with one is told in one form, as script_misuse(): "slipway.fs.read: path: string expected, got table".
+ */
+
+/* Borrowed for as long as it stays on the stack; a number becomes a string. LEN NULL: a NUL byte is wrong. */
+const char *script_argument_string(lua_State *L, int index, const char *fn, const char *name, size_t *len);
+double script_argument_number(lua_State *L, int index, const char *fn, const char *name);
+lua_Integer script_argument_integer(lua_State *L, int index, const char *fn, const char *name);
+void script_argument_table(lua_State *L, int index, const char *fn, const char *name);
+void script_argument_any(lua_State *L, int index, const char *fn, const char *name); /* nil is one, too */
+/* What a method belongs to: userdata of CLASS. */
+void *script_argument_self(lua_State *L, const char *fn, const char *class);
+
+/* Fields of the table of options at INDEX (or nothing there: all absent). */
 void script_check_options(lua_State *L, int index, const char *fn, const char *const *known);
 double script_option_number(lua_State *L, int index, const char *fn, const char *name, double fallback);
-/* Borrowed for as long as the table holds it; NULL: absent. */
 /* Push the field NAME of the table at INDEX, nil when there is none, and return its type. Raw, as all options are read:
  * what a metamethod makes up nobody would hold while it is used. */
 int script_push_option(lua_State *L, int index, const char *name);
+/* Borrowed for as long as the table holds it; NULL: absent. LEN NULL: a NUL byte is wrong. */
 const char *script_option_string(lua_State *L, int index, const char *fn, const char *name, size_t *len);
 bool script_option_bool(lua_State *L, int index, const char *fn, const char *name);
 /* Seconds, as milliseconds, at most a year; must not be negative. */

@@ -1,14 +1,12 @@
-/* script/script_error.c - errors as scripts see them: raised, caught, shown; and the checks of arguments. */
+/* script/script_error.c - errors as scripts see them: raised, caught, shown. */
 #include "script/script_internal.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define ERROR_CLASS "slipway.error"
 #define HELD_CLASS  "slipway.held"
-#define YEAR_S	    (366.0 * 86400)
 
 /* What a script can tell apart; every other kind is "failed". */
 static const char *const kind_names[ERR_KIND_COUNT] = {
@@ -256,86 +254,4 @@ void script_error_open(lua_State *L)
 	lua_pushcfunction(L, l_held_gc);
 	lua_setfield(L, -2, "__gc");
 	lua_pop(L, 2);
-}
-
-static bool is_known(const char *key, const char *const *known)
-{
-	for (; *known; known++)
-		if (!strcmp(key, *known))
-			return true;
-	return false;
-}
-
-void script_check_options(lua_State *L, int index, const char *fn, const char *const *known)
-{
-	if (lua_isnoneornil(L, index))
-		return;
-	if (!lua_istable(L, index))
-		(void)script_misuse(L, "%s: table of options expected, got %s", fn, luaL_typename(L, index));
-	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-		if (lua_type(L, -2) == LUA_TSTRING && !is_known(lua_tostring(L, -2), known))
-			(void)script_misuse(L, "%s: there is no option '%s'", fn, lua_tostring(L, -2));
-}
-
-int script_push_option(lua_State *L, int index, const char *name)
-{
-	if (!lua_istable(L, index)) {
-		lua_pushnil(L);
-		return LUA_TNIL;
-	}
-	lua_pushstring(L, name);
-	return lua_rawget(L, index);
-}
-
-/* Push the field. false: absent, and nothing is pushed. */
-static bool get_option(lua_State *L, int index, const char *fn, const char *name, int type)
-{
-	if (script_push_option(L, index, name) == LUA_TNIL) {
-		lua_pop(L, 1);
-		return false;
-	}
-	if (lua_type(L, -1) != type)
-		(void)script_misuse(L, "%s: %s: %s expected, got %s", fn, name, lua_typename(L, type),
-				    luaL_typename(L, -1));
-	return true;
-}
-
-double script_option_number(lua_State *L, int index, const char *fn, const char *name, double fallback)
-{
-	if (!get_option(L, index, fn, name, LUA_TNUMBER))
-		return fallback;
-	fallback = lua_tonumber(L, -1);
-	lua_pop(L, 1);
-	return fallback;
-}
-
-const char *script_option_string(lua_State *L, int index, const char *fn, const char *name, size_t *len)
-{
-	if (!get_option(L, index, fn, name, LUA_TSTRING))
-		return NULL;
-
-	const char *text = lua_tolstring(L, -1, len);
-
-	if (!len && strlen(text) != lua_rawlen(L, -1))
-		(void)script_misuse(L, "%s: %s: holds a NUL byte", fn, name);
-	lua_pop(L, 1);
-	return text;
-}
-
-bool script_option_bool(lua_State *L, int index, const char *fn, const char *name)
-{
-	if (!get_option(L, index, fn, name, LUA_TBOOLEAN))
-		return false;
-
-	bool value = lua_toboolean(L, -1);
-
-	lua_pop(L, 1);
-	return value;
-}
-
-int64_t script_milliseconds(lua_State *L, double seconds, const char *what)
-{
-	if (!(seconds >= 0) || seconds > YEAR_S)
-		(void)script_misuse(L, "%s: seconds from 0 to a year expected, got %g", what, seconds);
-	return (int64_t)ceil(seconds * 1000);
 }

@@ -40,8 +40,10 @@ void script_json_encode(lua_State *L, int index, const char *fn);
 /* Lists, as JSON and YAML tell them from objects: a table with items, or one marked as a list (slipway.json.array). */
 void script_mark_list(lua_State *L); /* the table on top */
 bool script_is_list(lua_State *L, int index);
-/* Its length; raises when it has keys besides 1 to n. FN ("slipway.json.encode") is for the message. */
+/* Its length; raises when it has keys besides 1 to n. FN ("slipway.json.encode: value") is for the message. */
 lua_Integer script_check_list(lua_State *L, int index, const char *fn);
+/* The key of a table that is no list; raises when it is not a text. */
+void script_check_key(lua_State *L, int index, const char *fn);
 
 /* A Lua file of ours that is part of the program (embedded.c); NULL: there is none. */
 const char *script_embedded(const char *name, size_t *len);

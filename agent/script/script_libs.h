@@ -15,3 +15,5 @@ extern const struct script_lib lib_haproxy; /* slipway.haproxy */
 extern const struct script_lib lib_nginx;   /* slipway.nginx */
 
 void lib_lock_open(lua_State *L); /* adds lock to slipway.fs, the table on top */
+/* An absolute path (script_argument_string). */
+const char *script_argument_path(lua_State *L, int index, const char *fn, const char *name);

@@ -1,6 +1,8 @@
 /* script/script_list.c - which tables are lists. */
 #include "script/script_internal.h"
 
+#include <string.h>
+
 #define LIST_CLASS "slipway.list" /* tells an empty list from an empty object */
 
 void script_mark_list(lua_State *L)
@@ -28,13 +30,28 @@ bool script_is_list(lua_State *L, int index)
 	return same;
 }
 
+static bool is_item(lua_State *L, int key, lua_Integer count)
+{
+	return lua_isinteger(L, key) && lua_tointeger(L, key) >= 1 && lua_tointeger(L, key) <= count;
+}
+
 lua_Integer script_check_list(lua_State *L, int index, const char *fn)
 {
 	lua_Integer n = (lua_Integer)lua_rawlen(L, index), seen = 0;
+	bool items = true;
 
-	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-		seen++;
-	if (seen != n)
-		(void)script_misuse(L, "%s: a table with list items and other keys, or a gap", fn);
+	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1), seen++)
+		items = items && is_item(L, -2, n);
+	if (!items || seen != n)
+		(void)script_misuse(L, "%s: a list (1 to n) or texts as keys expected, got both or a gap", fn);
 	return n;
+}
+
+void script_check_key(lua_State *L, int index, const char *fn)
+{
+	if (lua_type(L, index) != LUA_TSTRING)
+		(void)script_misuse(L, "%s: a list (1 to n) or texts as keys expected, got %s", fn,
+				    luaL_tolstring(L, index, NULL));
+	else if (strlen(lua_tostring(L, index)) != lua_rawlen(L, index))
+		(void)script_misuse(L, "%s: keys without a NUL byte expected, got one", fn);
 }

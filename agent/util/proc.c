@@ -81,17 +81,60 @@ bool proc_boot_id(char out[40])
 	return n > 0;
 }
 
-pid_t proc_group_of(int dir_fd)
+bool proc_kin_of(int dir_fd, struct proc_kin *out)
 {
 	char text[512], state;
-	int group;
 
 	if (!read_some(dir_fd, "stat", text, sizeof(text)))
-		return 0;
+		return false;
 
 	const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
 
-	return rest && sscanf(rest, ") %c %*d %d", &state, &group) == 2 && state != 'Z' && state != 'X' ? group : 0;
+	if (!rest || sscanf(rest, ") %c %d %d", &state, &out->parent, &out->group) != 3)
+		return false;
+	out->zombie = state == 'Z' || state == 'X';
+	return true;
+}
+
+bool proc_kin(pid_t pid, struct proc_kin *out)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "/proc/%d", (int)pid);
+
+	AUTO_FD int fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && proc_kin_of(fd, out);
+}
+
+pid_t proc_group_of(int dir_fd)
+{
+	struct proc_kin kin;
+
+	return proc_kin_of(dir_fd, &kin) && !kin.zombie ? kin.group : 0;
+}
+
+ssize_t proc_children(pid_t pid, pid_t *out, size_t max)
+{
+	char name[64], text[4096];
+	size_t count = 0;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+
+	AUTO_FD int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (n < 0 || n == (ssize_t)sizeof(text) - 1)
+		return -1;
+	text[n] = '\0';
+	for (char *at = text, *end; *at; at = end + strspn(end, " ")) {
+		pid_t child = (pid_t)strtol(at, &end, 10);
+
+		if (count == max || end == at)
+			return -1;
+		out[count++] = child;
+	}
+	return (ssize_t)count;
 }
 
 bool proc_has_variable(int dir_fd, const char *item)

@@ -20,6 +20,15 @@ uint64_t proc_start_time(pid_t pid);
 bool proc_boot_id(char out[40]); /* of this boot; false: it cannot be read */
 /* Does the process group have a member that is no zombie? */
 bool proc_group_lives(pid_t group);
+struct proc_kin {
+	pid_t parent, group;
+	bool zombie;
+};
+/* Of the process in DIR_FD (proc_each()), or of PID. false: it is gone. */
+bool proc_kin_of(int dir_fd, struct proc_kin *out);
+bool proc_kin(pid_t pid, struct proc_kin *out);
+/* The children of PID, a process of one thread, zombies too. -1: there are more than MAX, or they cannot be told. */
+ssize_t proc_children(pid_t pid, pid_t *out, size_t max);
 /* Of the process in DIR_FD (proc_each()): its group; 0: it is gone, or a zombie. */
 pid_t proc_group_of(int dir_fd);
 /* Was it executed with ITEM ("NAME=VALUE") in its environment? false, too, when we may not look. */

@@ -1,6 +1,7 @@
 /* worker/hook_try.c - a hook by way of a zygote, but to a terminal instead of a log. */
 #include "worker/hook_try.h"
 
+#include "lifecycle/descendants.h"
 #include "lifecycle/hook.h"
 #include "lifecycle/hook_environment.h"
 #include "lifecycle/hook_language.h"
@@ -27,6 +28,7 @@ static char *const service_environment[] = {
 struct trial {
 	struct zygote *zygote;
 	struct zygote_child child;
+	struct descendants descendants;
 	struct environment environment;
 	char *bundle, *path; /* absolute */
 	char *name;	     /* of a ready-made hook, for messages; NULL: it is a file */
@@ -117,10 +119,15 @@ static int start(struct trial *t, struct err *err)
 						.in = null,
 						.out = STDOUT_FILENO,
 						.err = STDERR_FILENO };
+
+	descendants_note_older(&t->descendants, zygote_pid(t->zygote));
+
 	int started = zygote_run(t->zygote, &request, &t->child, err);
 
-	if (started)
+	if (started) {
+		t->descendants.group = t->child.pid;
 		return started < 0 ? -1 : 0;
+	}
 	return err_set(err, ERR_SCRIPT_FAILED, "%s cannot be started: %s (while %s)%s", name_of(t),
 		       strerrordesc_np(t->child.error), t->child.step, t->child.error == EACCES ? "; chmod +x it" : "");
 }
@@ -148,9 +155,10 @@ static int supervise(struct trial *t, struct err *err)
 
 	if (ended == 0) {
 		log_error("%s timed out: it did not end within %d s", name_of(t), t->timeout_s);
-		(void)kill(-t->child.pid, SIGTERM); /* one that has just ended stays a zombie until it is released */
+		/* a hook that has just ended stays a zombie until it is released: its number means nobody else */
+		(void)descendants_signal(&t->descendants, SIGTERM);
 		ended = wait_for_end(t, proc_clock_ms() + HOOK_GRACE_MS, &status, err);
-		(void)kill(-t->child.pid, SIGKILL);
+		(void)descendants_signal(&t->descendants, SIGKILL);
 		return ended < 0 ? -1 : 1;
 	}
 	if (ended < 0)
@@ -167,6 +175,8 @@ static int supervise(struct trial *t, struct err *err)
 	return status != 0;
 }
 
+static const struct zygote_calls zygote_calls = { hook_lua_main, NULL };
+
 static int try(int argc, char **argv, struct err *err)
 {
 	AUTO(trial_done) struct trial t = { .child.pidfd = -1 };
@@ -175,7 +185,7 @@ static int try(int argc, char **argv, struct err *err)
 	if (argc < 5)
 		return err_set(err, ERR_USAGE, "started by `slipway hook`, not by hand");
 	t.timeout_s = atoi(argv[3]);
-	if (zygote_start(hook_lua_main, &t.zygote, err) < 0 ||
+	if (zygote_start(&zygote_calls, &t.zygote, err) < 0 ||
 	    (use ? find_ready_made(&t, argv[1], argv[4], err) : find(&t, argv[1], err)) < 0)
 		return -1;
 	surround(&t, argv[2], argv + 5);

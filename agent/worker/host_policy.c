@@ -203,12 +203,14 @@ int host_policy_try(const char *path, struct zygote *z, struct err *err)
 	return found ? found < 0 ? -1 : 0 : err_set(err, ERR_VETOED, "'%s' is not there", path);
 }
 
+static const struct zygote_calls zygote_calls = { policy_process_main, NULL };
+
 int host_policy_main(int argc, char **argv)
 {
 	struct zygote *z = NULL;
 	struct err err = ERR_INIT;
 	int r = argc != 1 ? err_set(&err, ERR_USAGE, "started by `slipway check-config`, not by hand")
-			  : zygote_start(policy_process_main, &z, &err);
+			  : zygote_start(&zygote_calls, &z, &err);
 
 	if (r == 0)
 		r = host_policy_try(argv[0], z, &err);

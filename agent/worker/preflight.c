@@ -197,6 +197,17 @@ static int check_script(const struct revision_files *r, const struct appspec_hoo
 	return 0;
 }
 
+bool preflight_expects_lua(const struct revision_files *r)
+{
+	const struct appspec *a = r->appspec;
+
+	for (size_t i = 0; i < a->hook_count; i++)
+		for (size_t k = 0; k < a->hooks[i].script_count; k++)
+			if (a->hooks[i].scripts[k].use || str_ends(a->hooks[i].scripts[k].location, ".lua"))
+				return true;
+	return false;
+}
+
 bool preflight_is_provisional(const struct revision_files *r)
 {
 	const struct appspec_hook *hook = appspec_hook(r->appspec, "BeforeInstall");

@@ -53,6 +53,8 @@ int preflight_read_appspec(int archive_fd, const char *name, struct appspec **ou
 int preflight_plan(const struct revision_files *r, const struct planning *p, const struct world *world,
 		   struct plan **out, struct err *err);
 
+/* Does the agent itself run some of the hooks, in Lua? As their names tell: a `#!` line may still say otherwise. */
+bool preflight_expects_lua(const struct revision_files *r);
 /* Does a hook of this revision run before its Install? Then what stands in the way now may be gone by then. */
 bool preflight_is_provisional(const struct revision_files *r);
 

@@ -92,6 +92,8 @@ static int fetch(struct run *run, struct err *err)
 	take_warnings(run);
 	if (r == 0 && run->d->trial)
 		take_out(run);
+	if (r == 0 && preflight_expects_lua(&run->files))
+		zygote_prepare(run->r->zygote); /* beside the rest of the preflight */
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include "format/json.h"
 #include "lifecycle/hook_lua.h"
 #include "lifecycle/policy_process.h"
+#include "net/http.h"
 #include "util/auto.h"
 #include "util/log.h"
 #include "util/str.h"
@@ -259,11 +260,13 @@ static int run(struct zygote *zygote, mode_t mask, struct err *err)
 	return r;
 }
 
-/* What runs in a fork of the zygote: a hook in Lua, or the scripts that decide. */
-static int zygote_calls(char **argv, char **environment)
+/* A hook in Lua, or the scripts that decide. */
+static int call_hook(char **argv, char **environment)
 {
 	return (policy_process_is_call(argv) ? policy_process_main : hook_lua_main)(argv, environment);
 }
+
+static const struct zygote_calls zygote_calls = { call_hook, http_prepare };
 
 int worker_main(void)
 {
@@ -274,7 +277,7 @@ int worker_main(void)
 		log_error("the worker is started by slipway, not by hand");
 		return 2;
 	}
-	if (zygote_start(zygote_calls, &zygote, &err) < 0) {
+	if (zygote_start(&zygote_calls, &zygote, &err) < 0) {
 		log_error("%s", err.msg);
 		return 1;
 	}

@@ -1,24 +1,7 @@
 -- slipway.retry: try something that may fail a few times. Documented in lua/slipway.d.lua and docs/lua.md.
-local types = { tries = "number", delay = "number", backoff = "number", what = "string", fn = "function" }
+local check_options = require "slipway.internal.options"
 
-local function check(options)
-	if type(options) ~= "table" then
-		error("slipway.retry: table expected, got " .. type(options), 3)
-	end
-	for name, value in pairs(options) do
-		local want = types[name]
-		if not want then
-			error(("slipway.retry: there is no option '%s'"):format(tostring(name)), 3)
-		elseif type(value) ~= want then
-			error(("slipway.retry: %s: %s expected, got %s"):format(name, want, type(value)), 3)
-		end
-	end
-	if not options.fn then
-		error("slipway.retry: fn: function expected, got nil", 3)
-	elseif options.tries and options.tries < 1 then
-		error("slipway.retry: tries: at least 1 expected, got " .. options.tries, 3)
-	end
-end
+local types = { tries = "number", delay = "seconds", backoff = "number", what = "string", fn = "function" }
 
 -- Done, or why not. A mistake in the script itself is raised on.
 local function attempt(fn)
@@ -36,8 +19,13 @@ local function attempt(fn)
 end
 
 return function(options)
-	check(options)
+	check_options("slipway.retry", options, types, { "fn" })
 	local tries, delay = options.tries or 3, options.delay or 1
+	if tries < 1 then
+		error(("slipway.retry: tries: 1 or more expected, got %g"):format(tries), 2)
+	elseif options.backoff and options.backoff < 0 then
+		error(("slipway.retry: backoff: 0 or more expected, got %g"):format(options.backoff), 2)
+	end
 	local what = options.what or "it"
 
 	for try = 1, math.huge do

@@ -1,24 +1,9 @@
 -- slipway.wait_for: ask again until the answer is yes. Documented in lua/slipway.d.lua and docs/lua.md.
-local defaults = { timeout = 60, interval = 1 }
-local types = { timeout = "number", interval = "number", what = "string", fn = "function" }
-local SAY_EVERY = 5 -- seconds between two lines when nothing changes
+local check_options = require "slipway.internal.options"
 
-local function check(options)
-	if type(options) ~= "table" then
-		error("slipway.wait_for: table expected, got " .. type(options), 3)
-	end
-	for name, value in pairs(options) do
-		local want = types[name]
-		if not want then
-			error(("slipway.wait_for: there is no option '%s'"):format(tostring(name)), 3)
-		elseif type(value) ~= want then
-			error(("slipway.wait_for: %s: %s expected, got %s"):format(name, want, type(value)), 3)
-		end
-	end
-	if not options.fn then
-		error("slipway.wait_for: fn: function expected, got nil", 3)
-	end
-end
+local defaults = { timeout = 60, interval = 1 }
+local types = { timeout = "seconds", interval = "seconds", what = "string", fn = "function" }
+local SAY_EVERY = 5 -- seconds between two lines when nothing changes
 
 -- ok, why not (a text or nil), results. A mistake in the script itself is raised on.
 local function attempt(fn)
@@ -37,7 +22,7 @@ local function attempt(fn)
 end
 
 return function(options)
-	check(options)
+	check_options("slipway.wait_for", options, types, { "fn" })
 	local fn, what = options.fn, options.what or "a condition"
 	local timeout = options.timeout or defaults.timeout
 	local interval = options.interval or defaults.interval

@@ -2,6 +2,7 @@
 #include "sweep.h"
 
 #include "installer/journal.h"
+#include "util/digest.h"
 #include "util/str.h"
 #include "worker/recovery.h"
 #include "worker/runner.h"
@@ -384,7 +385,8 @@ struct tally sweep_all(void (*one)(const struct scenario *scenario, struct tally
 	struct tally *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pids[PROCESSES];
 
-	(void)fflush(NULL); /* a child must not print what its parent has buffered */
+	digest_free(digest_new()); /* libcrypto sets itself up here, not in each of the many children */
+	(void)fflush(NULL);	   /* a child must not print what its parent has buffered */
 	for (size_t n = 0; n < PROCESSES; n++) {
 		pids[n] = fork();
 		if (pids[n] != 0)

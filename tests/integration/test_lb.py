@@ -156,7 +156,7 @@ def test_a_map_file_stays_when_haproxy_does_not_take_the_value(lua, place):
 
 
 @pytest.mark.parametrize("call, said", [
-    ("haproxy.open()", "slipway.haproxy.open: table expected, got nil"),
+    ("haproxy.open()", "slipway.haproxy.open: options: table expected, got nil"),
     ("haproxy.open{}", "slipway.haproxy.open: either socket= (a path) or host= and port= expected"),
     ("haproxy.open{ socket = '/x', port = 1 }", "slipway.haproxy.open: either socket="),
     ("haproxy.open{ socket = 1 }", "slipway.haproxy.open: socket: string expected, got number"),
@@ -164,9 +164,9 @@ def test_a_map_file_stays_when_haproxy_does_not_take_the_value(lua, place):
     ("haproxy.open{ socket = '/no.sock' }:servers('a')", "connecting to /no.sock: No such file or directory"),
     ("haproxy.open{ host = '127.0.0.1', port = 1 }:servers('a')", "connecting to 127.0.0.1:1: Connection refused"),
     ("nginx.test{ config = 'x' }", "slipway.nginx.test: there is no option 'config'"),
-    ("nginx.test(1)", "slipway.nginx.test: table expected, got number"),
+    ("nginx.test(1)", "slipway.nginx.test: options: table expected, got number"),
     ("nginx.reload{ timeout = 'x' }", "slipway.nginx.reload: timeout: number expected, got string"),
-    ("nginx.include()", "slipway.nginx.include: table expected, got nil"),
+    ("nginx.include()", "slipway.nginx.include: options: table expected, got nil"),
     ("nginx.include{ path = '/x' }", "slipway.nginx.include: content: string expected, got nil"),
     ("nginx.include{ content = '' }", "slipway.nginx.include: path: string expected, got nil"),
     ("nginx.test{ program = '/no/nginx' }", "cannot start '/no/nginx': No such file or directory"),

@@ -445,4 +445,4 @@ print(pcall(slipway.notify, { url = URL, payload = { print }, optional = true })
     assert done.code == 0, done.err
     assert done.out.splitlines()[-3:-1] == [
         f"slipway.notify: POST {server.url}/500 answered 500 (3 of 3 tries); nobody is told", "false"]
-    assert done.out.splitlines()[-1].endswith("slipway.http.post: json: a function cannot be JSON")
+    assert done.out.splitlines()[-1].endswith("slipway.http.post: json: what JSON has a form for expected, got function")

@@ -190,6 +190,40 @@ static void a_script_that_ignores_term_is_killed_after_the_grace(void **state)
 	assert_true(process_ends_within(pid_from(f->folder, "child"), 500));
 }
 
+static void a_timeout_ends_what_has_left_the_group(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script.timeout_s = 1;
+	fails(f,
+	      "setsid sh -c 'trap \"\" TERM; echo $$ > deaf; while :; do sleep 0.1; done' >/dev/null 2>&1 & exec sleep "
+	      "100",
+	      ERR_SCRIPT_TIMED_OUT, "Script at specified location: s.sh failed to complete in 1 seconds");
+	assert_false(process_lives(pid_from(f->folder, "deaf")));
+	fails(f, "(setsid sh -c 'echo $$ > daemon; exec sleep 100' >/dev/null 2>&1 &); sleep 100", ERR_SCRIPT_TIMED_OUT,
+	      "Script at specified location: s.sh failed to complete in 1 seconds");
+	assert_false(process_lives(pid_from(f->folder, "daemon")));
+}
+
+static void a_timeout_spares_what_an_earlier_script_has_left(void **state)
+{
+	struct fixture *f = *state;
+
+	succeeds(f, "(setsid sh -c 'echo $$ > daemon; sleep 0.2; sleep 100 & echo $! > work; wait' >/dev/null 2>&1 &)");
+	f->script.timeout_s = 1;
+	fails(f, "sleep 100", ERR_SCRIPT_TIMED_OUT,
+	      "Script at specified location: s.sh failed to complete in 1 seconds");
+
+	pid_t daemon = pid_from(f->folder, "daemon"), work = pid_from(f->folder, "work");
+
+	assert_true(process_lives(daemon));
+	assert_true(process_lives(work));
+	assert_int_equal(0, kill(work, SIGKILL));
+	assert_true(process_ends_within(daemon, 2000));
+	pause_ms(50);
+	assert_int_equal(-1, kill(daemon, 0)); /* not even a zombie of the zygote */
+}
+
 static void a_script_may_use_the_grace_to_clean_up(void **state)
 {
 	struct fixture *f = *state;
@@ -980,6 +1014,8 @@ int main(void)
 		TEST(a_killed_script_tells_the_signal),
 		TEST(a_timeout_ends_the_whole_group),
 		TEST(a_script_that_ignores_term_is_killed_after_the_grace),
+		TEST(a_timeout_ends_what_has_left_the_group),
+		TEST(a_timeout_spares_what_an_earlier_script_has_left),
 		TEST(a_script_may_use_the_grace_to_clean_up),
 		TEST(outputs_left_open_may_be_waited_for),
 		TEST(outputs_that_are_closed_in_time_are_a_success),

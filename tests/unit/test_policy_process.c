@@ -20,12 +20,14 @@ struct fixture {
 	struct policy_process *p;
 };
 
+static const struct zygote_calls calls = { policy_process_main, NULL };
+
 static int set_up(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 	struct err err = ERR_INIT;
 
-	if (zygote_start(policy_process_main, &f->z, &err) < 0 || policy_process_start(f->z, &f->p, &err) < 0)
+	if (zygote_start(&calls, &f->z, &err) < 0 || policy_process_start(f->z, &f->p, &err) < 0)
 		fail_msg("%s", err.msg);
 	*state = f;
 	return 0;

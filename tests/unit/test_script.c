@@ -352,7 +352,7 @@ static void files_are_read_and_written(void **state)
 	must_fail(f, "slipway.fs.read(FOLDER)", "it is not a file");
 	must_fail(f, "slipway.fs.write(FOLDER .. '/no/a', '')", "No such file or directory");
 	must_fail(f, "slipway.fs.write(FOLDER, '')", "there is something that is not a file");
-	must_fail(f, "slipway.fs.read('a')", "slipway.fs.read: absolute path expected, got 'a'");
+	must_fail(f, "slipway.fs.read('a')", "slipway.fs.read: path: absolute path expected, got 'a'");
 }
 
 static void json_goes_both_ways(void **state)
@@ -385,11 +385,15 @@ static void json_goes_both_ways(void **state)
 	must_fail(f, "slipway.json.decode('{\"a\":\\n x}')", "s.lua:2: not JSON: line 2 column 2: ");
 	must_fail(f, "slipway.json.decode(('['):rep(1000) .. (']'):rep(1000))", "nested more than 100 deep");
 	must_fail(f, "slipway.json.decode((' '):rep(5 << 20))", "JSON of 5242880 bytes: at most 4194304 are read");
-	must_fail(f, "local t = {} t.t = t slipway.json.encode(t)", "nested more than 100 deep, or in itself");
-	must_fail(f, "slipway.json.encode{ 1, a = 2 }", "a table with list items and other keys");
-	must_fail(f, "slipway.json.encode{ [1.5] = 2 }", "keys must be texts");
-	must_fail(f, "slipway.json.encode(print)", "a function cannot be JSON");
-	must_fail(f, "slipway.json.encode(0/0)", "a number that JSON has no word for");
+	must_fail(f, "local t = {} t.t = t slipway.json.encode(t)",
+		  "slipway.json.encode: value: at most 100 levels expected, got more (is it in itself?)");
+	must_fail(f, "slipway.json.encode{ 1, a = 2 }",
+		  "slipway.json.encode: value: a list (1 to n) or texts as keys expected, got both or a gap");
+	must_fail(f, "slipway.json.encode{ [1.5] = 2 }",
+		  "slipway.json.encode: value: a list (1 to n) or texts as keys expected, got 1.5");
+	must_fail(f, "slipway.json.encode(print)",
+		  "slipway.json.encode: value: what JSON has a form for expected, got function");
+	must_fail(f, "slipway.json.encode(0/0)", "slipway.json.encode: value: finite number expected, got");
 	must_fail(f, "slipway.json.encode('\\xff')", "not UTF-8");
 }
 
@@ -472,29 +476,31 @@ static void wrong_arguments_are_named(void **state)
 	static const struct {
 		const char *text, *message;
 	} cases[] = {
-		{ "slipway.sleep('x')", "s.lua:2: bad argument #1 to 'sleep' (number expected, got string)" },
-		{ "slipway.sleep(-1)", "s.lua:2: slipway.sleep: seconds from 0 to a year expected, got -1" },
-		{ "slipway.sleep(0/0)", "s.lua:2: slipway.sleep: seconds from 0 to a year expected" },
-		{ "slipway.fail()", "s.lua:2: bad argument #1 to 'fail' (string expected, got no value)" },
-		{ "slipway.raise('x')", "s.lua:2: bad argument #2 to 'raise'" },
-		{ "slipway.run()", "s.lua:2: bad argument #1 to 'run' (table expected, got no value)" },
-		{ "slipway.run{}", "s.lua:2: slipway.run: name a program" },
+		{ "slipway.sleep('x')", "s.lua:2: slipway.sleep: seconds: number expected, got string" },
+		{ "slipway.sleep(-1)", "s.lua:2: slipway.sleep: seconds: seconds from 0 to a year expected, got -1" },
+		{ "slipway.sleep(0/0)", "s.lua:2: slipway.sleep: seconds: seconds from 0 to a year expected" },
+		{ "slipway.fail()", "s.lua:2: slipway.fail: message: string expected, got no value" },
+		{ "slipway.raise('x')", "s.lua:2: slipway.raise: message: string expected, got no value" },
+		{ "slipway.run()", "s.lua:2: slipway.run: options: table expected, got no value" },
+		{ "slipway.run{}", "s.lua:2: slipway.run: options: a program and its arguments, such as" },
 		{ "slipway.run{'a', {}}", "s.lua:2: slipway.run: argument 2: string expected, got table" },
-		{ "slipway.run{'a\\0b'}", "s.lua:2: slipway.run: argument 1: holds a NUL byte" },
-		{ "slipway.run{'a', shell = 'b'}", "s.lua:2: slipway.run: either a program" },
+		{ "slipway.run{'a\\0b'}", "s.lua:2: slipway.run: argument 1: string without a NUL byte expected" },
+		{ "slipway.run{'a', shell = 'b'}",
+		  "s.lua:2: slipway.run: shell: a program with its arguments or this expected, got both" },
 		{ "slipway.run{'a', timout = 1}", "s.lua:2: slipway.run: there is no option 'timout'" },
 		{ "slipway.run{'a', timeout = 'x'}", "s.lua:2: slipway.run: timeout: number expected, got string" },
 		{ "slipway.run{'a', env = 1}", "s.lua:2: slipway.run: env: table expected, got number" },
-		{ "slipway.run{'a', env = { 'x' }}", "s.lua:2: slipway.run: env: names of variables" },
+		{ "slipway.run{'a', env = { 'x' }}",
+		  "s.lua:2: slipway.run: env: names of variables as keys expected, got 1" },
 		{ "slipway.run{'a', check = 1}", "s.lua:2: slipway.run: check: boolean expected, got number" },
-		{ "slipway.fs.read()", "s.lua:2: bad argument #1 to 'read' (string expected, got no value)" },
-		{ "slipway.fs.write('/x')", "s.lua:2: bad argument #2 to 'write' (string expected, got no value)" },
+		{ "slipway.fs.read()", "s.lua:2: slipway.fs.read: path: string expected, got no value" },
+		{ "slipway.fs.write('/x')", "s.lua:2: slipway.fs.write: text: string expected, got no value" },
 		{ "slipway.fs.write('/x', '', { mode = '9' })", "s.lua:2: slipway.fs.write: mode: octal digits" },
-		{ "slipway.json.decode({})", "s.lua:2: bad argument #1 to 'decode' (string expected, got table)" },
-		{ "slipway.json.encode()", "s.lua:2: bad argument #1 to 'encode' (value expected)" },
-		{ "slipway.json.array(1)", "s.lua:2: bad argument #1 to 'array' (table expected, got number)" },
+		{ "slipway.json.decode({})", "s.lua:2: slipway.json.decode: text: string expected, got table" },
+		{ "slipway.json.encode()", "s.lua:2: slipway.json.encode: value: value expected, got no value" },
+		{ "slipway.json.array(1)", "s.lua:2: slipway.json.array: list: table expected, got number" },
 		{ "slipway.http.get()", "s.lua:2: bad argument #1 to 'get' (string expected, got no value)" },
-		{ "slipway.http.get('x', 1)", "s.lua:2: slipway.http.get: table of options expected, got number" },
+		{ "slipway.http.get('x', 1)", "s.lua:2: slipway.http.get: options: table expected, got number" },
 		{ "slipway.http.get('x', { timeout = 0 })", "s.lua:2: slipway.http.get: timeout: more than 0" },
 		{ "slipway.http.get('x', { headers = { 'a' } })",
 		  "s.lua:2: slipway.http.get: headers: names expected" },
@@ -533,7 +539,7 @@ static void wrong_arguments_are_named(void **state)
 		{ "slipway.http.post('x', { body = {} })",
 		  "s.lua:2: slipway.http.post: body: string expected, got table" },
 		{ "slipway.http.post('x', { json = { print } })",
-		  "s.lua:2: slipway.http.post: json: a function cannot be JSON" },
+		  "s.lua:2: slipway.http.post: json: what JSON has a form for expected, got function" },
 		{ "slipway.http.put('x', { form = 'a=b' })",
 		  "s.lua:2: slipway.http.put: form: table expected, got string" },
 		{ "slipway.http.put('x', { form = { 1 } })",
@@ -546,12 +552,15 @@ static void wrong_arguments_are_named(void **state)
 		{ "slipway.http.request{ url = 'x', method = 'get' }",
 		  "s.lua:2: slipway.http.request: method: GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS expected, got "
 		  "'get'" },
-		{ "slipway.secret()", "s.lua:2: bad argument #1 to 'secret' (string expected, got no value)" },
-		{ "slipway.secret('abc')", "s.lua:2: slipway.secret: a text of at least 4 bytes expected, got 3" },
-		{ "slipway.secret('ab\\nc')", "s.lua:2: slipway.secret: a text of at least 4 bytes expected, got 4" },
-		{ "slipway.secret('abcd\\0')", "s.lua:2: slipway.secret: holds a NUL byte" },
+		{ "slipway.secret()", "s.lua:2: slipway.secret: text: string expected, got no value" },
+		{ "slipway.secret('abc')",
+		  "s.lua:2: slipway.secret: text: a line of at least 4 bytes expected, got none" },
+		{ "slipway.secret('ab\\nc')",
+		  "s.lua:2: slipway.secret: text: a line of at least 4 bytes expected, got none" },
+		{ "slipway.secret('abcd\\0')",
+		  "s.lua:2: slipway.secret: text: string without a NUL byte expected, got one" },
 		{ "slipway.secret(('x'):rep(16385))",
-		  "s.lua:2: slipway.secret: a line of at most 16384 bytes expected, got 16385" },
+		  "s.lua:2: slipway.secret: text: lines of at most 16384 bytes expected, got 16385" },
 		{ "for i = 1, 501 do slipway.secret('secret ' .. i) end",
 		  "s.lua:2: slipway.secret: more than 500 lines" },
 		{ "slipway.notify()", "s.lua:2: slipway.notify: table expected, got nil" },
@@ -562,10 +571,10 @@ static void wrong_arguments_are_named(void **state)
 		{ "slipway.notify{ url = 'x', text = 1 }",
 		  "s.lua:2: slipway.notify: text: string expected, got number" },
 		{ "slipway.notify{ url = 'x', txt = 'x' }", "s.lua:2: slipway.notify: there is no option 'txt'" },
-		{ "slipway.retry()", "s.lua:2: slipway.retry: table expected, got nil" },
+		{ "slipway.retry()", "s.lua:2: slipway.retry: options: table expected, got nil" },
 		{ "slipway.retry{}", "s.lua:2: slipway.retry: fn: function expected, got nil" },
 		{ "slipway.retry{ fn = print, tries = 0 }",
-		  "s.lua:2: slipway.retry: tries: at least 1 expected, got 0" },
+		  "s.lua:2: slipway.retry: tries: 1 or more expected, got 0" },
 		{ "slipway.retry{ fn = 1 }", "s.lua:2: slipway.retry: fn: function expected, got number" },
 		{ "slipway.wait_for{ fn = print, timout = 1 }",
 		  "s.lua:2: slipway.wait_for: there is no option 'timout'" },

@@ -299,48 +299,62 @@ static void errors_have_a_kind(void **state)
 
 static void wrong_arguments_are_named(void **state)
 {
-	static const char *const functions[] = { "chmod", "chown",  "copy",   "exists", "glob",	    "list",   "mkdir",
-						 "read",  "remove", "rename", "stat",	"readlink", "sha256", "write" };
+	static const struct {
+		const char *name, *argument;
+	} functions[] = {
+		{ "chmod", "path" },   { "chown", "path" },    { "copy", "from" },   { "exists", "path" },
+		{ "glob", "pattern" }, { "list", "path" },     { "lock", "path" },   { "mkdir", "path" },
+		{ "read", "path" },    { "readlink", "path" }, { "remove", "path" }, { "rename", "from" },
+		{ "sha256", "path" },  { "stat", "path" },     { "write", "path" },
+	};
 	static const struct {
 		const char *text, *message;
 	} cases[] = {
-		{ "stat('/', 1)", "s.lua:2: slipway.fs.stat: table of options expected, got number" },
+		{ "stat('/', 1)", "s.lua:2: slipway.fs.stat: options: table expected, got number" },
 		{ "stat('/', { follow = 1 })", "s.lua:2: slipway.fs.stat: follow: boolean expected, got number" },
-		{ "stat('/\\0x')", "s.lua:2: slipway.fs.stat: '/': a path holds no NUL byte" },
+		{ "stat('/\\0x')", "s.lua:2: slipway.fs.stat: path: string without a NUL byte expected, got one" },
 		{ "mkdir('/', { mod = 1 })", "s.lua:2: slipway.fs.mkdir: there is no option 'mod'" },
 		{ "mkdir('/', { mode = 755 })", "s.lua:2: slipway.fs.mkdir: mode: string expected, got number" },
 		{ "remove('/x', { recursive = 'yes' })",
 		  "s.lua:2: slipway.fs.remove: recursive: boolean expected, got string" },
-		{ "chmod('/x')", "s.lua:2: bad argument #2 to 'chmod' (string expected, got no value)" },
-		{ "chmod('/x', 'u+x')", "s.lua:2: slipway.fs.chmod: mode: octal digits in a string expected, such as "
-					"\"0640\", got 'u+x'" },
+		{ "chmod('/x')", "s.lua:2: slipway.fs.chmod: mode: string expected, got no value" },
+		{ "chmod('/x', 'u+x')", "s.lua:2: slipway.fs.chmod: mode: octal digits in a string "
+					"(\"0640\") expected, got 'u+x'" },
 		{ "chmod('/x', '17777')", "s.lua:2: slipway.fs.chmod: mode: octal digits" },
-		{ "chown('/x')", "s.lua:2: slipway.fs.chown: an owner, a group or both expected" },
-		{ "chown('/x', {})", "s.lua:2: bad argument #2 to 'chown' (string expected, got table)" },
-		{ "copy('/x')", "s.lua:2: bad argument #2 to 'copy' (string expected, got no value)" },
-		{ "copy('/x', 'y')", "s.lua:2: slipway.fs.copy: absolute path expected, got 'y'" },
-		{ "rename('/x', 'y')", "s.lua:2: slipway.fs.rename: absolute path expected, got 'y'" },
-		{ "symlink()", "s.lua:2: bad argument #1 to 'symlink' (string expected, got no value)" },
-		{ "symlink('a\\0b', '/x')", "s.lua:2: slipway.fs.symlink: 'a': a NUL byte cannot be in it" },
-		{ "symlink('a', 'b')", "s.lua:2: slipway.fs.symlink: absolute path expected, got 'b'" },
+		{ "chown('/x')", "s.lua:2: slipway.fs.chown: owner, group: one of them or both expected, got neither" },
+		{ "chown('/x', {})", "s.lua:2: slipway.fs.chown: owner: string expected, got table" },
+		{ "copy('/x')", "s.lua:2: slipway.fs.copy: to: string expected, got no value" },
+		{ "copy('/x', 'y')", "s.lua:2: slipway.fs.copy: to: absolute path expected, got 'y'" },
+		{ "rename('/x', 'y')", "s.lua:2: slipway.fs.rename: to: absolute path expected, got 'y'" },
+		{ "symlink()", "s.lua:2: slipway.fs.symlink: target: string expected, got no value" },
+		{ "symlink('a\\0b', '/x')",
+		  "s.lua:2: slipway.fs.symlink: target: string without a NUL byte expected, got one" },
+		{ "symlink('a', 'b')", "s.lua:2: slipway.fs.symlink: path: absolute path expected, got 'b'" },
 		{ "read('/x', { max = -1 })", "s.lua:2: slipway.fs.read: max: 0 to 67108864 bytes expected, got -1" },
-		{ "template()", "s.lua:2: slipway.fs.template: table expected, got nil" },
-		{ "template{}", "s.lua:2: slipway.fs.template: either from= (a file) or text= expected" },
-		{ "template{ text = '', from = '/x' }", "s.lua:2: slipway.fs.template: either from=" },
+		{ "template()", "s.lua:2: slipway.fs.template: options: table expected, got nil" },
+		{ "template{}", "s.lua:2: slipway.fs.template: vars: table expected, got nil" },
+		{ "template{ vars = {} }",
+		  "s.lua:2: slipway.fs.template: from, text: one of them expected, got neither" },
+		{ "template{ vars = {}, text = '', from = '/x' }",
+		  "s.lua:2: slipway.fs.template: from, text: one of them expected, got both" },
 		{ "template{ text = '' }", "s.lua:2: slipway.fs.template: vars: table expected, got nil" },
 		{ "template{ text = 1 }", "s.lua:2: slipway.fs.template: text: string expected, got number" },
-		{ "template{ txt = '' }", "s.lua:2: slipway.fs.template: there is no option 'txt'" },
-		{ "template{ text = '', vars = {}, mode = '0600' }", "s.lua:2: slipway.fs.template: mode: only with" },
+		{ "template{ txt = '' }",
+		  "s.lua:2: slipway.fs.template: there is no option 'txt', but from, mode, text, to, vars" },
+		{ "template{ text = '', vars = {}, mode = '0600' }",
+		  "s.lua:2: slipway.fs.template: to: a file for the mode expected" },
 	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
-		AUTO_FREE char *none = xasprintf("slipway.fs.%s()", functions[i]);
-		AUTO_FREE char *relative = xasprintf("slipway.fs.%s('a', 'b')", functions[i]);
-		AUTO_FREE char *said = xasprintf("s.lua:2: bad argument #1 to '%s' (string expected, got no value)",
-						 functions[i]);
-		AUTO_FREE char *path = xasprintf(
-			"s.lua:2: slipway.fs.%s: absolute path expected, got 'a' (the bundle is", functions[i]);
+		const char *name = functions[i].name, *argument = functions[i].argument;
+		AUTO_FREE char *none = xasprintf("slipway.fs.%s()", name);
+		AUTO_FREE char *relative = xasprintf("slipway.fs.%s('a', 'b')", name);
+		AUTO_FREE char *said = xasprintf("s.lua:2: slipway.fs.%s: %s: string expected, got no value", name,
+						 argument);
+		AUTO_FREE char *path = xasprintf("s.lua:2: slipway.fs.%s: %s: absolute path expected, got 'a' "
+						 "(the bundle is at slipway.archive_dir)",
+						 name, argument);
 
 		must_fail(f, none, said);
 		must_fail(f, relative, path);
@@ -350,7 +364,7 @@ static void wrong_arguments_are_named(void **state)
 
 		must_fail(f, text, cases[i].message);
 	}
-	must_fail(f, "slipway.sha256()", "s.lua:2: bad argument #1 to 'sha256' (string expected, got no value)");
+	must_fail(f, "slipway.sha256()", "s.lua:2: slipway.sha256: text: string expected, got no value");
 }
 
 static void a_lock_is_held_by_one_at_a_time(void **state)
@@ -377,14 +391,12 @@ static void a_lock_is_held_by_one_at_a_time(void **state)
 	must_fail(f, "slipway.fs.lock(FOLDER .. '/none/lock')", "opening the lock '");
 	must_fail(f, "slipway.fs.symlink(FOLDER .. '/x', FOLDER .. '/l') slipway.fs.lock(FOLDER .. '/l')",
 		  "Too many levels of symbolic links");
-	must_fail(f, "slipway.fs.lock('lock')",
-		  "slipway.fs.lock: absolute path without a NUL byte expected, got 'lock'");
 	must_fail(f, "slipway.fs.lock(FOLDER, { wait = 3 })", "slipway.fs.lock: there is no option 'wait'");
 	must_fail(f, "slipway.fs.lock(FOLDER, { timeout = 'long' })",
 		  "slipway.fs.lock: timeout: number expected, got string");
 	must_fail(f, "slipway.fs.lock(FOLDER, { timeout = -1 })", "slipway.fs.lock: timeout");
-	must_fail(f, "slipway.fs.lock()", "string expected, got no value");
-	must_fail(f, "slipway.fs.lock(FOLDER .. '/m').release(1)", "slipway.fs lock expected, got number");
+	must_fail(f, "slipway.fs.lock(FOLDER .. '/m').release(1)",
+		  "slipway.Lock:release: self: slipway.fs lock expected, got number");
 }
 
 int main(void)

@@ -414,13 +414,15 @@ static pid_t killed_worker(struct fixture *f, const char *script)
 	return zygote;
 }
 
-static void a_running_hook_and_its_group_die_with_the_worker(void **state)
+static void a_running_hook_and_all_it_started_die_with_the_worker(void **state)
 {
 	struct fixture *f = *state;
-	pid_t zygote = killed_worker(f,
-				     "trap '' TERM; sleep 100 & echo $! > child; echo $$ > hook; echo 1 > ready; wait");
+	pid_t zygote = killed_worker(
+		f, "trap '' TERM; sleep 100 & echo $! > child; (setsid sh -c 'echo $$ > daemon; sleep 100'&);"
+		   "echo $$ > hook; sleep 0.2; echo 1 > ready; wait");
 
 	assert_true(process_ends_within(pid_from(f->folder, "hook"), 2000));
+	assert_true(process_ends_within(pid_from(f->folder, "daemon"), 2000));
 	assert_true(process_ends_within(pid_from(f->folder, "child"), 2000));
 	assert_true(process_ends_within(zygote, 2000));
 }
@@ -461,7 +463,13 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* No bar here: the machine decides. The goal (DESIGN section 4) is about half of `sh -c :`. */
+static bool prepared; /* in the zygote, and so in what it forks */
+
+static void be_prepared(void)
+{
+	prepared = true;
+}
+
 /* What a called hook is and has, on its standard output. */
 static int called(char **argv, char **environment)
 {
@@ -469,18 +477,20 @@ static int called(char **argv, char **environment)
 
 	for (int fd = 3; fd < 64; fd++)
 		above += fcntl(fd, F_GETFD) >= 0;
-	printf("%s %s %d %d %04o %d\n", argv[1], environment[1], getpid() == getpgrp(), above, (unsigned)umask(0),
-	       fcntl(ZYGOTE_REPORT_FD, F_GETFD) == FD_CLOEXEC);
+	printf("%s %s %d %d %04o %d%s\n", argv[1], environment[1], getpid() == getpgrp(), above, (unsigned)umask(0),
+	       fcntl(ZYGOTE_REPORT_FD, F_GETFD) == FD_CLOEXEC, prepared ? " prepared" : "");
 	(void)fflush(stdout);
 	return atoi(argv[2]);
 }
+
+static const struct zygote_calls calls = { called, be_prepared };
 
 static void restart_with_call(struct fixture *f)
 {
 	struct err err = ERR_INIT;
 
 	zygote_free(f->z);
-	assert_int_equal(0, zygote_start(called, &f->z, &err));
+	assert_int_equal(0, zygote_start(&calls, &f->z, &err));
 }
 
 static void a_function_is_called_as_a_hook_would_be(void **state)
@@ -505,6 +515,24 @@ static void a_function_is_called_as_a_hook_would_be(void **state)
 	assert_string_equal("given GIVEN=yes 1 1 0027 1\n", with);
 	(void)close(report[0]);
 	(void)close(report[1]);
+}
+
+static void a_zygote_prepares_once_for_all_its_functions(void **state)
+{
+	struct fixture *f = *state;
+	const char *const argv[] = { "/x", "given", "0", NULL };
+	struct zygote_request r = request_for(f, argv);
+
+	zygote_prepare(f->z); /* has nothing to prepare */
+	restart_with_call(f);
+	r.kind = ZYGOTE_CALL;
+	for (int i = 0; i < 2; i++) {
+		zygote_prepare(f->z);
+
+		AUTO_FREE char *said = output_of(f, r);
+
+		assert_string_equal("given GIVEN=yes 1 0 0022 0 prepared\n", said);
+	}
 }
 
 static void a_function_ends_with_its_status(void **state)
@@ -549,6 +577,7 @@ static void a_function_that_cannot_be_called_says_why(void **state)
 	assert_int_equal(0, wait_end(f, &child));
 }
 
+/* No bar here: the machine decides. The goal (DESIGN section 4) is about half of `sh -c :`. */
 static void starting_a_hook_is_cheap(void **state)
 {
 	struct fixture *f = *state;
@@ -597,10 +626,11 @@ int main(void)
 		TEST(one_hook_at_a_time),
 		TEST(a_hook_that_is_given_up_is_in_nobodys_way),
 		TEST(a_killed_zygote_is_noticed),
-		TEST(a_running_hook_and_its_group_die_with_the_worker),
+		TEST(a_running_hook_and_all_it_started_die_with_the_worker),
 		TEST(what_an_ended_hook_left_running_survives_the_worker),
 		TEST(the_zygote_goes_when_it_is_given_back),
 		TEST(a_function_is_called_as_a_hook_would_be),
+		TEST(a_zygote_prepares_once_for_all_its_functions),
 		TEST(a_function_ends_with_its_status),
 		TEST(a_function_that_cannot_be_called_says_why),
 		TEST(starting_a_hook_is_cheap),

@@ -1,25 +1,24 @@
 -- slipway.fs.template: a text with values put in. Documented in lua/slipway.d.lua and docs/lua.md.
+local check_options = require "slipway.internal.options"
+
+local FN = "slipway.fs.template"
 local types = { from = "string", text = "string", to = "string", vars = "table", mode = "string" }
 
-local function check(options)
-	if type(options) ~= "table" then
-		error("slipway.fs.template: table expected, got " .. type(options), 3)
+-- What the functions that are called below would say in their own name.
+local function mistake(options)
+	if (options.from == nil) == (options.text == nil) then
+		return "from, text: one of them expected, got " .. (options.from and "both" or "neither")
+	elseif options.mode and not options.to then
+		return "to: a file for the mode expected, got nil"
+	elseif options.mode and not options.mode:find("^0?[0-7][0-7][0-7][0-7]?$") then
+		return ("mode: octal digits in a string (\"0640\") expected, got '%s'"):format(options.mode)
 	end
-	for name, value in pairs(options) do
-		local want = types[name]
-		if not want then
-			error(("slipway.fs.template: there is no option '%s'"):format(tostring(name)), 3)
-		elseif type(value) ~= want then
-			error(("slipway.fs.template: %s: %s expected, got %s"):format(name, want, type(value)), 3)
+	for _, name in ipairs{ "from", "to" } do
+		if options[name] and not options[name]:find("^/[^\0]*$") then
+			return ("%s: absolute path expected, got '%s'"):format(name, options[name])
 		end
 	end
-	if (options.from == nil) == (options.text == nil) then
-		error("slipway.fs.template: either from= (a file) or text= expected", 3)
-	elseif not options.vars then
-		error("slipway.fs.template: vars: table expected, got nil", 3)
-	elseif options.mode and not options.to then
-		error("slipway.fs.template: mode: only with to= (a file)", 3)
-	end
+	return nil
 end
 
 local function line_at(text, position)
@@ -77,7 +76,11 @@ local function is_there(path, text, mode)
 end
 
 return function(options)
-	check(options)
+	check_options(FN, options, types, { "vars" })
+	local wrong = mistake(options)
+	if wrong then
+		error(("%s: %s"):format(FN, wrong), 2)
+	end
 	local where = options.from and ("template '%s'"):format(options.from) or "template"
 	local text = render(options.text or slipway.fs.read(options.from), options.vars, where)
 

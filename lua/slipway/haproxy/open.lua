@@ -247,7 +247,7 @@ function haproxy:map_set(file, key, value, options)
 end
 
 return function(options)
-	check_options(OPEN, options, { socket = "string", host = "string", port = "port", timeout = "number" })
+	check_options(OPEN, options, { socket = "string", host = "string", port = "number or string", timeout = "number" })
 	if options.socket and (options.host or options.port) or not options.socket and not (options.host and options.port) then
 		error(OPEN .. ": either socket= (a path) or host= and port= expected", 2)
 	end

@@ -164,7 +164,6 @@ void dispatch_finish(struct daemon *d, struct active *a)
 	AUTO_FREE char *id = xstrdup(a->live.deployment.id);
 	AUTO_FREE char *group = xstrdup(a->live.deployment.group);
 	const char *folder = access(a->folder, F_OK) == 0 ? a->folder : NULL;
-
 	const char *why = json_string_value(json_object_get(json_object_get(a->live.end, "error"), "message"));
 
 	ends_record(d, id, status_of(a->live.end), a->live.end);

@@ -41,6 +41,10 @@ static const struct {
 	{ "Hooks", "it belongs to an appspec for Amazon ECS or AWS Lambda; for an instance write 'hooks'" },
 	{ "role", "roles are not supported in a context" },
 	{ "user", "to run a script as another user, write 'runas'" },
+	{ "run_as", "to run a script as another user, write 'runas'" },
+	{ "runs_as", "to run a script as another user, write 'runas'" },
+	{ "use", "ready-made hooks are named in 'hooks' below 'slipway', not in the standard ones" },
+	{ "with", "ready-made hooks are named in 'hooks' below 'slipway', not in the standard ones" },
 };
 
 struct appspec_place reading_place(const struct yml_node *n)

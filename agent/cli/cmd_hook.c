@@ -111,7 +111,7 @@ static int take_options(struct trial *t, int argc, char **argv)
 
 	optind = 0; /* start anew: the caller's own options were read before */
 	opterr = 0;
-	for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;) {
+	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		if (c == '?')
 			return wrong("unknown option, or one without its value:", argv[optind - 1]);
 		if (c == 'v' && (*optarg == '=' || !strchr(optarg, '=') || t->variables == MAX_VARIABLES))

@@ -71,9 +71,12 @@ static const char start[] =
 	"#   overwrite:\n"
 	"#     - path: /srv/app/**/*.conf\n"
 	"#       behavior: RETAIN\n"
-	"#   hooks:\n"
+	"#   hooks:  # in Lua, of the bundle or ready-made (slipway hook --list); they run behind those above\n"
+	"#     ApplicationStart:\n"
+	"#       - location: scripts/start.lua\n"
 	"#     ValidateService:\n"
-	"#       - location: scripts/validate-more.sh\n"
+	"#       - use: http-check\n"
+	"#         with: {url: \"http://127.0.0.1:{{PORT}}/health\", for: 30s}\n"
 	"#   env: {PORT: \"8080\"}\n";
 
 static int refuse_existing(int dir_fd, const char *dir, struct err *err)

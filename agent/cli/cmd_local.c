@@ -29,7 +29,7 @@ void cmd_local_help(bool compatible)
 {
 	static const char options[] =
 		"  -l, --bundle-location PATH       folder, archive or file: URL (default: the working directory)\n"
-		"  -t, --type TYPE                  directory, tgz, tar or zip (default: %s)\n"
+		"  -t, --type TYPE                  directory, tgz, tar, tar.zst or zip (default: %s)\n"
 		"  -b, --file-exists-behavior B     DISALLOW, OVERWRITE or RETAIN, for files that are not ours;\n"
 		"                                   the appspec's own word goes before it\n"
 		"  -g, --deployment-group GROUP     names the group's folder (default: "

@@ -66,7 +66,8 @@ static void add_evidence(struct str *block, const struct deployment_result *r)
 	for (char **c = r->conflicts; c && *c; c++) {
 		AUTO_FREE char *path = plain_path(*c);
 
-		(void)str_printf(block, "  %s\n", path);
+		if (listed || !message || !str_ends(message, *c)) /* "hooks of the host: " and the first of them */
+			(void)str_printf(block, "  %s\n", path);
 	}
 	if (e && e->log_tail)
 		add_lines(block, "  | ", e->log_tail, TAIL_LINES);
@@ -95,7 +96,7 @@ static void add_next(struct str *block, const struct output *o, const struct dep
 	AUTO(str_done) struct str next = STR_INIT(BLOCK_MAX_BYTES / 2);
 	const struct event_result *e = failed_event(r);
 
-	if (r->error_action && !(o->by_daemon && r->kind == ERR_SCRIPT_FAILED)) { /* the log comes next anyway */
+	if (r->error_action) {
 		AUTO_FREE char *action = plain_path(r->error_action);
 
 		(void)str_add(&next, action);

@@ -6,6 +6,7 @@
 #include "util/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #define MAX_TEXT 4096

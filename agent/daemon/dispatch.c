@@ -164,10 +164,11 @@ void dispatch_finish(struct daemon *d, struct active *a)
 	AUTO_FREE char *id = xstrdup(a->live.deployment.id);
 	AUTO_FREE char *group = xstrdup(a->live.deployment.group);
 	const char *folder = access(a->folder, F_OK) == 0 ? a->folder : NULL;
+	const char *why = json_string_value(json_object_get(json_object_get(a->live.end, "error"), "message"));
 
 	ends_record(d, id, status_of(a->live.end), a->live.end);
-	log_info("the deployment has ended event='ended' deployment='%s' group='%s' status='%s'", id, group,
-		 deployment_status_name(status_of(a->live.end)));
+	log_info("the deployment has ended%s%s event='ended' deployment='%s' group='%s' status='%s'", why ? ": " : "",
+		 why ? why : "", id, group, deployment_status_name(status_of(a->live.end)));
 	if (wants_redeploy(d, a))
 		redeploy(d, a);
 	streams_end(d->streams, id, a->live.end, folder);

@@ -114,14 +114,16 @@ static void prepare(CURL *curl, struct http_module_job *job, struct curl_slist *
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 }
 
-/* libcurl leaves out why: "Connection refused". */
+/* libcurl leaves out why, "Connection refused", and tells after how many ms instead: another text each time, which who
+ * waits for a server would read again and again. */
 static void add_reason(CURL *curl, struct http_module_job *job)
 {
 	long error = 0;
-	size_t len = strlen(job->error);
 	const char *text = curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error) == CURLE_OK && error
 				   ? strerrordesc_np((int)error)
 				   : NULL;
+	const char *after = strstr(job->error, " after ");
+	size_t len = after ? (size_t)(after - job->error) : strlen(job->error);
 
 	if (text)
 		(void)snprintf(job->error + len, sizeof(job->error) - len, ": %s", text);

@@ -155,7 +155,9 @@ static int start(struct running *r, struct err *err)
 	while (waitpid(r->guard, NULL, 0) < 0 && errno == EINTR)
 		;
 	errno = error;
-	return err_sys(err, "cannot start '%s'", r->c->argv[0]);
+	return err_sys(err, "cannot start '%s'%s", r->c->argv[0],
+		       strchr(r->c->argv[0], ' ') ? " (each word is a text of its own; shell = \"...\" takes a line)"
+						  : "");
 }
 
 static void feed(struct running *r)

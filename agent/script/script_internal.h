@@ -20,6 +20,8 @@ void script_sandbox_open_pure(lua_State *L); /* the few globals of a pure state;
 void script_error_open(lua_State *L);	     /* the class of our errors */
 /* The error at INDEX for people, into BYTES; its action, if any. May raise. */
 void script_error_text(lua_State *L, int index, char *message, size_t size, char *action, size_t action_size);
+/* What to write instead, for a message of Lua's about a common mistake; else "". */
+void script_hint(const char *message, char *out, size_t size);
 /* "scripts/check.lua:14: " of the nearest line that is the script's own, pushed. */
 void script_push_where(lua_State *L);
 

@@ -211,9 +211,11 @@ static void find_module(lua_State *L, const char *name)
 		if (load_below(L, fds[i], file))
 			return;
 	}
-	(void)script_misuse(
-		L, "require: there is neither '%s.lua' nor '%s/init.lua' in the bundle or in slipway's library", path,
-		path);
+	(void)script_misuse(L,
+			    "require: there is neither '%s.lua' nor '%s/init.lua' in the bundle or in slipway's "
+			    "library; a name begins "
+			    "at the top of the bundle, as in 'scripts.shared' for scripts/shared.lua",
+			    path, path);
 }
 
 static bool is_being_loaded(lua_State *L, int index)

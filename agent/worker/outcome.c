@@ -1,6 +1,7 @@
 /* worker/outcome.c - results in values and in words. */
 #include "worker/outcome.h"
 
+#include "lifecycle/event.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -102,7 +103,6 @@ static const char *const actions[ERR_KIND_COUNT] = {
 	[ERR_SCRIPT_MISSING] = "add the script to the bundle, or correct the hooks section of appspec.yml",
 	[ERR_SCRIPT_NOT_EXECUTABLE] = "make the script executable before bundling it",
 	[ERR_SCRIPT_TIMED_OUT] = "see what the script was waiting for, or give it a longer timeout in appspec.yml",
-	[ERR_SCRIPT_FAILED] = "see the script's last lines above; the whole log is in the deployment's folder",
 	[ERR_OUTPUTS_LEFT_OPEN] =
 		"start background processes with their output elsewhere: `nohup command >/dev/null 2>&1 &`",
 	[ERR_STOPPED] = "deploy again when it suits",
@@ -115,8 +115,29 @@ static const char *const actions[ERR_KIND_COUNT] = {
 		"with the id that it prints",
 };
 
-static char *action_for(const struct err *err)
+/* A script of an earlier revision has failed, which no new bundle can put right. */
+static bool is_of_earlier_revision(const struct deployment_result *r, const struct err *err, const char *event,
+				   const struct deployment *d)
 {
+	static const enum err_kind kinds[] = { ERR_SCRIPT_MISSING, ERR_SCRIPT_NOT_EXECUTABLE, ERR_SCRIPT_TIMED_OUT,
+					       ERR_SCRIPT_FAILED, ERR_OUTPUTS_LEFT_OPEN };
+	bool is_script = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		is_script = is_script || err->kind == kinds[i];
+	for (size_t i = 0; i < r->event_count; i++) /* one of the host's is the host's */
+		if (r->events[i].script && !strcmp(r->events[i].event, event) &&
+		    str_starts(r->events[i].script, "hooks.d/"))
+			return false;
+	return is_script && event_revision(event, false, event_is_blue_green_rollback(d)) != EVENT_REVISION_CURRENT;
+}
+
+static char *action_for(const struct deployment_result *r, const struct err *err, const char *event,
+			const struct deployment *d)
+{
+	if (event && is_of_earlier_revision(r, err, event, d))
+		return xstrdup("the script is the earlier revision's: correct it there, or deploy once without this "
+			       "event: --events BeforeInstall,AfterInstall,ApplicationStart,ValidateService");
 	if (err->kind == ERR_SYS && (err->sys == EROFS || err->sys == EACCES || err->sys == EPERM))
 		return xstrdup(
 			"let the agent write there (mount it writable, run the agent as root), then deploy again");
@@ -196,7 +217,7 @@ void outcome_end(struct deployment_result *r, const struct err *err, const char 
 	r->error_event = event ? xstrdup(event) : NULL;
 	r->error_message = xstrdup(err->msg);
 	if (!r->error_action) /* else the script has said it */
-		r->error_action = action_for(err);
+		r->error_action = action_for(r, err, event, s->deployment);
 }
 
 char *outcome_bundle_text(uint64_t files, uint64_t bytes)

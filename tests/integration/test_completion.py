@@ -23,6 +23,7 @@ printf '%s\n' "${COMPREPLY[@]}"
     (["slipway", "deploy", "--on-failure", "re"], ["restore", "redeploy"]),
     (["slipway", "try", "--fail-at", "Ins"], ["Install"]),
     (["slipway", "hook", "--use", "tcp"], ["tcp-check"]),
+    (["slipway", "hook", "--event", "Val"], ["ValidateService"]),
     (["slipway", "explain", "Dig"], ["DigestMismatch"]),
     (["slipway", "logs", "--fo"], ["--follow"]),
     (["slipway", "show", "d"], [""]),

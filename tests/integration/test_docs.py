@@ -66,6 +66,52 @@ def test_a_page_shows_what_really_happens(page, tmp_path):
             f"\n--- really (exit {done.returncode})\n{output}"
 
 
+FIRST_HOOK_TEST = """
+local t = slipway.test
+t.case("the hook that README shows", function()
+    local said
+    local done = {}
+    t.fake.systemd.restart("shop", true)
+    t.fake.systemd.wait_active("shop", { settle = 3 }, true)
+    t.fake.http.get("http://127.0.0.1:8080/health", t.in_turn({ status = 503 }, { body = { version = "1.0" } },
+        { body = { version = "1.1" } }))
+    t.fake.haproxy.open({ socket = "/run/haproxy/admin.sock" }, {
+        ready = function(_, server) done[#done + 1] = server end,
+    })
+    t.fake.http.post("https://chat.example/T0/x9", function(_, options) said = options.json.text return {} end)
+    local result = t.ok(t.hook("scripts/start.lua", {
+        event = "ApplicationStart", instance = "web-17",
+        env = { PORT = 8080, VERSION = "1.1", CHAT = "https://chat.example/T0/x9" },
+    }))
+    t.equal(done, { "shop/web-17" })
+    t.equal(said, "shop is up on web-17")
+    t.contains(table.concat(result.log, "\\n"), "waiting for GET http://127.0.0.1:8080/health = 200 (version 1.0, attempt 2, ")
+end)
+"""
+
+
+def test_the_hook_on_the_first_page_does_what_it_says(agent, tmp_path):
+    (hook,) = blocks(PAGES[0], "lua")
+    assert len([line for line in hook.splitlines() if line]) <= 10
+    waits = 1 + [line.startswith("slipway.http.wait") for line in hook.splitlines()].index(True)
+    assert f"scripts/start.lua:{waits}  waiting for GET http://127.0.0.1:8080/health = 200 (version 1.0, " in PAGES[0].read_text()
+    (tmp_path / "appspec.yml").touch()
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/start.lua").write_text(hook)
+    (tmp_path / "scripts/start_test.lua").write_text(FIRST_HOOK_TEST)
+    done = agent("hook", "--test", tmp_path / "scripts")
+    assert done.code == 0, done.out + done.err
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lua_that_is_shown_is_lua(agent, page, tmp_path):
+    for number, text in enumerate(blocks(page, "lua")):
+        file = tmp_path / f"{number}.lua"
+        file.write_text(f"if false then return (function(...) {text} end)() end")
+        done = agent("hook", file)
+        assert done.code == 0, done.err
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_for_the_readers_system_are_known(page):
     lines = {line for text in blocks(page, "sh") for line in text.splitlines() if line and not line.startswith("#")}

@@ -28,6 +28,7 @@ PLAIN = [
     ("unknown key '…' is ignored: roles are not supported in a context",
      MAY % "context: {type: t, role: r}", MAY % "context: {type: t}"),
     ("unknown key '…' is ignored: to run a script as another user, write '…'", RUN % ", user: root", RUN % ", runas: root"),
+    ("unknown key '…' is ignored: ready-made hooks are named in 'hooks' below 'slipway'", RUN % ", use: http-check", RUN % ""),
     ("unknown key '…' is ignored: remove it, or write it as a comment", "nonsense: 1\n", "# nonsense: 1\n"),
     ("the key '…' is ignored here: it belongs to …; check the indentation", "runas: root\n", RUN % ", runas: root"),
     ("the key … has no meaning here and is ignored", "? [a, b]\n: 1\n", "# a\n"),

@@ -144,7 +144,8 @@ def test_a_failed_check_names_file_and_line_and_what_to_do(agent, lua_bundle):
     ("string.rep('x', 1 << 30)", 1, "scripts/check.lua: needs more than 64 MiB of memory"),
     ("io.open('/etc/passwd')", 1, "scripts/check.lua:1: attempt to index a nil value (global 'io')"),
     ("require 'scripts.no'", 1, "scripts/check.lua:1: require: there is neither 'scripts/no.lua' nor 'scripts/no/init.lua' "
-                                "in the bundle or in slipway's library"),
+                                "in the bundle or in slipway's library; a name begins at the top of the bundle, as in "
+                                "'scripts.shared' for scripts/shared.lua"),
 ], ids=["code", "false", "mistake", "memory", "sandbox", "require"])
 def test_how_a_hook_fails(agent, lua_bundle, text, code, message):
     done = agent.local(lua_bundle(text), "--json")

@@ -17,7 +17,7 @@
 ---@field group? string the deployment group's name
 ---@field instance? string this host: `instance` of slipway.yml, else its name
 ---@field region? string `region` of slipway.yml, else AWS_REGION of the agent
----@field archive_dir? string the unpacked bundle that the script comes from; nil for a hook of the host without one
+---@field archive_dir? string the unpacked bundle that the script comes from; nil for an operator hook without one
 ---@field previous? string the unpacked bundle of the revision that was installed last; nil on a first deployment
 ---@field restore boolean the previous revision is being brought back
 ---@field env table<string, string> the environment

@@ -17,7 +17,7 @@ static const struct command_spec spec = {
 	.word = WORD_NONE,
 	.usage = "Usage: slipway doctor [OPTION]...\n"
 		 "\n"
-		 "Looks at the configuration, the daemon, the state folder, space, the hooks of the host, clock, su "
+		 "Looks at the configuration, the daemon, the state folder, space, the operator hooks, clock, su "
 		 "and\n"
 		 "sudo, and at every deployment group. Changes nothing.\n"
 		 "\n"

@@ -51,13 +51,13 @@ struct settings {
 	char *file_exists_behavior; /* the host's default, NULL: DISALLOW */
 	char *instance;		    /* what hooks are told about this host, NULL: nothing */
 	char *region;		    /* the same */
-	char *hooks_dir;	    /* of the host, absolute (lifecycle/host_hooks.h); NULL: none */
+	char *hooks_dir;	    /* of the host, absolute (lifecycle/operator_hooks.h); NULL: none */
 	char **variables; /* "NAME=VALUE" of the host for every hook, the later one wins; NULL-terminated, NULL: none */
 	char *program_name;	     /* names the deployments log; NULL: "codedeploy-agent" */
 	char *policy;		     /* the host's, absolute; NULL: everything is allowed */
 	bool policy_needed;	     /* true: it must be there */
 	unsigned max_revisions;	     /* >= 1, default 5 */
-	unsigned hooks_timeout_s;    /* of each hook of the host, >= 1, default 3600 */
+	unsigned hooks_timeout_s;    /* of each operator hook, >= 1, default 3600 */
 	uint64_t max_entries;	     /* of an archive: default 1,000,000 */
 	uint64_t max_unpacked_bytes; /* default 20 GiB */
 	uint64_t max_ratio; /* unpacked to packed bytes, default 1000; 0: any. Counts from 64 MiB unpacked on */

@@ -130,7 +130,7 @@ static json_t *settings_to_json(const struct settings *s)
 	return o;
 }
 
-/* The hooks of the host and their variables: a request of an older agent has neither. */
+/* The operator hooks and their variables: a request of an older agent has neither. */
 static int host_from_json(struct jobject *o, struct settings *s, struct err *err)
 {
 	uint64_t timeout = HOOKS_TIMEOUT_S;

@@ -56,7 +56,7 @@ int hook_compile_host(const struct deployment *d, const char *const *order, stru
 	host_scripts_each(d, order, compile_for_host, &host);
 	if (findings->count == before)
 		return 0;
-	return err_set(err, ERR_CONFIG, "hooks of the host: %s", findings->items[before].message);
+	return err_set(err, ERR_CONFIG, "operator hooks: %s", findings->items[before].message);
 }
 
 static json_t *check_all(int bundle_fd, int count, char **locations)

@@ -9,7 +9,7 @@
  * bundle: others tell that. -1, ERR_SCRIPT_FAILED: its file, line and what is wrong. */
 int hook_compile(int bundle_fd, const char *location, struct err *err);
 
-/* The same with the hooks of the host at the events of ORDER, which are fit to be run otherwise: FINDINGS gets an error
+/* The same with the operator hooks at the events of ORDER, which are fit to be run otherwise: FINDINGS gets an error
  * for each that is no Lua. -1, ERR_CONFIG: there is one. */
 int hook_compile_host(const struct deployment *d, const char *const *order, struct findings *findings, struct err *err);
 

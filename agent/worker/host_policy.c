@@ -119,7 +119,7 @@ static json_t *hooks_json(const struct host_question *q)
 	return list;
 }
 
-/* Of the request: they reach the hooks of the host as well. */
+/* Of the request: they reach the operator hooks as well. */
 static json_t *environment_json(const struct deployment *d)
 {
 	json_t *map = json_object();

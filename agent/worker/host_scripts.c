@@ -1,7 +1,7 @@
 /* worker/host_scripts.c - see host_scripts.h. */
 #include "worker/host_scripts.h"
 
-#include "lifecycle/host_hooks.h"
+#include "lifecycle/operator_hooks.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -20,12 +20,12 @@ static void tell(const struct teller *t, const char *path)
 
 static void tell_event(const struct teller *t, const struct settings *s, const char *event)
 {
-	AUTO(host_hooks_done) struct host_hooks hooks = { 0 };
+	AUTO(operator_hooks_done) struct operator_hooks hooks = { 0 };
 	AUTO(findings_done) struct findings found = { 0 };
 	AUTO_FREE char *folder = xasprintf("%s/%s", s->hooks_dir, event);
 	struct err e = ERR_INIT; /* whoever runs them tells it */
 
-	if (host_hooks_find(s, event, &hooks, &found, &e) < 0)
+	if (operator_hooks_find(s, event, &hooks, &found, &e) < 0)
 		return;
 	for (size_t i = 0; i < hooks.count; i++)
 		tell(t, hooks.scripts[i].path);

@@ -8,7 +8,7 @@
 
 #include <sys/stat.h>
 
-/* Call EACH for the hooks of the host at the events of ORDER, in the order they would run; after those of an event for
+/* Call EACH for the operator hooks at the events of ORDER, in the order they would run; after those of an event for
  * its folder, in which scripts come and go; at last for the policy. What is not there, or may not be used, is passed
  * over. PATH is absolute and borrowed. */
 void host_scripts_each(const struct deployment *d, const char *const *order,

@@ -3,7 +3,7 @@
 
 #include "format/json.h"
 #include "lifecycle/event.h"
-#include "lifecycle/host_hooks.h"
+#include "lifecycle/operator_hooks.h"
 #include "util/auto.h"
 #include "util/str.h"
 
@@ -48,8 +48,8 @@ static void add_earlier(const struct plan_hooks *h, json_t *list, const char *ev
 	appspec_free(appspec);
 }
 
-/* Those of FIRST to END of the host's own; what is wrong with them is told by host_hooks_check(). */
-static void add_host(json_t *list, const char *event, const struct host_hooks *host, size_t first, size_t end)
+/* Those of FIRST to END of the host's own; what is wrong with them is told by operator_hooks_check(). */
+static void add_host(json_t *list, const char *event, const struct operator_hooks *host, size_t first, size_t end)
 {
 	for (size_t i = first; i < end; i++)
 		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:n, s:i, s:n}", "event", event, "script",
@@ -78,11 +78,11 @@ json_t *plan_hooks_json(const struct plan_hooks *h, struct findings *warnings)
 	json_t *list = json_array();
 
 	for (size_t i = 0; h->order[i]; i++) {
-		AUTO(host_hooks_done) struct host_hooks host = { 0 };
+		AUTO(operator_hooks_done) struct operator_hooks host = { 0 };
 		AUTO(findings_done) struct findings told = { 0 };
 		struct err e = ERR_INIT; /* then there are none */
 
-		(void)host_hooks_find(&h->deployment->settings, h->order[i], &host, &told, &e);
+		(void)operator_hooks_find(&h->deployment->settings, h->order[i], &host, &told, &e);
 		add_host(list, h->order[i], &host, 0, host.before);
 		add_own(h, list, i, warnings);
 		add_host(list, h->order[i], &host, host.before, host.count);

@@ -5,7 +5,7 @@
 #include "installer/arrange.h"
 #include "installer/drift.h"
 #include "lifecycle/event.h"
-#include "lifecycle/host_hooks.h"
+#include "lifecycle/operator_hooks.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/fs.h"
@@ -103,17 +103,17 @@ static int unpack(struct planner *p, struct err *err)
 	return 0;
 }
 
-static void check_host_hooks(struct planner *p)
+static void check_operator_hooks(struct planner *p)
 {
 	AUTO(findings_done) struct findings found = { 0 };
 	struct err e = ERR_INIT;
 
-	if (host_hooks_check(&p->d->settings, p->order, &found, &e) == 0) /* its error is the first of them */
+	if (operator_hooks_check(&p->d->settings, p->order, &found, &e) == 0) /* its error is the first of them */
 		(void)hook_compile_host(p->d, p->order, &found, &e);
 	for (size_t i = 0; i < found.count; i++) {
 		if (found.items[i].level == FINDING_WARNING)
 			warn(p, found.items[i].message);
-		else if (err_set(&e, ERR_CONFIG, "hooks of the host: %s", found.items[i].message) < 0)
+		else if (err_set(&e, ERR_CONFIG, "operator hooks: %s", found.items[i].message) < 0)
 			add_error(p, &e);
 	}
 }
@@ -125,7 +125,7 @@ static void check_hooks(struct planner *p)
 	if (event_check_local_hooks(p->files.appspec, p->files.appspec_name, p->order, &e) < 0 ||
 	    preflight_check_hooks(&p->files, p->order, false, &e) < 0)
 		add_error(p, &e);
-	check_host_hooks(p);
+	check_operator_hooks(p);
 }
 
 /* -1: the world gave no answer. What stands in the way is an answer. */

@@ -4,7 +4,7 @@
 #include "installer/arrange.h"
 #include "installer/flusher.h"
 #include "lifecycle/event.h"
-#include "lifecycle/host_hooks.h"
+#include "lifecycle/operator_hooks.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/str.h"
@@ -193,10 +193,10 @@ static int leave_it(struct run *run)
 	return 1;
 }
 
-static int check_host_hooks(struct run *run, struct err *err)
+static int check_operator_hooks(struct run *run, struct err *err)
 {
 	AUTO(findings_done) struct findings found = { 0 };
-	int r = run->d->trial ? 0 : host_hooks_check(&run->d->settings, run->order, &found, err);
+	int r = run->d->trial ? 0 : operator_hooks_check(&run->d->settings, run->order, &found, err);
 
 	if (r == 0 && !run->d->trial)
 		r = hook_compile_host(run->d, run->order, &found, err);
@@ -239,7 +239,7 @@ static int look_at_plan(struct run *run, bool same, struct err *err)
 		return -1;
 	if (event_check_local_hooks(run->files.appspec, run->files.appspec_name, run->order, err) < 0 ||
 	    preflight_check_hooks(&run->files, run->order, event_is_blue_green_rollback(run->d), err) < 0 ||
-	    check_host_hooks(run, err) < 0)
+	    check_operator_hooks(run, err) < 0)
 		return -1;
 	return judge_trial(run, &t, err);
 }

@@ -411,7 +411,7 @@ end
 
 
 def test_variables_of_the_request_are_asked_about(agent, daemon, bundle):
-    """Hooks of the host get them, too, and run as root."""
+    """Operator hooks get them, too, and run as root."""
     host_policy(agent, """return function(d)
   for name, value in pairs(d.env) do
     if name ~= "PORT" then return false, name .. "=" .. value .. " is no variable for this host" end

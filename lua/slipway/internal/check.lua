@@ -90,7 +90,7 @@ function check.options(fn, options, known)
 	check.argument(fn, "options", options, "table")
 	for name in pairs(options) do
 		if not known[name] then
-			misuse(("%s: there is no option '%s', but %s"):format(fn, tostring(name), names_of(known)))
+			misuse(("%s: there is no option '%s'; there are: %s"):format(fn, tostring(name), names_of(known)))
 		end
 	end
 	for name, want in pairs(known) do

@@ -1,4 +1,4 @@
-/* The hooks of the host: which names are hooks, whose files are run, in which order. */
+/* The operator hooks: which names are hooks, whose files are run, in which order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,30 +6,30 @@
 
 #include <cmocka.h>
 
-#include "lifecycle/host_hooks.h"
+#include "lifecycle/operator_hooks.h"
 #include "process_help.h"
 
 static const struct {
 	const char *why, *name;
-	enum host_hook_place want;
+	enum operator_hook_place want;
 } names[] = {
-	{ "the first there can be", "00-a", HOST_HOOK_BEFORE },
-	{ "the last before", "49-a", HOST_HOOK_BEFORE },
-	{ "the first after", "50-a", HOST_HOOK_AFTER },
-	{ "the last there can be", "99-a.lua", HOST_HOOK_AFTER },
-	{ "all that a name may hold", "10-Drain_web.2-b.sh", HOST_HOOK_BEFORE },
-	{ "no name behind the number", "10-", HOST_HOOK_NONE },
-	{ "no number", "a.sh", HOST_HOOK_NONE },
-	{ "one digit", "1-a", HOST_HOOK_NONE },
-	{ "three digits", "100-a", HOST_HOOK_NONE },
-	{ "no dash", "10a", HOST_HOOK_NONE },
-	{ "nothing at all", "", HOST_HOOK_NONE },
-	{ "what an editor keeps", "10-a.sh~", HOST_HOOK_NONE },
-	{ "what an editor works on", ".10-a.sh.swp", HOST_HOOK_NONE },
-	{ "what vim works on", "10-a.swp", HOST_HOOK_NONE },
-	{ "what dpkg keeps", "10-a.dpkg-old", HOST_HOOK_NONE },
-	{ "a blank", "10-a b", HOST_HOOK_NONE },
-	{ "no ASCII", "10-\xc3\xa4", HOST_HOOK_NONE },
+	{ "the first there can be", "00-a", OPERATOR_HOOK_BEFORE },
+	{ "the last before", "49-a", OPERATOR_HOOK_BEFORE },
+	{ "the first after", "50-a", OPERATOR_HOOK_AFTER },
+	{ "the last there can be", "99-a.lua", OPERATOR_HOOK_AFTER },
+	{ "all that a name may hold", "10-Drain_web.2-b.sh", OPERATOR_HOOK_BEFORE },
+	{ "no name behind the number", "10-", OPERATOR_HOOK_NONE },
+	{ "no number", "a.sh", OPERATOR_HOOK_NONE },
+	{ "one digit", "1-a", OPERATOR_HOOK_NONE },
+	{ "three digits", "100-a", OPERATOR_HOOK_NONE },
+	{ "no dash", "10a", OPERATOR_HOOK_NONE },
+	{ "nothing at all", "", OPERATOR_HOOK_NONE },
+	{ "what an editor keeps", "10-a.sh~", OPERATOR_HOOK_NONE },
+	{ "what an editor works on", ".10-a.sh.swp", OPERATOR_HOOK_NONE },
+	{ "what vim works on", "10-a.swp", OPERATOR_HOOK_NONE },
+	{ "what dpkg keeps", "10-a.dpkg-old", OPERATOR_HOOK_NONE },
+	{ "a blank", "10-a b", OPERATOR_HOOK_NONE },
+	{ "no ASCII", "10-\xc3\xa4", OPERATOR_HOOK_NONE },
 };
 
 static void a_number_in_front_makes_a_hook_and_says_when(void **state)
@@ -37,14 +37,14 @@ static void a_number_in_front_makes_a_hook_and_says_when(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		print_message("  %s\n", names[i].why);
-		assert_int_equal(names[i].want, host_hook_place(names[i].name));
+		assert_int_equal(names[i].want, operator_hook_place(names[i].name));
 	}
 }
 
 struct fixture {
 	char *folder, *event;
 	struct settings settings;
-	struct host_hooks hooks;
+	struct operator_hooks hooks;
 	struct findings findings;
 	struct err err;
 };
@@ -65,7 +65,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	host_hooks_done(&f->hooks);
+	operator_hooks_done(&f->hooks);
 	findings_done(&f->findings);
 	scratch_removep(&f->folder);
 	free(f->event);
@@ -75,11 +75,11 @@ static int tear_down(void **state)
 
 static int find(struct fixture *f, const char *event)
 {
-	host_hooks_done(&f->hooks);
+	operator_hooks_done(&f->hooks);
 	findings_done(&f->findings);
 	f->findings = (struct findings){ 0 };
 	f->err = ERR_INIT;
-	return host_hooks_find(&f->settings, event, &f->hooks, &f->findings, &f->err);
+	return operator_hooks_find(&f->settings, event, &f->hooks, &f->findings, &f->err);
 }
 
 static void they_are_found_in_the_order_of_their_names(void **state)
@@ -125,8 +125,8 @@ static void where_there_is_nothing_nothing_is_found(void **state)
 static void a_name_that_is_none_is_warned_about(void **state)
 {
 	struct fixture *f = *state;
-	AUTO_FREE char *want = xasprintf(
-		"'%s/README' is ignored: hooks of the host are called NN-NAME, with two digits", f->event);
+	AUTO_FREE char *want = xasprintf("'%s/README' is ignored: operator hooks are called NN-NAME, with two digits",
+					 f->event);
 
 	file_put(f->event, "README", "", 0666);
 	file_put(f->event, "10-a", "", 0755);
@@ -159,7 +159,7 @@ static void everything_that_is_wrong_is_found_and_nothing_is_run(void **state)
 	assert_int_equal(0, mkfifo(pipe, 0700));
 	assert_int_equal(-1, find(f, "Install"));
 	assert_int_equal(ERR_CONFIG, f->err.kind);
-	assert_true(str_starts(f->err.msg, "hooks of the host: '"));
+	assert_true(str_starts(f->err.msg, "operator hooks: '"));
 	assert_null(f->hooks.scripts);
 	assert_int_equal(ARRAY_LEN(want), f->findings.errors);
 	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
@@ -219,14 +219,14 @@ static void all_events_of_an_order_are_looked_at(void **state)
 	assert_int_equal(0, mkdir(other, 0755));
 	file_put(f->event, "10-a", "", 0777);
 	file_put(other, "10-b", "", 0777);
-	assert_int_equal(-1, host_hooks_check(&f->settings, order, &f->findings, &f->err));
+	assert_int_equal(-1, operator_hooks_check(&f->settings, order, &f->findings, &f->err));
 	assert_int_equal(2, f->findings.errors);
 	assert_non_null(strstr(f->findings.items[1].message, "10-b"));
 	findings_done(&f->findings);
 	f->findings = (struct findings){ 0 };
 	f->err = ERR_INIT;
 	assert_int_equal(0, chmod(f->folder, 0777)); /* told once, and that is all */
-	assert_int_equal(-1, host_hooks_check(&f->settings, order, &f->findings, &f->err));
+	assert_int_equal(-1, operator_hooks_check(&f->settings, order, &f->findings, &f->err));
 	assert_int_equal(1, f->findings.count);
 }
 
@@ -234,7 +234,7 @@ static void there_is_a_limit_to_their_number(void **state)
 {
 	struct fixture *f = *state;
 
-	for (int i = 0; i <= HOST_HOOKS_MAX; i++) {
+	for (int i = 0; i <= OPERATOR_HOOKS_MAX; i++) {
 		AUTO_FREE char *name = xasprintf("10-%d", i);
 
 		file_put(f->event, name, "", 0755);

@@ -80,7 +80,7 @@ def test_they_run_before_and_after_those_of_the_application(host, agent, bundle)
     assert [h["script"] for h in plan["hooks"]] == ran
     assert [h["revision"] for h in plan["hooks"]] == ["host", "host", "this", "host", "host"]
     assert plan["hooks"][0]["timeout"] == 3600 and plan["hooks"][0]["runas"] is None
-    warning = f"'{host.top}/ValidateService/README' is ignored: hooks of the host are called NN-NAME, with two digits"
+    warning = f"'{host.top}/ValidateService/README' is ignored: operator hooks are called NN-NAME, with two digits"
     assert done.json["warnings"] == plan["warnings"] == [warning]
     assert "hooks.d/ValidateService/10-before and 4 more" in event(done, "ValidateService")["message"]
     assert "hooks.d/ValidateService/99-last  of this host" in agent("plan", top).out
@@ -226,11 +226,11 @@ def test_what_others_could_have_written_stops_a_deployment_before_it_begins(host
     said = damage(host, host.put("ValidateService/60-a"))
     top = bundle(files={"a": "2"})
     bad = scene.agent.local(top, "--json")
-    assert bad.json["error"]["event"] == "Preflight" and bad.json["error"]["message"] == f"hooks of the host: {said}"
+    assert bad.json["error"]["event"] == "Preflight" and bad.json["error"]["message"] == f"operator hooks: {said}"
     assert bad.json["now"].endswith("(previous) is in place, its files untouched")
     assert scene.fingerprint() == scene.before and host.heard == []
     plan = planned(scene.agent, top, "--group", GROUP, code=1)
-    assert [e["message"] for e in plan["errors"]] == [f"hooks of the host: {said}"]
+    assert [e["message"] for e in plan["errors"]] == [f"operator hooks: {said}"]
 
 
 def test_all_that_is_wrong_is_told_at_once(host, agent, bundle):
@@ -245,7 +245,7 @@ def test_what_becomes_unsafe_on_the_way_fails_its_event(host, scene, bundle, tar
     path = host.put("ValidateService/10-a")
     bad = scene.agent.local(bundle(files={"a": "2"}, hooks={"AfterInstall": f"chmod 0777 {path}"}), "--json")
     assert bad.json["error"]["event"] == "ValidateService" and target.read("a") == "1"
-    assert bad.json["error"]["message"].startswith(f"hooks of the host: '{path}' has mode 0777")
+    assert bad.json["error"]["message"].startswith(f"operator hooks: '{path}' has mode 0777")
     assert host.heard == []
 
 
@@ -253,7 +253,7 @@ def test_what_belongs_to_another_user_is_not_run(as_root, host, agent, bundle):
     path = host.put("Install/10-a")
     os.chown(path, 1, 0)
     bad = agent.local(bundle(), "--json")
-    assert bad.code == 1 and bad.json["error"]["message"].startswith(f"hooks of the host: '{path}' belongs to user 1, ")
+    assert bad.code == 1 and bad.json["error"]["message"].startswith(f"operator hooks: '{path}' belongs to user 1, ")
 
 
 @pytest.fixture
@@ -419,7 +419,7 @@ def test_one_in_lua_with_a_misprint_stops_a_deployment_before_it_begins(host, sc
     plan = scene.agent("plan", top, "--group", GROUP, "--json")
     errors = [e["message"] for e in plan.json["errors"]]
     assert plan.code == 1 and len(errors) == 2, plan
-    assert errors[0].startswith(f"hooks of the host: '{path}' cannot be compiled: ") and errors[0].endswith("10-a.lua:1: 'then' expected near '='")
+    assert errors[0].startswith(f"operator hooks: '{path}' cannot be compiled: ") and errors[0].endswith("10-a.lua:1: 'then' expected near '='")
     assert errors[1].endswith("20-b.lua:1: unexpected symbol near <eof>")
     done = scene.agent.local(top, "--json")
     error = done.json["error"]

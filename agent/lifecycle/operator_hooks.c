@@ -1,5 +1,5 @@
-/* lifecycle/host_hooks.c - see host_hooks.h. */
-#include "lifecycle/host_hooks.h"
+/* lifecycle/operator_hooks.c - see operator_hooks.h. */
+#include "lifecycle/operator_hooks.h"
 
 #include "config/trust.h"
 #include "format/plain.h"
@@ -20,20 +20,20 @@
 static const char *const left_behind[] = { ".bak",	".orig",     ".rej",	  ".swp",     ".dpkg-old", ".dpkg-dist",
 					   ".dpkg-new", ".dpkg-tmp", ".ucf-dist", ".ucf-old", ".rpmnew",   ".rpmsave" };
 
-enum host_hook_place host_hook_place(const char *name)
+enum operator_hook_place operator_hook_place(const char *name)
 {
 	if (strspn(name, DIGITS) != 2 || name[2] != '-' || !name[3] || name[3 + strspn(name + 3, NAME_BYTES)])
-		return HOST_HOOK_NONE;
+		return OPERATOR_HOOK_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(left_behind); i++)
 		if (str_ends(name, left_behind[i]))
-			return HOST_HOOK_NONE;
-	return name[0] < '5' ? HOST_HOOK_BEFORE : HOST_HOOK_AFTER;
+			return OPERATOR_HOOK_NONE;
+	return name[0] < '5' ? OPERATOR_HOOK_BEFORE : OPERATOR_HOOK_AFTER;
 }
 
-void host_hooks_done(struct host_hooks *h)
+void operator_hooks_done(struct operator_hooks *h)
 {
 	arena_free(h->arena);
-	*h = (struct host_hooks){ 0 };
+	*h = (struct operator_hooks){ 0 };
 }
 
 static void blame(struct findings *f, const char *path, const char *what, const char *cure)
@@ -104,17 +104,17 @@ struct search {
 	DIR *dir;
 	const char *folder, *event;
 	unsigned timeout_s;
-	struct host_hooks *found;
+	struct operator_hooks *found;
 	struct findings *findings;
 };
 
 static void add(const struct search *s, const char *path, const char *name)
 {
-	struct host_hooks *h = s->found;
+	struct operator_hooks *h = s->found;
 
-	h->before += host_hook_place(name) == HOST_HOOK_BEFORE;
+	h->before += operator_hook_place(name) == OPERATOR_HOOK_BEFORE;
 	h->scripts[h->count++] = (struct appspec_script){
-		.location = arena_printf(h->arena, HOST_HOOKS_SHOWN "%s/%s", s->event, name),
+		.location = arena_printf(h->arena, OPERATOR_HOOKS_SHOWN "%s/%s", s->event, name),
 		.path = arena_strdup(h->arena, path),
 		.timeout_s = (int)s->timeout_s,
 	};
@@ -125,11 +125,11 @@ static void look_at(const struct search *s, const char *name)
 	AUTO_FREE char *path = xasprintf("%s/%s", s->folder, name);
 	struct stat st;
 
-	if (host_hook_place(name) == HOST_HOOK_NONE) {
+	if (operator_hook_place(name) == OPERATOR_HOOK_NONE) {
 		AUTO_FREE char *shown = plain_path(path);
 
 		findings_add(s->findings, FINDING_WARNING, (struct appspec_place){ 0 },
-			     "'%s' is ignored: hooks of the host are called NN-NAME, with two digits", shown);
+			     "'%s' is ignored: operator hooks are called NN-NAME, with two digits", shown);
 		return;
 	}
 	if (fstatat(dirfd(s->dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -138,7 +138,7 @@ static void look_at(const struct search *s, const char *name)
 		return;
 	else if (!hook_is_lua(path) && faccessat(dirfd(s->dir), name, X_OK, AT_EACCESS) < 0)
 		blame(s->findings, path, "is not executable", "chmod +x ");
-	else if (s->found->count == HOST_HOOKS_MAX)
+	else if (s->found->count == OPERATOR_HOOKS_MAX)
 		blame(s->findings, s->folder, "has more than 100 scripts", "let some of them call the others");
 	else
 		add(s, path, name);
@@ -146,11 +146,11 @@ static void look_at(const struct search *s, const char *name)
 
 static void list(const struct search *s)
 {
-	struct host_hooks *h = s->found;
+	struct operator_hooks *h = s->found;
 	const struct dirent *e;
 
 	h->arena = arena_new();
-	h->scripts = arena_alloc(h->arena, HOST_HOOKS_MAX * sizeof(*h->scripts));
+	h->scripts = arena_alloc(h->arena, OPERATOR_HOOKS_MAX * sizeof(*h->scripts));
 	errno = 0;
 	while ((e = readdir(s->dir))) {
 		if (e->d_name[0] != '.')
@@ -162,7 +162,7 @@ static void list(const struct search *s)
 	qsort(h->scripts, h->count, sizeof(*h->scripts), by_name);
 }
 
-static void find(const struct settings *s, const char *event, struct host_hooks *out, struct findings *f)
+static void find(const struct settings *s, const char *event, struct operator_hooks *out, struct findings *f)
 {
 	AUTO_FD int top = open_folder(AT_FDCWD, s->hooks_dir, 0, s->hooks_dir, f);
 	AUTO_FREE char *folder = xasprintf("%s/%s", s->hooks_dir, event);
@@ -183,29 +183,29 @@ static int refuse(const struct findings *f, struct err *err)
 {
 	for (size_t i = 0; i < f->count; i++)
 		if (f->items[i].level == FINDING_ERROR)
-			return err_set(err, ERR_CONFIG, "hooks of the host: %s", f->items[i].message);
+			return err_set(err, ERR_CONFIG, "operator hooks: %s", f->items[i].message);
 	return 0;
 }
 
-int host_hooks_find(const struct settings *s, const char *event, struct host_hooks *out, struct findings *findings,
-		    struct err *err)
+int operator_hooks_find(const struct settings *s, const char *event, struct operator_hooks *out,
+			struct findings *findings, struct err *err)
 {
-	*out = (struct host_hooks){ 0 };
+	*out = (struct operator_hooks){ 0 };
 	if (!s->hooks_dir || !names_a_folder(event))
 		return 0;
 	find(s, event, out, findings);
 	if (!findings->errors)
 		return 0;
-	host_hooks_done(out);
+	operator_hooks_done(out);
 	return refuse(findings, err);
 }
 
-int host_hooks_check(const struct settings *s, const char *const *order, struct findings *findings, struct err *err)
+int operator_hooks_check(const struct settings *s, const char *const *order, struct findings *findings, struct err *err)
 {
 	AUTO_FD int top = s->hooks_dir ? open_folder(AT_FDCWD, s->hooks_dir, 0, s->hooks_dir, findings) : -1;
 
 	for (; top >= 0 && *order; order++) {
-		AUTO(host_hooks_done) struct host_hooks h = { 0 };
+		AUTO(operator_hooks_done) struct operator_hooks h = { 0 };
 
 		if (names_a_folder(*order))
 			find(s, *order, &h, findings);

@@ -155,8 +155,7 @@ static const struct {
 				     "pcall(h.command, h, 'show info') pcall(h.servers, h, 'a')\n"
 				     "pcall(h.weight, h, 'a/b', 1) pcall(h.map_get, h, 'a', 'b')\n"
 				     "pcall(slipway.haproxy.open, {})" },
-	{ "nginx", "pcall(slipway.nginx.test, { program = '/none' }) pcall(slipway.nginx.include, { path = 'x' })\n"
-		   "slipway.nginx.test{ program = '/bin/true' }\n"
+	{ "nginx", "pcall(slipway.nginx.test, 1) pcall(slipway.nginx.include, { path = 'x' })\n"
 		   "pcall(slipway.nginx.include, { program = '/none', path = FOLDER .. '/i', content = 'x' })\n"
 		   "pcall(slipway.nginx.reload, { program = '/bin/true', pid_file = '/none' })" },
 	{ "waiting", "slipway.retry{ delay = 0, fn = function() return 1 end }\n"

@@ -13,6 +13,7 @@ with:
 ]]
 local with = slipway.with
 local fs = slipway.fs
+local MARK_LINES = 1000
 
 local argv = with.command or { shell = with.shell }
 if (with.command == nil) == (with.shell == nil) then
@@ -31,7 +32,19 @@ local function last_line(text)
 	return text:match("([^\n]*)\n*$")
 end
 
-local shown = with.shell or table.concat(with.command, " ")
+-- The first line of TEXT, and as many of the last ones as make COUNT with it.
+local function last_lines(text, count)
+	local lines = {}
+	for line in text:gmatch("[^\n]+\n") do
+		lines[#lines + 1] = line
+	end
+	table.move(lines, math.max(#lines - count + 2, 2), #lines, 2)
+	return table.concat(lines, "", 1, math.min(#lines, count))
+end
+
+-- As the appspec has it: what {{PASSWORD}} stands for is not for the log.
+local written = slipway.json.decode(slipway.env.SLIPWAY_WITH)
+local shown = written.shell or table.concat(written.command, " ")
 
 local function migrate()
 	slipway.doing("running " .. shown)
@@ -56,15 +69,27 @@ local name = with.name or slipway.application
 local file = ("%s/%s"):format(with.folder, name:gsub("[^%w._-]", "_"))
 local mark = ("%s-%s.done"):format(file, slipway.sha256(name .. "\n" .. key):sub(1, 16))
 
-fs.mkdir(with.folder, { parents = true })
+fs.mkdir(with.folder, { parents = true, mode = "0700" }) -- whoever can open the lock can hold it
 local lock <close> = fs.lock(file .. ".lock", { timeout = with.wait }) -- luacheck: ignore 211
 
-if with.no_restore then -- before the dangerous part; and what another host has migrated is migrated
+-- The mark tells who has migrated, and after that which deployments have found it so: a line for each.
+local done = fs.exists(mark) and fs.read(mark)
+
+-- The previous revision lives with what is migrated if it was deployed for the same key itself.
+local function previous_knows()
+	local previous = slipway.previous and slipway.previous:match("([^/]+)/deployment%-archive$")
+	return previous and done and done:find((" deployment %s\n"):format(previous), 1, true) ~= nil
+end
+
+if with.no_restore and not previous_knows() then -- before the dangerous part; what another host has migrated counts
 	slipway.no_restore(("run-migrations-once: %s is migrated for '%s'"):format(name, key))
 end
-if fs.exists(mark) then
-	slipway.log(("%s was migrated for '%s' already: %s"):format(name, key, fs.read(mark):match("[^\n]*")))
-	return
+if done then
+	slipway.log(("%s was migrated for '%s' already: %s"):format(name, key, done:match("[^\n]*")))
+else
+	migrate()
 end
-migrate()
-fs.write(mark, ("by %s in deployment %s\n"):format(slipway.instance or "this host", slipway.deployment or "?"))
+local line = ("by %s in deployment %s\n"):format(slipway.instance or "this host", slipway.deployment or "?")
+if not (done and done:find(line, 1, true)) then
+	fs.write(mark, last_lines(done or "", MARK_LINES) .. line)
+end

@@ -52,7 +52,9 @@ local function read_slots()
 			addresses[name] = { path = text }
 		else
 			local host, port = text:match("^(.*):(%d+)$")
-			addresses[name] = { host = host or "127.0.0.1", port = tonumber(port or text) }
+			addresses[name] = {
+				host = host and (host:match("^%[(.*)%]$") or host) or "127.0.0.1", port = tonumber(port or text),
+			}
 			if not addresses[name].port then
 				slipway.fail(("with: slots: %s: a port, HOST:PORT or an absolute path expected, got '%s'"):format(name, text))
 			end
@@ -65,13 +67,21 @@ local function read_slots()
 	end
 end
 
+-- What is the same for both slots would stop the one that serves, or lead to neither.
+local function tell_apart(what, text_of)
+	if text_of(names[1]) == text_of(names[2]) then
+		slipway.fail(("with: %s: is '%s' for both slots"):format(what, text_of(names[1])),
+			"let it hold {slot}, or what else differs between them")
+	end
+end
+
 local function other(slot)
 	return slot == names[1] and names[2] or names[1]
 end
 
 local function address_of(slot)
 	local a = addresses[slot]
-	return a.path or ("%s:%d"):format(a.host, a.port)
+	return a.path or (a.host:find(":") and "[%s]:%d" or "%s:%d"):format(a.host, a.port)
 end
 
 local function fill(text, values)
@@ -169,6 +179,7 @@ ways.nginx = {
 		if with.content:find("{upstream}", 1, true) then
 			need("upstream")
 		end
+		tell_apart("content", function(slot) return (content_for(slot):gsub("\n$", "")) end)
 	end,
 	live = function()
 		local text = fs.exists(with.include) and fs.read(with.include) or ""
@@ -219,6 +230,7 @@ end
 ways["haproxy-map"] = {
 	check = function()
 		need("map", "key")
+		tell_apart("backend", value_for)
 		connect()
 	end,
 	live = function()
@@ -262,6 +274,9 @@ end
 ways["haproxy-weight"] = {
 	check = function()
 		need("backend")
+		if with.weight < 1 or with.weight > 256 then
+			slipway.fail(("with: weight: 1 to 256 expected, got %d"):format(with.weight))
+		end
 		connect()
 	end,
 	live = function()
@@ -296,17 +311,37 @@ ways["haproxy-weight"] = {
 	end,
 }
 
-local function command(list, slot)
+local function words_of(list, slot)
 	local words = { check = true }
 	for i, word in ipairs(list) do
 		words[i] = fill(word, { slot = slot, address = address_of(slot) })
 	end
-	slipway.run(words)
+	return words
+end
+
+local function command(list, slot)
+	slipway.run(words_of(list, slot))
+end
+
+local function unit_of(slot)
+	return fill(with.unit, { slot = slot })
+end
+
+local function check_service()
+	if with.unit then
+		return tell_apart("unit", unit_of)
+	elseif not (with.start and with.stop) then
+		slipway.fail("with: either 'unit', or 'start' and 'stop' are needed")
+	end
+	for _, name in ipairs{ "start", "stop" } do
+		tell_apart(name, function(slot) return table.concat(words_of(with[name], slot), " ") end)
+	end
 end
 
 local function start(slot)
 	if with.unit then
-		slipway.systemd.restart(fill(with.unit, { slot = slot }))
+		pcall(slipway.systemd.reset_failed, unit_of(slot)) -- what died there before may have used up its starts
+		slipway.systemd.restart(unit_of(slot))
 	else
 		command(with.stop, slot) -- what an interrupted deployment has left there
 		command(with.start, slot)
@@ -315,7 +350,7 @@ end
 
 local function stop(slot)
 	if with.unit then
-		slipway.systemd.stop(fill(with.unit, { slot = slot }))
+		slipway.systemd.stop(unit_of(slot))
 	else
 		command(with.stop, slot)
 	end
@@ -341,9 +376,8 @@ if slipway.env.SLIPWAY_TRY then
 	return
 end
 read_slots()
-if not with.unit and not (with.start and with.stop) then
-	slipway.fail("with: either 'unit', or 'start' and 'stop' are needed")
-end
+tell_apart("slots", address_of)
+check_service()
 local way = ways[with.switch]
 way.check()
 
@@ -375,7 +409,7 @@ if not ok then
 end
 slipway.log(("slot %s serves"):format(new))
 if with.unit and with.enable then
-	slipway.systemd.enable(fill(with.unit, { slot = new }))
+	slipway.systemd.enable(unit_of(new))
 end
 
 if old then
@@ -385,6 +419,6 @@ if old then
 	end
 	stop(old)
 	if with.unit and with.enable then
-		slipway.systemd.disable(fill(with.unit, { slot = old }))
+		slipway.systemd.disable(unit_of(old))
 	end
 end

@@ -52,26 +52,43 @@ local function copy_release()
 		end
 	end
 	slipway.doing("copying the release")
-	slipway.run{ "cp", "-R", "--preserve=mode,timestamps,links", "--", from .. "/.", new, check = true }
-	slipway.run{ "touch", "--", new, check = true } -- releases go in the order in which they were made
-	slipway.run{ "sync", "--file-system", "--", new, check = true } -- before a link leads to it
-	fs.rename(new, to)
+	local ok, err = pcall(function()
+		slipway.run{ "cp", "-R", "--preserve=mode,timestamps,links", "--", from .. "/.", new, check = true }
+		slipway.run{ "touch", "--", new, check = true } -- releases go in the order in which they were made
+		slipway.run{ "sync", "--file-system", "--", new, check = true } -- before a link leads to it
+		fs.rename(new, to)
+	end)
+	if not ok then
+		pcall(fs.remove, new, { recursive = true }) -- a full disk needs the room now
+		error(err, 0)
+	end
 	return to
 end
 
+-- A folder of ours has the id of a deployment for a name. Whatever else lies there, data even, is not ours to remove.
+local function is_release(name)
+	return name:find("^d%-[%w-]+$") ~= nil
+end
+
+-- However a link spells where it leads: its last component is the name of the release.
+local function name_of(path)
+	return path and path:match("([^/]+)/*$")
+end
+
+-- What cannot be removed fails no deployment: the link leads to the new release already.
 local function remove_old(current, previous)
-	local old = {}
+	local old, kept = {}, { [name_of(current)] = true, [name_of(previous) or ""] = true }
 	for _, name in ipairs(fs.list(releases)) do
 		local path = releases .. "/" .. name
-		local st = fs.stat(path, { follow = false })
-		if st and st.type == "directory" and path ~= current and path ~= previous and not name:find("^%.") then
+		local st = is_release(name) and not kept[name] and fs.stat(path, { follow = false })
+		if st and st.type == "directory" then
 			old[#old + 1] = { path = path, mtime = st.mtime }
 		end
 	end
 	table.sort(old, function(a, b) return a.mtime > b.mtime end)
 	for i = with.keep - (previous and 1 or 0), #old do
-		slipway.log(("removing the release %s"):format(old[i].path))
-		fs.remove(old[i].path, { recursive = true })
+		local ok, err = pcall(fs.remove, old[i].path, { recursive = true })
+		slipway.log(("removing the release %s%s"):format(old[i].path, ok and "" or ": " .. tostring(err)))
 	end
 end
 
@@ -82,9 +99,6 @@ end
 
 local there = fs.stat(link, { follow = false })
 local previous = there and there.type == "link" and fs.readlink(link) or nil
-if previous and not previous:find("^/") then
-	previous = link:match("^(.*/)") .. previous
-end
 fs.symlink(target, link)
 slipway.log(("%s -> %s%s"):format(link, target, previous and previous ~= target and ", before " .. previous or ""))
 if releases and not slipway.restore then

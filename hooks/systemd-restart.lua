@@ -21,6 +21,9 @@ if with.daemon_reload then
 end
 for _, unit in ipairs(with.units) do
 	slipway.doing(("%s %s"):format(with.action, unit))
+	-- A revision that died again and again has used up the unit's starts (StartLimitBurst=), also those of the one that is
+	-- brought back. A unit that is not loaded has nothing to forget.
+	pcall(systemd.reset_failed, unit)
 	systemd[with.action](unit, { timeout = with.timeout })
 end
 for _, unit in ipairs(with.units) do -- all have been started: they settle side by side

@@ -20,7 +20,14 @@ if slipway.env.SLIPWAY_TRY then
 	return
 end
 
-slipway.secret(with.url) -- whoever knows it can post
+-- Whoever knows the address can post. Servers like to repeat a path that they do not know, so a long one is a secret by
+-- itself; an empty variable is none, and no reason to fail.
+local path = with.url:match("^%a+://[^/?#]*(.*)") or ""
+for secret, least in pairs{ [with.url] = 4, [path] = 16 } do
+	if #secret >= least then
+		slipway.secret(secret)
+	end
+end
 slipway.notify{
 	url = with.url,
 	text = not with.payload and text or nil,

@@ -49,7 +49,7 @@ function slipway.raise(kind, message) end
 ---@class slipway.Command
 ---@field [integer] string|number the program and its arguments
 ---@field shell? string instead of them: a line for /bin/sh
----@field timeout? number seconds; then it and all it started is ended
+---@field timeout? number seconds; then it and all it started is ended: TERM, and KILL two seconds later
 ---@field cwd? string
 ---@field env? table<string, string>
 ---@field input? string
@@ -583,6 +583,8 @@ function slipway.test.use(name, options) end
 ---call's arguments; what it returns is the answer.
 ---run: { code = 0, out = "", err = "" }. http: { status = 200, body = "" (a table becomes JSON), headers = {} }.
 ---socket.connect: { ["line sent"] = "text that comes back" }, or a function of the line. All else: what the call returns.
+---A call that the library would refuse is refused all the same. There is no fake for what is real in tests: slipway.fs and
+---what only computes.
 ---@class slipway.test.Fake
 ---@field [string] slipway.test.Fake
 ---@overload fun(...: any)

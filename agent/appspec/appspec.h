@@ -36,7 +36,7 @@ struct appspec_file {
 struct appspec_script {
 	const char *location; /* trimmed; for people: of a hook of the host "hooks.d/EVENT/NN-NAME", of a ready-made one
 				 "use: NAME" */
-	const char *path;     /* absolute, of a hook of the host (lifecycle/operator_hooks.h); NULL: LOCATION in the
+	const char *path;     /* absolute, of a hook of the host (lifecycle/host_hooks.h); NULL: LOCATION in the
 				 bundle */
 	const char *use;      /* name of a ready-made hook (appspec/ready_hook.h); NULL: a script */
 	const char *with;     /* its arguments: JSON, every default filled in; NULL: there are none */

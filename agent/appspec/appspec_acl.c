@@ -4,7 +4,6 @@
 #include "appspec/reading.h"
 #include "util/auto.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 

@@ -10,13 +10,6 @@
 
 #define MAX_OUTSIDE_LINKS 10 /* more of them say nothing new */
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static void check_source(const struct appspec_file *file, const struct tree *tree, struct findings *f)
 {
 	uint32_t at = tree_find(tree, file->source);
@@ -35,11 +28,11 @@ static void check_source(const struct appspec_file *file, const struct tree *tre
 			     file->source);
 	if (real != TREE_NONE && tree->entries[real].type == TREE_DIRECTORY)
 		return;
-	if (!strcmp(base_name(file->source), base_name(file->destination)))
+	if (!strcmp(str_base_name(file->source), str_base_name(file->destination)))
 		findings_add(
 			f, FINDING_WARNING, file->place,
 			"a destination is always a folder: this installs '%s/%s'; name the folder the file goes into",
-			file->destination, base_name(file->source));
+			file->destination, str_base_name(file->source));
 }
 
 /* Does the link lead out of the bundle, going by its text alone? */

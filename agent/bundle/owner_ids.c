@@ -1,16 +1,14 @@
 /* bundle/owner_ids.c - a few names remembered: an archive has many entries and few owners. */
 #include "bundle/owner_ids.h"
 
-#include "util/auto.h"
+#include "util/account.h"
 #include "util/str.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT = 32, NAME_SIZE = 64, BUFFER = 65536 };
+enum { KEPT = 32, NAME_SIZE = 64 };
 
 struct known {
 	char name[NAME_SIZE];
@@ -37,29 +35,7 @@ void owner_ids_free(struct owner_ids *ids)
 	free(ids);
 }
 
-static bool user_of(const char *name, unsigned *id)
-{
-	AUTO_FREE char *buffer = xmalloc(BUFFER);
-	struct passwd pw, *found = NULL;
-
-	if (getpwnam_r(name, &pw, buffer, BUFFER, &found) != 0 || !found)
-		return false;
-	*id = pw.pw_uid;
-	return true;
-}
-
-static bool group_of(const char *name, unsigned *id)
-{
-	AUTO_FREE char *buffer = xmalloc(BUFFER);
-	struct group gr, *found = NULL;
-
-	if (getgrnam_r(name, &gr, buffer, BUFFER, &found) != 0 || !found)
-		return false;
-	*id = gr.gr_gid;
-	return true;
-}
-
-static unsigned look_up(struct table *t, const char *name, unsigned number, bool (*ask)(const char *, unsigned *))
+static unsigned look_up(struct table *t, const char *name, unsigned number, int (*ask)(const char *, unsigned *))
 {
 	if (!name || !*name || strlen(name) >= NAME_SIZE)
 		return number;
@@ -76,10 +52,10 @@ static unsigned look_up(struct table *t, const char *name, unsigned number, bool
 
 uid_t owner_ids_user(struct owner_ids *ids, const char *name, uid_t number)
 {
-	return look_up(&ids->users, name, number, user_of);
+	return look_up(&ids->users, name, number, account_user);
 }
 
 gid_t owner_ids_group(struct owner_ids *ids, const char *name, gid_t number)
 {
-	return look_up(&ids->groups, name, number, group_of);
+	return look_up(&ids->groups, name, number, account_group);
 }

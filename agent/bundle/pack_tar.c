@@ -8,7 +8,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <locale.h>
-#include <string.h>
 
 enum { TAR_RECORD = 10240, READ_SIZE = 128 * 1024 };
 

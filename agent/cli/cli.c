@@ -43,12 +43,6 @@ static int run_init(const struct cli *cli, int argc, char **argv)
 	return cmd_init(argc, argv);
 }
 
-static int run_hook(const struct cli *cli, int argc, char **argv)
-{
-	(void)cli;
-	return cmd_hook(argc, argv);
-}
-
 static int run_help(const struct cli *cli, int argc, char **argv);
 static int run_version(const struct cli *cli, int argc, char **argv);
 
@@ -74,7 +68,7 @@ static const struct command {
 	{ "lint", run_lint, "check a bundle, a folder or an appspec" },
 	{ "bundle", run_bundle, "check a folder and pack it" },
 	{ "init", run_init, "write an appspec to start from" },
-	{ "hook", run_hook, "try one hook, a program or Lua, as the agent would run it" },
+	{ "hook", cmd_hook, "try one hook, a program or Lua, as the agent would run it" },
 	{ "daemon", cmd_daemon, "the service" },
 	{ "explain", cmd_explain, "what an error code means and what to do" },
 	{ "doctor", cmd_doctor, "look for what is wrong on this machine" },
@@ -183,11 +177,10 @@ static int take_options(struct cli *cli, int argc, char **argv)
 int cli_main(int argc, char **argv)
 {
 	struct cli cli = { .config = from_environment("SLIPWAY_CONFIG"), .root = from_environment("SLIPWAY_ROOT") };
-	const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	const char *name = argc > 0 ? str_base_name(argv[0]) : "";
 
 	/* Whoever stops reading our progress (`| head`) shall not kill a deployment half way. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	name = name ? name + 1 : argc > 0 ? argv[0] : "";
 	if (!strcmp(name, "codedeploy-local"))
 		return cmd_local(&cli, argc, argv, true);
 

@@ -6,7 +6,6 @@
 #include "util/str.h"
 
 #include <stdio.h>
-#include <string.h>
 
 void client_done(struct client *c)
 {
@@ -28,6 +27,21 @@ static int load_config(struct client *c, const struct cli *cli, struct err *err)
 	return config_load(&place, &c->config, err);
 }
 
+int client_read_options(const struct command_spec *spec, int argc, char **argv, struct output *o,
+			struct client_options *out)
+{
+	struct err err = ERR_INIT;
+
+	if (client_options_read(spec, argc, argv, out, &err) < 0) {
+		output_error(o, "%s", err.msg);
+		return err_exit_status(err.kind);
+	}
+	if (!out->help)
+		return -1;
+	(void)fputs(spec->usage, stdout);
+	return 0;
+}
+
 int client_begin(const struct command_spec *spec, const struct cli *cli, int argc, char **argv, struct client *out)
 {
 	struct err err = ERR_INIT;
@@ -36,12 +50,11 @@ int client_begin(const struct command_spec *spec, const struct cli *cli, int arg
 	output_init(&out->output, stderr);
 	if (gethostname(out->host, sizeof(out->host) - 1) < 0)
 		(void)snprintf(out->host, sizeof(out->host), "localhost");
-	if (client_options_read(spec, argc, argv, &out->options, &err) < 0)
-		return client_fail(out, &err);
-	if (out->options.help) {
-		(void)fputs(spec->usage, stdout);
-		return 0;
-	}
+
+	int status = client_read_options(spec, argc, argv, &out->output, &out->options);
+
+	if (status >= 0)
+		return status;
 	if (load_config(out, cli, &err) < 0)
 		return client_fail(out, &err);
 	return -1;

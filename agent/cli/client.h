@@ -22,6 +22,10 @@ struct client {
 };
 void client_done(struct client *c);
 
+/* The options alone, for a command that asks nobody; returns like client_begin(). OUT is the caller's in any case:
+ * client_options_done(). */
+int client_read_options(const struct command_spec *spec, int argc, char **argv, struct output *o,
+			struct client_options *out);
 /* Everything up to the question. -1: go on; else the exit status, and what there is to say has been said. OUT is the
  * caller's in any case: client_done(). */
 int client_begin(const struct command_spec *spec, const struct cli *cli, int argc, char **argv, struct client *out);

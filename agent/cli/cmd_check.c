@@ -170,13 +170,6 @@ static void say_retained(struct checked *c)
 	}
 }
 
-static const char *id_of(const struct checked *c)
-{
-	const char *slash = c->history.folder ? strrchr(c->history.folder, '/') : NULL;
-
-	return slash ? slash + 1 : NULL;
-}
-
 static const char *summary_word(const struct checked *c)
 {
 	return !c->history.manifest ? "nothing installed" : c->deviating ? "drift" : "clean";
@@ -185,7 +178,8 @@ static const char *summary_word(const struct checked *c)
 static void say_summary(struct checked *c)
 {
 	size_t kept = json_array_size(c->kept);
-	AUTO_FREE char *of = id_of(c) ? xasprintf(" of %s", id_of(c)) : xstrdup("");
+	const char *id = str_base_name(c->history.folder);
+	AUTO_FREE char *of = id ? xasprintf(" of %s", id) : xstrdup("");
 	AUTO_FREE char *also = kept ? xasprintf("; %zu of them %s edited and %s kept", kept, kept == 1 ? "was" : "were",
 						kept == 1 ? "is" : "are")
 				    : xstrdup("");
@@ -193,8 +187,8 @@ static void say_summary(struct checked *c)
 	if (c->all->groups)
 		json_array_append_new(c->all->groups,
 				      json_pack("{s:s, s:s?, s:s, s:I, s:O, s:O}", "group", c->group, "deployment_id",
-						id_of(c), "status", summary_word(c), "checked", (json_int_t)c->files,
-						"drift", c->drift, "kept", c->kept));
+						id, "status", summary_word(c), "checked", (json_int_t)c->files, "drift",
+						c->drift, "kept", c->kept));
 	else if (!c->history.manifest)
 		(void)printf("group '%s': nothing is installed%s\n", c->group,
 			     c->history.folder ? " that is known: the records of its last revision are gone" : "");
@@ -236,7 +230,8 @@ static void check_group(struct check *all, const struct group *g)
 		if (all->groups)
 			json_array_append_new(all->groups,
 					      json_pack("{s:s, s:s?, s:s, s:o}", "group", shown, "deployment_id",
-							id_of(&c), "status", "unreadable", "message", jtext(err.msg)));
+							str_base_name(c.history.folder), "status", "unreadable",
+							"message", jtext(err.msg)));
 		return;
 	}
 	all->drift |= c.deviating > c.unreadable;

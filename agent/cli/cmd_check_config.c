@@ -1,5 +1,5 @@
 /* cli/cmd_check_config.c - `slipway check-config`: what is wrong in the configuration, and what it comes to. */
-#include "cli/client_options.h"
+#include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/policy_try.h"
@@ -106,15 +106,10 @@ int cmd_check_config(const struct cli *cli, int argc, char **argv)
 {
 	AUTO(client_options_done) struct client_options options;
 	AUTO(output_done) struct output o;
-	struct err err = ERR_INIT;
 
 	output_init(&o, stderr);
-	if (client_options_read(&spec, argc, argv, &options, &err) < 0) {
-		output_error(&o, "%s", err.msg);
-		return err_exit_status(err.kind);
-	}
-	if (!options.help)
-		return check(cli, &o, options.json);
-	(void)fputs(spec.usage, stdout);
-	return 0;
+
+	int status = client_read_options(&spec, argc, argv, &o, &options);
+
+	return status >= 0 ? status : check(cli, &o, options.json);
 }

@@ -9,7 +9,6 @@
 #include "util/str.h"
 
 #include <ctype.h>
-#include <string.h>
 
 static const struct command_spec spec = {
 	.name = "deploy",

@@ -128,15 +128,10 @@ int cmd_doctor(const struct cli *cli, int argc, char **argv)
 {
 	AUTO(client_options_done) struct client_options options;
 	AUTO(output_done) struct output o;
-	struct err err = ERR_INIT;
 
 	output_init(&o, stderr);
-	if (client_options_read(&spec, argc, argv, &options, &err) < 0) {
-		output_error(&o, "%s", err.msg);
-		return err_exit_status(err.kind);
-	}
-	if (!options.help)
-		return examine(cli, &options);
-	(void)fputs(spec.usage, stdout);
-	return 0;
+
+	int status = client_read_options(&spec, argc, argv, &o, &options);
+
+	return status >= 0 ? status : examine(cli, &options);
 }

@@ -1,5 +1,5 @@
 /* cli/cmd_explain.c - `slipway explain CODE`: offline, from the table in explain.c. */
-#include "cli/client_options.h"
+#include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/explain.h"
 #include "cli/human.h"
@@ -115,16 +115,11 @@ int cmd_explain(const struct cli *cli, int argc, char **argv)
 {
 	AUTO(client_options_done) struct client_options options;
 	AUTO(output_done) struct output o;
-	struct err err = ERR_INIT;
 
 	(void)cli; /* needs no configuration */
 	output_init(&o, stderr);
-	if (client_options_read(&spec, argc, argv, &options, &err) < 0) {
-		output_error(&o, "%s", err.msg);
-		return err_exit_status(err.kind);
-	}
-	if (!options.help)
-		return explain(&o, &options);
-	(void)fputs(spec.usage, stdout);
-	return 0;
+
+	int status = client_read_options(&spec, argc, argv, &o, &options);
+
+	return status >= 0 ? status : explain(&o, &options);
 }

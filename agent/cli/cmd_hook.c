@@ -3,8 +3,11 @@
 
 #include "appspec/ready_hook.h"
 #include "cli/ready_view.h"
+#include "config/config.h"
+#include "format/json.h"
 #include "util/auto.h"
 #include "util/str.h"
+#include "worker/hook_try.h"
 #include "worker/worker_spawn.h"
 
 #include <getopt.h>
@@ -17,13 +20,15 @@ static const char usage[] =
 	"Usage: slipway hook [OPTION]... FILE\n"
 	"       slipway hook [OPTION]... --use NAME [--with ARGUMENT=VALUE]...\n"
 	"       slipway hook --list\n"
-	"       slipway hook --test [--json] [--junit FILE] [--timeout SECONDS] PATH...\n"
+	"       slipway hook --test [--filter TEXT] [--json] [--junit FILE] [--timeout SECONDS] PATH...\n"
 	"\n"
 	"Try one hook, a program or a script in Lua, as the agent would run it: with the agent's environment, in the\n"
 	"folder /, without input, in a process group of its own. Its output appears as it comes. What it does to this\n"
 	"host, it does.\n"
 	"\n"
 	"  --event NAME      LIFECYCLE_EVENT (default: ValidateService)\n"
+	"  --group NAME      as in this deployment group: DEPLOYMENT_GROUP_NAME, and what the host's 'vars' have for "
+	"it\n"
 	"  --env NAME=VALUE  one more variable; may be given several times\n"
 	"  --timeout SECONDS how long it may take (default: 3600)\n"
 	"  --use NAME        a ready-made hook in place of a file; with --help: what it takes\n"
@@ -33,6 +38,7 @@ static const char usage[] =
 	"  --test            run the tests of hooks in files, and in all *_test.lua below folders; --timeout is for "
 	"each\n"
 	"                    case (default: 10)\n"
+	"  --filter TEXT     only cases whose name holds TEXT, in upper or lower case\n"
 	"  --json            their results as one JSON document\n"
 	"  --junit FILE      write them to FILE, too, as JUnit XML\n"
 	"\n"
@@ -46,10 +52,10 @@ static const char usage[] =
 
 #define MAX_VARIABLES 1000
 #define MAX_ARGUMENTS READY_ARGUMENTS_MAX
-#define FIXED_WORDS   7
+#define FIXED_WORDS   8
 
 struct trial {
-	const char *event, *timeout, *use, *junit;
+	const char *event, *timeout, *use, *junit, *filter, *group;
 	char *arguments[MAX_ARGUMENTS];
 	size_t argument_count;
 	bool help, list, test, json;
@@ -71,11 +77,27 @@ static bool is_timeout(const char *text)
 	return end != text && !*end && s > 0 && s <= 366L * 86400;
 }
 
+/* Where the value of the option C goes. */
+static const char **slot_of(struct trial *t, int c)
+{
+	const struct {
+		int option;
+		const char **slot;
+	} slots[] = { { 'e', &t->event }, { 'g', &t->group }, { 't', &t->timeout },
+		      { 'u', &t->use },	  { 'x', &t->junit }, { 'f', &t->filter } };
+	size_t i = 0;
+
+	while (slots[i].option != c)
+		i++;
+	return slots[i].slot;
+}
+
 /* -1: go on; else the exit status. */
 static int take_options(struct trial *t, int argc, char **argv)
 {
 	static const struct option options[] = { { "event", required_argument, NULL, 'e' },
 						 { "env", required_argument, NULL, 'v' },
+						 { "group", required_argument, NULL, 'g' },
 						 { "timeout", required_argument, NULL, 't' },
 						 { "use", required_argument, NULL, 'u' },
 						 { "with", required_argument, NULL, 'w' },
@@ -83,6 +105,7 @@ static int take_options(struct trial *t, int argc, char **argv)
 						 { "test", no_argument, NULL, 'T' },
 						 { "json", no_argument, NULL, 'J' },
 						 { "junit", required_argument, NULL, 'x' },
+						 { "filter", required_argument, NULL, 'f' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
 
@@ -95,8 +118,8 @@ static int take_options(struct trial *t, int argc, char **argv)
 			return wrong("NAME=VALUE expected, got", optarg);
 		if (c == 't' && !is_timeout(optarg))
 			return wrong("--timeout: seconds expected, got", optarg);
-		if (c == 'e' && !*optarg)
-			return wrong("--event: a name expected, got", optarg);
+		if (strchr("egf", c) && !*optarg)
+			return wrong("--event, --group and --filter expect a text, got", optarg);
 		if (c == 'w' && t->argument_count == MAX_ARGUMENTS)
 			return wrong("too many arguments, from", optarg);
 		if (c == 'v')
@@ -106,7 +129,7 @@ static int take_options(struct trial *t, int argc, char **argv)
 		else if (strchr("hlTJ", c))
 			*(c == 'h' ? &t->help : c == 'l' ? &t->list : c == 'T' ? &t->test : &t->json) = true;
 		else
-			*(c == 'e' ? &t->event : c == 'u' ? &t->use : c == 'x' ? &t->junit : &t->timeout) = optarg;
+			*slot_of(t, c) = optarg;
 	}
 	return -1;
 }
@@ -133,8 +156,8 @@ static int check_words(const struct trial *t, int argc, char **argv, char **with
 {
 	struct err err = ERR_INIT;
 
-	if (t->json || t->junit)
-		return wrong("only with --test:", t->json ? "--json" : "--junit");
+	if (t->json || t->junit || t->filter)
+		return wrong("only with --test:", t->json ? "--json" : t->junit ? "--junit" : "--filter");
 	if (!t->use && t->argument_count)
 		return wrong("--with belongs to --use, and there is none; got", t->arguments[0]);
 	if (!t->use && optind == argc)
@@ -151,8 +174,9 @@ static int check_words(const struct trial *t, int argc, char **argv, char **with
 /* -1: go on. */
 static int check_test(const struct trial *t, int argc)
 {
-	if (t->event || t->use || t->variables || t->argument_count)
-		return wrong("a test says itself with which event, variables and arguments a hook runs: not with",
+	if (t->event || t->group || t->use || t->variables || t->argument_count)
+		return wrong("a test says itself with which event, group, variables and arguments a hook runs: not "
+			     "with",
 			     "--test");
 	if (optind == argc)
 		return wrong("name files or folders of tests after", "--test");
@@ -170,7 +194,7 @@ static int become_worker(const char *worker, char **words)
 
 static int run_tests(const struct trial *t, const char *worker, int argc, char **argv)
 {
-	AUTO_FREE char **words = xcalloc((size_t)(argc - optind) + 7, sizeof(*words));
+	AUTO_FREE char **words = xcalloc((size_t)(argc - optind) + 8, sizeof(*words));
 	size_t n = 0;
 
 	words[n++] = (char *)"slipway-worker";
@@ -179,6 +203,7 @@ static int run_tests(const struct trial *t, const char *worker, int argc, char *
 	words[n++] = (char *)(t->timeout ? t->timeout : "10");
 	words[n++] = (char *)(t->json ? "json" : "text");
 	words[n++] = (char *)(t->junit ? t->junit : "");
+	words[n++] = (char *)(t->filter ? t->filter : "");
 	memcpy(words + n, argv + optind, (size_t)(argc - optind) * sizeof(*words));
 	return become_worker(worker, words);
 }
@@ -186,11 +211,31 @@ static int run_tests(const struct trial *t, const char *worker, int argc, char *
 /* Executed by an agent, as the interpreter that a script names? */
 static bool is_interpreter(const struct trial *t, int argc)
 {
-	return argc == 2 && !t->event && !t->timeout && !t->use && !t->variables && getenv("LIFECYCLE_EVENT") &&
-	       getenv("DEPLOYMENT_ID");
+	return argc == 2 && !t->event && !t->group && !t->timeout && !t->use && !t->variables &&
+	       getenv("LIFECYCLE_EVENT") && getenv("DEPLOYMENT_ID");
 }
 
-int cmd_hook(int argc, char **argv)
+/* To the worker, as worker/hook_try.h wants them. */
+static int pass_vars(const struct cli *cli, const char *group, struct err *err)
+{
+	const struct config_place place = { .root = cli->root, .file = cli->config };
+	AUTO(config_done) struct config c = { 0 };
+	AUTO(settings_done) struct settings s = { 0 };
+
+	if (config_load(&place, &c, err) < 0)
+		return -1;
+	config_settings(&c, group, &s);
+
+	json_t *list = jstrings(s.variables, jbytes);
+	AUTO_FREE char *text = json_dumps(list, JSON_COMPACT);
+
+	json_decref(list);
+	if (!text || setenv(HOOK_TRY_VARS, text, 1) < 0)
+		return err_sys(err, "passing on the variables of group '%s'", group);
+	return 0;
+}
+
+int cmd_hook(const struct cli *cli, int argc, char **argv)
 {
 	struct trial t = { 0 };
 	struct err err = ERR_INIT;
@@ -214,10 +259,13 @@ int cmd_hook(int argc, char **argv)
 	t.words[1] = (char *)"--hook";
 	t.words[2] = (char *)(interpreter ? "as-is" : t.use ? "use" : "try");
 	t.words[3] = t.use ? (char *)t.use : argv[optind];
+	if (t.group && pass_vars(cli, t.group, &err) < 0)
+		return blame(&err);
 	if (!interpreter) {
 		t.words[4] = (char *)(t.event ? t.event : "ValidateService");
 		t.words[5] = (char *)(t.timeout ? t.timeout : "3600");
 		t.words[6] = with ? with : (char *)"";
+		t.words[7] = (char *)(t.group ? t.group : "");
 	}
 	return become_worker(worker, t.words);
 }

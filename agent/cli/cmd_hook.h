@@ -1,4 +1,6 @@
 /* cli/cmd_hook.h - `slipway hook FILE`: try a hook, or be the interpreter of one. */
 #pragma once
 
-int cmd_hook(int argc, char **argv);
+#include "cli/cli.h"
+
+int cmd_hook(const struct cli *cli, int argc, char **argv);

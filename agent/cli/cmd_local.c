@@ -10,7 +10,6 @@
 
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 
 #define REFERENCE_CONFIGURATION "/etc/codedeploy-agent/conf/codedeployagent.yml"
 

@@ -194,12 +194,11 @@ static bool is_news(struct trying *t, const char *text)
 /* A deployment says what lint has said in words of its own. */
 static void note_findings(struct trying *t)
 {
-	const char *name = strrchr(str_text(&t->lint.name), '/');
+	const char *name = str_base_name(str_text(&t->lint.name));
 
 	for (size_t i = 0; i < t->lint.findings.count; i++) {
 		const struct finding *f = &t->lint.findings.items[i];
-		AUTO_FREE char *text = xasprintf("%s line %u: %s", name ? name + 1 : str_text(&t->lint.name),
-						 f->place.line, f->message);
+		AUTO_FREE char *text = xasprintf("%s line %u: %s", name, f->place.line, f->message);
 
 		(void)is_news(t, text);
 	}

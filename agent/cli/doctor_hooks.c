@@ -2,13 +2,12 @@
 #include "cli/doctor.h"
 #include "format/plain.h"
 #include "lifecycle/event.h"
-#include "lifecycle/operator_hooks.h"
+#include "lifecycle/host_hooks.h"
 #include "util/auto.h"
 #include "util/nearest.h"
 #include "util/str.h"
 
 #include <dirent.h>
-#include <string.h>
 
 #define CHECK "hooks"
 
@@ -36,11 +35,11 @@ static void check_name(struct doctor *d, const char *event)
 static size_t check_event(struct doctor *d, const char *event)
 {
 	AUTO(findings_done) struct findings found = { 0 };
-	AUTO(operator_hooks_done) struct operator_hooks hooks = { 0 };
+	AUTO(host_hooks_done) struct host_hooks hooks = { 0 };
 	struct err ignored = ERR_INIT; /* the first of what is found */
 	size_t count;
 
-	(void)operator_hooks_find(&d->config->settings, event, &hooks, &found, &ignored);
+	(void)host_hooks_find(&d->config->settings, event, &hooks, &found, &ignored);
 	count = hooks.count;
 	if (count || found.count)
 		check_name(d, event);
@@ -54,7 +53,7 @@ static bool check_top(struct doctor *d)
 	AUTO(findings_done) struct findings found = { 0 };
 	struct err ignored = ERR_INIT;
 	const char *const none[] = { NULL };
-	int r = operator_hooks_check(&d->config->settings, none, &found, &ignored);
+	int r = host_hooks_check(&d->config->settings, none, &found, &ignored);
 
 	tell(d, &found);
 	return r == 0;
@@ -68,7 +67,7 @@ void doctor_hooks(struct doctor *d)
 	const struct dirent *e;
 
 	while (dir && (e = readdir(dir))) {
-		if (e->d_type == DT_REG && operator_hook_place(e->d_name) != OPERATOR_HOOK_NONE)
+		if (e->d_type == DT_REG && host_hook_place(e->d_name) != HOST_HOOK_NONE)
 			doctor_say(d, DOCTOR_WARNING, CHECK, "move it into the folder of an event",
 				   "'%s/%s' is never run", folder, e->d_name);
 		else if (e->d_type != DT_REG && e->d_name[0] != '.')

@@ -1,5 +1,6 @@
 /* cli/doctor_state.c - the state folder: is it there, who may write to it, is there room? */
 #include "cli/doctor.h"
+#include "config/state_folder.h"
 #include "format/plain.h"
 #include "util/auto.h"
 #include "util/str.h"
@@ -17,7 +18,7 @@
 static const struct {
 	const char *name; /* below the state folder */
 	mode_t mode;
-} places[] = { { "", 0711 }, { "/state.db", 0600 }, { "/deployment-root", 0755 } };
+} places[] = { { "", STATE_FOLDER_MODE }, { "/state.db", 0600 }, { "/deployment-root", 0755 } };
 
 static void check_place(struct doctor *d, const char *path, const struct stat *st, mode_t mode)
 {

@@ -3,9 +3,7 @@
 #include "util/auto.h"
 #include "util/str.h"
 
-#include <string.h>
 #include <sys/timex.h>
-#include <time.h>
 
 #define EARLIEST INT64_C(1767225600) /* 2026-01-01: no slipway is older */
 

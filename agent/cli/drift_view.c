@@ -10,7 +10,6 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <string.h>
 
 #define DIGEST_SHOWN 6 /* bytes of it */
 

@@ -3,6 +3,7 @@
 
 #include "appspec/appspec_file.h"
 #include "appspec/lint.h"
+#include "cli/lint_lua.h"
 #include "cli/unpacked.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -94,6 +95,7 @@ static int read_folder(struct lint_source *l, int dir_fd, struct err *err)
 		return -1;
 	lint_bundle(l->appspec, &tree, dir_fd, l->portable, &l->findings);
 	tree_done(&tree);
+	lint_lua(l->appspec, dir_fd, &l->findings);
 	return 0;
 }
 

@@ -6,7 +6,6 @@
 #include "util/str.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 void local_run_done(struct local_run *l)

@@ -1,30 +1,19 @@
 /* cli/plan_folder.c - see plan_folder.h. */
 #include "cli/plan_folder.h"
 
+#include "cli/hold_signals.h"
+#include "config/state_folder.h"
 #include "model/deployment.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 
-#define PLANS	   "plans"
-#define STATE_MODE 0711 /* PRODUCT section 2: nobody's to list */
-
-static void hold_signals(sigset_t *before)
-{
-	sigset_t wanted;
-
-	(void)sigemptyset(&wanted);
-	(void)sigaddset(&wanted, SIGINT);
-	(void)sigaddset(&wanted, SIGTERM);
-	(void)sigaddset(&wanted, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &wanted, before); /* can only fail for a wrong first argument */
-}
+#define PLANS "plans"
 
 static void sweep_one(int plans_fd, const char *name)
 {
@@ -47,16 +36,9 @@ void plan_folder_sweep(const char *state_dir)
 
 static int make_parent(const char *state_dir, struct plan_folder *f, struct err *err)
 {
-	AUTO_FREE char *above = xstrdup(state_dir);
 	AUTO_FREE char *plans = xasprintf("%s/" PLANS, state_dir);
-	char *slash = strrchr(above, '/');
 
-	if (slash && slash != above) {
-		*slash = '\0';
-		if (fs_make_path(above, 0755, err) < 0)
-			return -1;
-	}
-	if (fs_make_path(state_dir, STATE_MODE, err) < 0 || fs_make_path(plans, 0700, err) < 0)
+	if (state_folder_make(state_dir, err) < 0 || fs_make_path(plans, 0700, err) < 0)
 		return -1;
 	f->parent_fd = fs_open_dir(plans, err);
 	return f->parent_fd < 0 ? -1 : 0;

@@ -1,6 +1,7 @@
 /* cli/private_folder.c - see private_folder.h. */
 #include "cli/private_folder.h"
 
+#include "cli/hold_signals.h"
 #include "model/deployment.h"
 #include "util/auto.h"
 #include "util/fs.h"
@@ -9,17 +10,6 @@
 #include <stdlib.h>
 
 #define REMOVE_TRIES 5
-
-static void hold_signals(sigset_t *before)
-{
-	sigset_t wanted;
-
-	(void)sigemptyset(&wanted);
-	(void)sigaddset(&wanted, SIGINT);
-	(void)sigaddset(&wanted, SIGTERM);
-	(void)sigaddset(&wanted, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &wanted, before); /* can only fail for a wrong first argument */
-}
 
 int private_folder_open(mode_t mode, struct private_folder *out, struct err *err)
 {

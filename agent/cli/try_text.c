@@ -5,9 +5,6 @@
 #include "util/auto.h"
 #include "util/str.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 static const char *text_of(const json_t *o, const char *key)
 {
 	const char *text = json_string_value(json_object_get(o, key));

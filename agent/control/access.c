@@ -1,14 +1,11 @@
 /* control/access.c - names to numbers once, then numbers against numbers. */
 #include "control/access.h"
 #include "format/json.h"
+#include "util/account.h"
 #include "util/auto.h"
 #include "util/str.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
-
-#define LOOKUP_MAX (1024 * 1024) /* bytes of one entry: a group may have many members */
 
 const char *access_class_name(enum access_class class)
 {
@@ -22,36 +19,14 @@ const char *access_class_name(enum access_class class)
 
 static int system_user(void *context, const char *name, uid_t *out)
 {
-	struct passwd entry, *found = NULL;
-	int r = ERANGE;
-
 	(void)context;
-	for (size_t size = 4096; r == ERANGE && size <= LOOKUP_MAX; size *= 4) {
-		AUTO_FREE char *room = xmalloc(size);
-
-		r = getpwnam_r(name, &entry, room, size, &found);
-	}
-	if (r || !found)
-		return 0;
-	*out = entry.pw_uid;
-	return 1;
+	return account_user(name, out);
 }
 
 static int system_group(void *context, const char *name, gid_t *out)
 {
-	struct group entry, *found = NULL;
-	int r = ERANGE;
-
 	(void)context;
-	for (size_t size = 4096; r == ERANGE && size <= LOOKUP_MAX; size *= 4) {
-		AUTO_FREE char *room = xmalloc(size);
-
-		r = getgrnam_r(name, &entry, room, size, &found);
-	}
-	if (r || !found)
-		return 0;
-	*out = entry.gr_gid;
-	return 1;
+	return account_group(name, out);
 }
 
 const struct access_names access_system_names = { system_user, system_group, NULL };

@@ -40,7 +40,7 @@ static int clear_place(const char *path, const struct sockaddr_un *address, int 
 
 	if (fd < 0)
 		return err_sys(err, "making a socket");
-	if (fstatat(dir_fd, unix_address_name(path), &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(dir_fd, str_base_name(path), &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(err, "socket '%s'", path);
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, ERR_CONFIG, "'%s' is there and is no socket: remove it, or set 'socket'", path);
@@ -48,7 +48,7 @@ static int clear_place(const char *path, const struct sockaddr_un *address, int 
 		return err_set(err, ERR_BUSY, "another process listens at '%s': stop it, or set 'socket'", path);
 	if (errno != ECONNREFUSED)
 		return err_sys(err, "socket '%s'", path);
-	if (fs_unlink(dir_fd, unix_address_name(path)) < 0 && errno != ENOENT)
+	if (fs_unlink(dir_fd, str_base_name(path)) < 0 && errno != ENOENT)
 		return err_sys(err, "removing the old socket '%s'", path);
 	return 0;
 }
@@ -66,7 +66,7 @@ static int let_group_in(int dir_fd, const char *name, struct err *err)
 
 static int make(const char *path, int *out, struct err *err)
 {
-	AUTO_FREE char *folder = xstrndup(path, (size_t)(unix_address_name(path) - path));
+	AUTO_FREE char *folder = xstrndup(path, (size_t)(str_base_name(path) - path));
 	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	AUTO_FD int dir_fd = -1;
 	struct sockaddr_un address;
@@ -83,7 +83,7 @@ static int make(const char *path, int *out, struct err *err)
 	(void)umask(mask);
 	if (r < 0 || listen(fd, SOMAXCONN) < 0)
 		return err_sys(err, "listening at '%s'", path);
-	if (let_group_in(dir_fd, unix_address_name(path), err) < 0)
+	if (let_group_in(dir_fd, str_base_name(path), err) < 0)
 		return -1;
 	*out = TAKE_FD(fd);
 	return 0;

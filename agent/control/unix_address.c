@@ -6,19 +6,11 @@
 #include "util/str.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
-
-const char *unix_address_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 int unix_address(const char *path, struct sockaddr_un *out, int *dir_fd, struct err *err)
 {
-	const char *name = unix_address_name(path);
+	const char *name = str_base_name(path);
 	AUTO_FREE char *folder = xstrndup(path, (size_t)(name - path));
 	int fd = fs_open_dir(*folder ? folder : ".", err);
 

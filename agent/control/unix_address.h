@@ -7,5 +7,3 @@
 
 /* For bind() and connect(). *DIR_FD, the caller's, is the socket's folder and must stay open until then. */
 int unix_address(const char *path, struct sockaddr_un *out, int *dir_fd, struct err *err);
-/* The last component of PATH; borrowed from it. */
-const char *unix_address_name(const char *path);

@@ -1,6 +1,7 @@
 /* daemon/instance_lock.c - flock on a file that also says whose it is. */
 #include "daemon/instance_lock.h"
 
+#include "config/state_folder.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -9,8 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-#define LOCK_NAME  "daemon.lock"
-#define STATE_MODE 0711
+#define LOCK_NAME "daemon.lock"
 
 static int busy(int fd, const char *state_dir, struct err *err)
 {
@@ -31,7 +31,7 @@ int instance_lock(const char *state_dir, int *out, struct err *err)
 	AUTO_FD int dir_fd = -1;
 	AUTO_FD int fd = -1;
 
-	if (fs_make_path(state_dir, STATE_MODE, err) < 0 || (dir_fd = fs_open_dir(state_dir, err)) < 0)
+	if (state_folder_make(state_dir, err) < 0 || (dir_fd = fs_open_dir(state_dir, err)) < 0)
 		return err_add(err, "state folder");
 	fd = fs_open_create(dir_fd, LOCK_NAME, O_RDWR | O_NOFOLLOW, 0600);
 	if (fd < 0)

@@ -7,7 +7,6 @@
 #include "worker/protocol.h"
 #include "worker/worker_spawn.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -9,7 +9,6 @@
 #include "util/log.h"
 #include "util/str.h"
 
-#include <limits.h>
 #include <string.h>
 
 #define MAX_TEXT 4096

@@ -172,8 +172,7 @@ static int find_target(struct request *r, const struct rollback *b, struct db_ro
 	return found ? 0
 		     : err_set(err, ERR_STATE,
 			       "group '%s' has no good revision on disk but the one in place%s%s: deploy one, or keep "
-			       "more "
-			       "(max_revisions)",
+			       "more (max_revisions)",
 			       b->group, in_place ? ", " : "", in_place ? in_place : "");
 }
 

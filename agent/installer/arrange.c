@@ -400,15 +400,13 @@ int arrange_check_space(const struct arrangement *a, struct err *err)
 		if (a->place_bytes[i] + SPACE_MARGIN > free_bytes)
 			return err_set(err, ERR_NO_SPACE,
 				       "the file system of '%s' has %llu MiB free, this revision needs %llu MiB beside "
-				       "the old one; "
-				       "free some space and deploy again",
+				       "the old one; free some space and deploy again",
 				       path, (unsigned long long)(free_bytes >> 20),
 				       (unsigned long long)((a->place_bytes[i] + SPACE_MARGIN) >> 20));
 		if (v.f_files && a->place_inodes[i] > free_inodes)
 			return err_set(err, ERR_NO_SPACE,
 				       "the file system of '%s' has %llu inodes free, this revision needs %llu; remove "
-				       "some files and "
-				       "deploy again",
+				       "some files and deploy again",
 				       path, (unsigned long long)free_inodes, (unsigned long long)a->place_inodes[i]);
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #include "installer/commit.h"
 #include "installer/flusher.h"
 #include "installer/label.h"
+#include "installer/manifest_write.h"
 #include "installer/place.h"
 #include "installer/records.h"
 #include "util/auto.h"
@@ -118,7 +119,7 @@ static int drop_records(const struct install_place *w, struct err *err)
 static int discard(const struct install_place *w, const struct steps *s, struct journal *j, bool threads,
 		   struct err *err)
 {
-	if (place_remove(s, true, threads, err) < 0 || drop_records(w, err) < 0)
+	if (place_remove(s, PLACE_QUIETLY | (threads ? PLACE_THREADED : 0), err) < 0 || drop_records(w, err) < 0)
 		return -1;
 	return journal_close(j, err);
 }
@@ -171,6 +172,13 @@ static enum install_outcome fail_back(const struct install_place *w, const struc
 	return INSTALL_NEEDS_RECOVERY;
 }
 
+static int write_manifest(const struct install *in, const struct plan *plan, bool moved, struct err *err)
+{
+	const struct manifest_source source = { plan, &in->arrangement, in->identities, moved };
+
+	return manifest_write(&source, in->where.deployment_fd, moved ? MANIFEST_MOVED : MANIFEST_STAGED, err);
+}
+
 /* Everything up to the barrier. */
 static int prepare(struct install *in, const struct plan *plan, const struct stage_options *o, struct err *err)
 {
@@ -189,9 +197,7 @@ static int prepare(struct install *in, const struct plan *plan, const struct sta
 	flusher_stop(in->flusher);
 	if (r < 0)
 		return -1;
-	if (records_write_manifest(plan, &in->arrangement, in->identities, false, w->deployment_fd, MANIFEST_STAGED,
-				   err) < 0 ||
-	    records_write(plan, w->instructions_fd, w->group, err) < 0 ||
+	if (write_manifest(in, plan, false, err) < 0 || records_write(plan, w->instructions_fd, w->group, err) < 0 ||
 	    records_keep(w->instructions_fd, w->group, w->deployment_fd, err) < 0 ||
 	    steps_write(&in->arrangement.steps, in->journal, err) < 0)
 		return -1;
@@ -200,12 +206,9 @@ static int prepare(struct install *in, const struct plan *plan, const struct sta
 
 static int commit(struct install *in, const struct plan *plan, struct err *err)
 {
-	const struct install_place *w = &in->where;
-
 	if (commit_redo(&in->arrangement.steps, err) < 0 || label_redo(&in->arrangement.steps, err) < 0)
 		return -1;
-	if (records_need_second_look(plan) && records_write_manifest(plan, &in->arrangement, in->identities, true,
-								     w->deployment_fd, MANIFEST_MOVED, err) < 0)
+	if (manifest_gains_by_moving(plan) && write_manifest(in, plan, true, err) < 0)
 		return -1;
 	if (flusher_barrier(in->flusher, err) < 0)
 		return -1;
@@ -267,7 +270,7 @@ int install_end(struct install *in, struct err *err)
 	if (in->undone)
 		return discard(&in->where, &in->arrangement.steps, in->journal, in->threads, err);
 	if (journal_mark(in->journal, JOURNAL_ENDING, err) < 0 ||
-	    place_remove(&in->arrangement.steps, false, in->threads, err) < 0 ||
+	    place_remove(&in->arrangement.steps, in->threads ? PLACE_THREADED : 0, err) < 0 ||
 	    records_drop_kept(in->where.deployment_fd, err) < 0)
 		return -1;
 	return journal_close(in->journal, err);
@@ -303,9 +306,8 @@ static int finish(const struct install_place *w, const struct steps *s, struct j
 		  enum install_outcome *outcome, struct err *err)
 {
 	*outcome = INSTALL_NEEDS_RECOVERY;
-	if (record_success(w, err) < 0 || journal_mark(j, JOURNAL_ENDING, err) < 0 ||
-	    place_remove(s, false, false, err) < 0 || records_drop_kept(w->deployment_fd, err) < 0 ||
-	    journal_close(j, err) < 0)
+	if (record_success(w, err) < 0 || journal_mark(j, JOURNAL_ENDING, err) < 0 || place_remove(s, 0, err) < 0 ||
+	    records_drop_kept(w->deployment_fd, err) < 0 || journal_close(j, err) < 0)
 		return -1;
 	*outcome = INSTALL_DONE;
 	return 1;

@@ -7,7 +7,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -157,14 +156,14 @@ static int remove_one(const struct step_place *p, bool threads, struct err *err)
 	return fs_remove_tree(parent, p->name, err);
 }
 
-int place_remove(const struct steps *s, bool quietly, bool threads, struct err *err)
+int place_remove(const struct steps *s, unsigned how, struct err *err)
 {
 	for (size_t i = 0; i < s->place_count; i++) {
 		const struct step_place *p = &s->places[i];
 
-		if (remove_one(p, threads, err) < 0)
+		if (remove_one(p, how & PLACE_THREADED, err) < 0)
 			return err_add(err, "private folder '%s/%s'", p->parent, p->name);
-		if (quietly && place_restore_time(p->parent, 0, p->parent_mtime_ns) < 0)
+		if (how & PLACE_QUIETLY && place_restore_time(p->parent, 0, p->parent_mtime_ns) < 0)
 			return err_sys(err, "giving folder '%s' its time back", p->parent);
 	}
 	return 0;

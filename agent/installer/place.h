@@ -29,9 +29,12 @@ struct place_names {
 };
 struct place_names place_names(uint32_t number);
 
-/* Remove the places with all that is in them. QUIETLY: their parents get the times back that they had before. THREADS:
- * two at once. Places that are not there are no failure. */
-int place_remove(const struct steps *s, bool quietly, bool threads, struct err *err);
+enum place_removal {
+	PLACE_QUIETLY = 1,  /* the parents get the times back that they had before */
+	PLACE_THREADED = 2, /* two threads at once */
+};
+/* Remove the places with all that is in them; HOW: of the enum. Places that are not there are no failure. */
+int place_remove(const struct steps *s, unsigned how, struct err *err);
 
 /* Open an absolute path without following any link. -1 and errno. */
 int place_open_absolute(const char *path, int flags);

@@ -6,13 +6,10 @@
 #include "util/auto.h"
 #include "util/str.h"
 
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define MAX_LINKS 40 /* as the kernel counts them */
 
 static const char *node_name(const void *tree, uint32_t id, uint32_t *parent)
 {
@@ -61,6 +58,13 @@ uint32_t plan_child(struct plan *p, uint32_t node, const char *name, size_t len)
 	if (found != NAME_INDEX_NONE)
 		return found;
 	return add_node(p, node, name[len] ? arena_strndup(p->arena, name, len) : name);
+}
+
+uint32_t plan_child_copied(struct plan *p, uint32_t node, const char *name, size_t len)
+{
+	uint32_t found = name_index_find(&p->index, node, name, len);
+
+	return found != NAME_INDEX_NONE ? found : add_node(p, node, arena_strndup(p->arena, name, len));
 }
 
 uint32_t plan_first_child(const struct plan *p, uint32_t node)
@@ -209,228 +213,6 @@ int plan_probe(struct plan *p, uint32_t node, struct err *err)
 		p->setgid = xrealloc(p->setgid, (p->setgid_count + 1) * 2 * sizeof(*p->setgid));
 		p->setgid[p->setgid_count * 2] = node;
 		p->setgid[p->setgid_count++ * 2 + 1] = d.gid;
-	}
-	return 0;
-}
-
-struct listing {
-	struct plan *p;
-	uint32_t dir;
-	uint32_t *children;
-	size_t count;
-};
-
-static int note_child(void *arg, const char *name)
-{
-	struct listing *l = arg;
-	uint32_t child = name_index_find(&l->p->index, l->dir, name, strlen(name));
-
-	if (child == NAME_INDEX_NONE)
-		return 1; /* not one of ours: the folder stays */
-	if ((l->count & (l->count + 1)) == 0)
-		l->children = xrealloc(l->children, (l->count * 2 + 2) * sizeof(*l->children));
-	l->children[l->count++] = child;
-	return 0;
-}
-
-/* It goes when nothing in it stays; when only edited files of ours do, it is held for them. */
-static int folder_fate(struct plan *p, uint32_t node, uint8_t *out, struct err *err)
-{
-	AUTO_FREE char *path = plan_path(p, node);
-	struct listing l = { .p = p, .dir = node };
-	int r = p->in.world->list(p->in.world->context, path, note_child, &l, err);
-	bool goes;
-
-	*out = r == 0 ? PLAN_GOES : PLAN_STAYS;
-	for (size_t i = 0; r == 0 && *out != PLAN_STAYS && i < l.count; i++) {
-		r = plan_goes(p, l.children[i], &goes, err);
-		if (r == 0 && !goes)
-			*out = p->nodes[l.children[i]].flags & PLAN_FATE; /* several are held, or one stays */
-	}
-	free(l.children);
-	return r < 0 ? -1 : 0;
-}
-
-static int own_fate(struct plan *p, uint32_t node, uint8_t *out, struct err *err)
-{
-	bool retained;
-
-	if (p->nodes[node].disk == DISK_DIRECTORY)
-		return folder_fate(p, node, out, err);
-	if (plan_retains_edit(p, node, node, &retained, err) < 0)
-		return -1;
-	*out = retained ? PLAN_HELD : PLAN_GOES;
-	return 0;
-}
-
-int plan_goes(struct plan *p, uint32_t node, bool *out, struct err *err)
-{
-	uint8_t fate = PLAN_STAYS;
-
-	if (plan_probe(p, node, err) < 0)
-		return -1;
-	if (!(p->nodes[node].flags & PLAN_FATE)) {
-		if (p->nodes[node].flags & PLAN_OURS && own_fate(p, node, &fate, err) < 0)
-			return -1;
-		p->nodes[node].flags |= fate;
-	}
-	*out = (p->nodes[node].flags & PLAN_FATE) == PLAN_GOES;
-	return 0;
-}
-
-int plan_after_cleanup(struct plan *p, uint32_t node, enum disk_kind *out, struct err *err)
-{
-	bool goes;
-
-	if (plan_goes(p, node, &goes, err) < 0)
-		return -1;
-	*out = goes ? DISK_ABSENT : (enum disk_kind)p->nodes[node].disk;
-	return 0;
-}
-
-/* plan_child, of a name that does not live as long as the plan. */
-static uint32_t copied_child(struct plan *p, uint32_t node, const char *name, size_t len)
-{
-	uint32_t found = name_index_find(&p->index, node, name, len);
-
-	return found != NAME_INDEX_NONE ? found : add_node(p, node, arena_strndup(p->arena, name, len));
-}
-
-/* Where a link leads, link by link: one on the way may go as well. KIND of what stands AT; DISK_ABSENT: nowhere. */
-struct lead {
-	uint32_t at;
-	enum disk_kind kind;
-	unsigned links;
-};
-
-static int lead_along(struct plan *p, struct lead *l, const char *text, struct err *err);
-
-static int lead_to_child(struct plan *p, struct lead *l, const char *name, size_t len, struct err *err)
-{
-	uint32_t parent = l->at;
-
-	l->at = copied_child(p, parent, name, len);
-	if (plan_after_cleanup(p, l->at, &l->kind, err) < 0)
-		return -1;
-	if (l->kind != DISK_LINK)
-		return 0;
-
-	AUTO_FREE char *text = l->links++ < MAX_LINKS
-				       ? p->in.world->link_text(p->in.world->context, plan_dir(p, parent),
-								p->nodes[l->at].name)
-				       : NULL;
-
-	l->kind = text ? DISK_DIRECTORY : DISK_ABSENT;
-	l->at = parent;
-	return text ? lead_along(p, l, text, err) : 0;
-}
-
-static int lead_along(struct plan *p, struct lead *l, const char *text, struct err *err)
-{
-	if (*text == '/')
-		l->at = 0;
-	for (const char *c = text + strspn(text, "/"); *c && l->kind == DISK_DIRECTORY; c += strspn(c, "/")) {
-		size_t n = strcspn(c, "/");
-
-		if (n == 2 && !strncmp(c, "..", n))
-			l->at = p->nodes[l->at].parent;
-		else if ((n != 1 || *c != '.') && lead_to_child(p, l, c, n, err) < 0)
-			return -1;
-		c += n;
-		if (*c && l->kind != DISK_DIRECTORY)
-			l->kind = DISK_ABSENT;
-	}
-	return 0;
-}
-
-int plan_leads_to(struct plan *p, uint32_t node, uint32_t *out, enum disk_kind *kind, struct err *err)
-{
-	struct lead l = { .at = p->nodes[node].parent, .kind = DISK_DIRECTORY };
-
-	if (lead_to_child(p, &l, p->nodes[node].name, strlen(p->nodes[node].name), err) < 0)
-		return -1;
-	*out = l.kind == DISK_ABSENT ? node : l.at;
-	*kind = l.kind;
-	return 0;
-}
-
-/* Where NODE, a link on the disk, leads when it leads to a folder that stays; else NODE itself. */
-static int through_link(struct plan *p, uint32_t node, uint32_t *out, struct err *err)
-{
-	enum disk_kind kind;
-	uint32_t real;
-
-	if (plan_leads_to(p, node, &real, &kind, err) < 0)
-		return -1;
-	*out = kind == DISK_DIRECTORY ? real : node;
-	return 0;
-}
-
-uint32_t plan_place(struct plan *p, uint32_t spelled)
-{
-	uint32_t parent = p->nodes[spelled].parent, base = p->nodes[parent].real;
-	const char *name = p->nodes[spelled].name;
-
-	return base == parent ? spelled : plan_child(p, base, name, strlen(name));
-}
-
-int plan_step(struct plan *p, uint32_t spelled, const char *name, size_t len, uint32_t *out, struct err *err)
-{
-	uint32_t child = plan_child(p, spelled, name, len);
-	uint32_t real = plan_place(p, child);
-	enum disk_kind kind;
-
-	if (plan_after_cleanup(p, real, &kind, err) < 0)
-		return -1;
-	if (kind == DISK_LINK && through_link(p, real, &real, err) < 0)
-		return -1;
-	p->nodes[child].real = real;
-	*out = child;
-	return 0;
-}
-
-/* The same before anything goes: what goes is not known until the whole manifest is. */
-static int where_it_leads_now(struct plan *p, uint32_t node, uint32_t *out, struct err *err)
-{
-	AUTO_FREE char *path = plan_path(p, node);
-	AUTO_FREE char *target = NULL;
-	enum disk_kind kind;
-	int r = p->in.world->follow(p->in.world->context, path, &target, &kind, err);
-
-	if (r < 1 || kind != DISK_DIRECTORY)
-		return r < 0 ? -1 : 0;
-	*out = 0;
-	for (const char *c = target + strspn(target, "/"); *c; c += strspn(c, "/")) {
-		size_t n = strcspn(c, "/");
-
-		*out = copied_child(p, *out, c, n);
-		c += n;
-	}
-	return 0;
-}
-
-int plan_add_manifest(struct plan *p, struct err *err)
-{
-	const struct manifest *m = p->in.manifest;
-
-	if (!m)
-		return 0;
-
-	AUTO_FREE uint32_t *node_of = xmalloc(m->count * sizeof(*node_of));
-
-	node_of[0] = 0;
-	for (uint32_t i = 1; i < m->count; i++) {
-		uint32_t parent = node_of[m->entries[i].parent];
-		const char *name = manifest_name(m, i);
-
-		if (plan_probe(p, parent, err) < 0)
-			return -1;
-		if (p->nodes[parent].disk == DISK_LINK && where_it_leads_now(p, parent, &parent, err) < 0)
-			return -1;
-		node_of[i] = plan_child(p, parent, name, strlen(name));
-		p->nodes[node_of[i]].old = i;
-		if (m->entries[i].flags & MANIFEST_OURS)
-			p->nodes[node_of[i]].flags |= PLAN_OURS;
 	}
 	return 0;
 }

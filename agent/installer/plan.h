@@ -43,16 +43,15 @@ enum plan_action {
 
 enum plan_flags {
 	PLAN_PROBED = 1,
-	PLAN_OURS = 2, /* the last manifest lists it */
-	PLAN_STAYS =
-		4, /* it is not ours, or a folder of ours that holds what is not; this and the next make up PLAN_FATE */
+	PLAN_OURS = 2,	       /* the last manifest lists it */
+	PLAN_STAYS = 4,	       /* it is not ours, or a folder of ours that holds what is not; see PLAN_FATE */
 	PLAN_GOES = 8,	       /* it is ours and will be gone, with all below it */
 	PLAN_DESTINATION = 16, /* a destination of the appspec's files section */
 	PLAN_SETGID = 32,      /* an existing folder that hands its group down */
 	PLAN_ALIAS = 64,       /* wanted only by way of a link: its spelling is another node */
 	PLAN_UNTOUCHED = 128,  /* exactly what the manifest recorded */
-	PLAN_FATE = 12,	       /* mask: when the last revision's files go; 0: nobody has asked yet */
-	PLAN_HELD = 12,	       /* stays although it is ours: edited since, or a folder that holds such a file */
+	PLAN_FATE = PLAN_STAYS | PLAN_GOES, /* mask: when the last revision's files go; 0: nobody has asked yet */
+	PLAN_HELD = PLAN_FATE, /* stays although it is ours: edited since, or a folder that holds such a file */
 };
 
 struct plan_node {

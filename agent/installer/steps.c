@@ -288,6 +288,18 @@ static int read_label(struct steps *s, const struct journal_record *r)
 	return 0;
 }
 
+/* What a record says: a thing, or how far the install has come. */
+static const struct {
+	int (*read)(struct steps *s, const struct journal_record *r);
+	enum steps_state state; /* STEPS_STAGED: nothing */
+} records[JOURNAL_TYPE_COUNT] = {
+	[JOURNAL_PLACE] = { .read = read_place },	 [JOURNAL_FOLDER] = { .read = read_folder },
+	[JOURNAL_STEP] = { .read = read_step },		 [JOURNAL_LABEL] = { .read = read_label },
+	[JOURNAL_COMMIT] = { .state = STEPS_COMMITTED }, [JOURNAL_DONE] = { .state = STEPS_DONE },
+	[JOURNAL_ENDING] = { .state = STEPS_ENDING },	 [JOURNAL_FAILED] = { .state = STEPS_FAILED },
+	[JOURNAL_UNDONE] = { .state = STEPS_UNDONE },	 [JOURNAL_END] = { .state = STEPS_ENDED },
+};
+
 int steps_read(const struct journal *j, struct steps *out, enum steps_state *state, struct err *err)
 {
 	struct steps s = { 0 };
@@ -295,43 +307,10 @@ int steps_read(const struct journal *j, struct steps *out, enum steps_state *sta
 	*state = STEPS_STAGED;
 	for (size_t i = 0; i < journal_count(j); i++) {
 		const struct journal_record *r = journal_record(j, i);
-		int bad = 0;
 
-		switch (r->type) {
-		case JOURNAL_PLACE:
-			bad = read_place(&s, r);
-			break;
-		case JOURNAL_FOLDER:
-			bad = read_folder(&s, r);
-			break;
-		case JOURNAL_STEP:
-			bad = read_step(&s, r);
-			break;
-		case JOURNAL_LABEL:
-			bad = read_label(&s, r);
-			break;
-		case JOURNAL_COMMIT:
-			*state = STEPS_COMMITTED;
-			break;
-		case JOURNAL_DONE:
-			*state = STEPS_DONE;
-			break;
-		case JOURNAL_ENDING:
-			*state = STEPS_ENDING;
-			break;
-		case JOURNAL_FAILED:
-			*state = STEPS_FAILED;
-			break;
-		case JOURNAL_UNDONE:
-			*state = STEPS_UNDONE;
-			break;
-		case JOURNAL_END:
-			*state = STEPS_ENDED;
-			break;
-		default:
-			break;
-		}
-		if (bad) {
+		if (records[r->type].state)
+			*state = records[r->type].state;
+		if (records[r->type].read && records[r->type].read(&s, r) < 0) {
 			steps_done(&s);
 			return err_set(err, ERR_STATE, "record %zu of the journal makes no sense", i);
 		}

@@ -61,7 +61,7 @@ struct world {
 			struct err *err);
 };
 
-/* The real disk. The caller's: world_disk_done(). */
+/* The real disk. The caller's: world_disk_free(). */
 struct world_disk;
 struct world_disk *world_disk_new(struct world *out);
 void world_disk_free(struct world_disk *w); /* NULL is fine */

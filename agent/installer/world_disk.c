@@ -2,15 +2,14 @@
 #include "installer/world.h"
 
 #include "installer/label.h"
+#include "util/account.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -164,22 +163,14 @@ static int disk_digest(void *context, const char *dir, const char *name, unsigne
 
 static int disk_user(void *context, const char *name, uid_t *out)
 {
-	const struct passwd *p = getpwnam(name);
-
 	(void)context;
-	if (p)
-		*out = p->pw_uid;
-	return p != NULL;
+	return account_user(name, out);
 }
 
 static int disk_group(void *context, const char *name, gid_t *out)
 {
-	const struct group *g = getgrnam(name);
-
 	(void)context;
-	if (g)
-		*out = g->gr_gid;
-	return g != NULL;
+	return account_group(name, out);
 }
 
 static int disk_label_tools(void *context, struct err *err)

@@ -77,7 +77,7 @@ static int leads_out(const char *location, const char *where, struct err *err)
 }
 
 /* The script's absolute path, as the reference would spell it; it is a file that really lies in the archive. What is
- * the host's has been looked at by operator_hooks_find(). */
+ * the host's has been looked at by host_hooks_find(). */
 static int resolve(const struct hook_run *run, char **out, char **inside, struct err *err)
 {
 	if (run->script->path) {

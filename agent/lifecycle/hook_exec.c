@@ -96,6 +96,7 @@ static void end_by_force(struct watch *w, enum hook_end_kind why, int64_t now)
 	w->phase = PHASE_ENDING;
 	w->until = now + w->run->grace_ms;
 	signal_all(w, SIGTERM);
+	(void)descendants_signal(&w->descendants, SIGCONT); /* who was stopped hears of it only then */
 }
 
 /* Who holds the output, for the log and for the report. */
@@ -104,7 +105,7 @@ static void name_holders(struct watch *w)
 	const int fds[2] = { w->outputs[SCRIPT_STDOUT].fd, w->outputs[SCRIPT_STDERR].fd };
 	struct pipe_holders holders;
 
-	pipe_holders_find(fds, &holders);
+	pipe_holders_find(fds, script_log_mask(w->run->log), &holders);
 	w->end->outputs_left_open = true;
 	w->end->open = fds[SCRIPT_STDOUT] >= 0 ? SCRIPT_STDOUT : SCRIPT_STDERR;
 	(void)snprintf(w->end->holders, sizeof(w->end->holders), "%s", str_text(&holders.text));

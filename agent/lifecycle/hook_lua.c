@@ -16,6 +16,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+/* As /tmp: what lies there may be anybody's, an appspec and the modules beside it, but cannot take the place of the
+ * folder below that the script is in. */
+static bool is_shared(const char *folder)
+{
+	struct stat st;
+
+	return stat(folder, &st) < 0 || (st.st_mode & S_IWOTH && st.st_mode & S_ISVTX);
+}
 
 char *hook_lua_bundle(const char *path)
 {
@@ -33,12 +43,14 @@ char *hook_lua_bundle(const char *path)
 			free(own);
 			return at;
 		}
-		if (!strcmp(at, "/") || !strcmp(at, ".")) {
-			free(at);
-			return own;
-		}
+		if (!strcmp(at, "/") || !strcmp(at, "."))
+			break;
 		(void)dirname(at); /* shortens it in place */
+		if (is_shared(at))
+			break;
 	}
+	free(at);
+	return own;
 }
 
 static const char *from_environment(const char *name)
@@ -59,6 +71,8 @@ static int l_no_restore(lua_State *L) /* no_restore(reason) */
 	const char *reason = script_argument_string(L, 1, "slipway.no_restore", "reason", &len);
 	const char *path = from_environment("SLIPWAY_NO_RESTORE");
 
+	if (script_stands_in(L, "slipway.no_restore", 1))
+		return lua_gettop(L);
 	if (!path)
 		return script_raise_kind(L, "failed",
 					 "slipway.no_restore: this agent did not say where to write it "
@@ -169,7 +183,7 @@ static void say(const struct script_outcome *o)
 	(void)fflush(stderr);
 }
 
-/* A script of the host has its modules beside it, not in a bundle (operator_hooks.h). */
+/* A script of the host has its modules beside it, not in a bundle (host_hooks.h). */
 static const char *modules_of(const char *archive)
 {
 	const char *hooks = from_environment("SLIPWAY_HOOKS_DIR");
@@ -188,6 +202,11 @@ static void run_script(struct script *s, const struct hook *h, struct script_out
 		script_run_text(s, text, len, h->name, out);
 	else
 		script_run_file(s, h->path, h->name, out);
+}
+
+static int exit_status(const struct script_outcome *o)
+{
+	return o->ok ? 0 : o->exit_code;
 }
 
 static void tell(const struct script_outcome *o, struct hook_reporter *reporter)
@@ -221,7 +240,7 @@ static void run(const struct hook *h, struct hook_reporter *reporter, struct scr
 		(void)snprintf(out->message, sizeof(out->message), "%s", err.msg);
 	}
 	tell(out, reporter);
-	hook_watchdog_watch(NULL);
+	hook_watchdog_release(exit_status(out));
 	script_free(s);
 	hook_watchdog_stop();
 }
@@ -246,5 +265,5 @@ int hook_lua_main(char **argv, char **environment)
 				   .archive = bundle ? bundle : getenv("SLIPWAY_ARCHIVE_DIR") };
 
 	run(&hook, &reporter, &outcome);
-	return outcome.ok ? 0 : outcome.exit_code;
+	return exit_status(&outcome);
 }

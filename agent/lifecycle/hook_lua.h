@@ -14,7 +14,7 @@
  * is run in its place (NULL: none). Never returns with what it allocated still held. */
 int hook_lua_main(char **argv, char **environment);
 /* Where `require` and slipway.archive_dir look for a script that no agent told about: the nearest folder above it that
- * holds an appspec, else its own. The caller frees it. */
+ * holds an appspec, below any that everybody shares (/tmp), else its own. The caller frees it. */
 char *hook_lua_bundle(const char *path);
 
 struct script;

@@ -14,6 +14,7 @@
 
 struct search {
 	char links[2][32]; /* as /proc shows the pipes: "pipe:[123]"; "": none */
+	const struct mask *mask;
 	struct pipe_holders *found;
 };
 
@@ -45,6 +46,15 @@ static bool holds_any(const struct search *s, int dir_fd, bool holds[2])
 	return holds[0] || holds[1];
 }
 
+static void hide(const struct mask *mask, struct str *command)
+{
+	if (command->len + strlen("\\x00") > COMMAND_MAX) /* it may be cut, and in the middle of a secret */
+		command->len -= mask_partial(mask, command->data, command->len);
+	command->len = mask_hide(mask, command->data, command->len);
+	if (command->data)
+		command->data[command->len] = '\0';
+}
+
 static bool look_at(void *context, pid_t pid, int dir_fd)
 {
 	struct search *s = context;
@@ -61,14 +71,15 @@ static bool look_at(void *context, pid_t pid, int dir_fd)
 	AUTO(str_done) struct str command = STR_INIT(COMMAND_MAX);
 
 	proc_command(dir_fd, &command);
+	hide(s->mask, &command);
 	(void)str_printf(&found->text, "%spid %d '%s'", found->text.len ? ", " : "", (int)pid,
 			 str_text(&command)); /* has room for all that are named */
 	return true;
 }
 
-void pipe_holders_find(const int fds[2], struct pipe_holders *out)
+void pipe_holders_find(const int fds[2], const struct mask *mask, struct pipe_holders *out)
 {
-	struct search s = { .found = out };
+	struct search s = { .found = out, .mask = mask };
 	struct stat st;
 
 	*out = (struct pipe_holders){ .text = STR_INIT(PIPE_HOLDERS_NAMED * (COMMAND_MAX + 32) + 32) };

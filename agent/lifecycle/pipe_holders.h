@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "util/mask.h"
 #include "util/str.h"
 
 #include <stdbool.h>
@@ -19,6 +20,6 @@ struct pipe_holders {
 };
 
 /* Other processes than this one that hold the pipes whose read ends are FDS (-1: none). As an ordinary user only one's
- * own processes can be seen. The caller's: pipe_holders_done(). */
-void pipe_holders_find(const int fds[2], struct pipe_holders *out);
+ * own processes can be seen. Commands are shown without the secrets of MASK. The caller's: pipe_holders_done(). */
+void pipe_holders_find(const int fds[2], const struct mask *mask, struct pipe_holders *out);
 void pipe_holders_done(struct pipe_holders *holders);

@@ -7,7 +7,6 @@
 #include "util/proc.h"
 #include "util/str.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,6 @@
 #include "util/fs.h"
 #include "util/str.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* model/deployment.c - requests and results: names, lifetimes, identity. Their JSON is in deployment_json.c. */
+/* model/deployment.c - requests and results: names, lifetimes, identity. */
 #include "model/deployment.h"
 #include "format/json.h"
 #include "util/auto.h"
@@ -12,6 +12,11 @@ static const char *const outputs_names[OUTPUTS_COUNT] = {
 	[OUTPUTS_WAIT] = "wait",
 	[OUTPUTS_WARN] = "warn",
 	[OUTPUTS_FAIL] = "fail",
+};
+
+static const char *const revision_type_names[REVISION_TYPE_COUNT] = {
+	[REVISION_LOCAL_DIRECTORY] = "Local Directory",
+	[REVISION_LOCAL_FILE] = "Local File",
 };
 
 static const char *const runas_method_names[RUNAS_METHOD_COUNT] = {
@@ -35,6 +40,15 @@ static const char *const event_status_names[EVENT_STATUS_COUNT] = {
 	[EVENT_FAILED] = "Failed",   [EVENT_SKIPPED] = "Skipped",	 [EVENT_UNKNOWN] = "Unknown",
 };
 
+/* -1: it is none of NAMES. */
+static int find_name(const char *const *names, int count, const char *name)
+{
+	for (int i = 0; i < count; i++)
+		if (!strcmp(names[i], name))
+			return i;
+	return -1;
+}
+
 const char *outputs_left_open_name(enum outputs_left_open policy)
 {
 	return outputs_names[policy];
@@ -42,12 +56,16 @@ const char *outputs_left_open_name(enum outputs_left_open policy)
 
 int outputs_left_open_from_name(const char *name, enum outputs_left_open *out)
 {
-	for (int i = 0; i < OUTPUTS_COUNT; i++)
-		if (!strcmp(outputs_names[i], name)) {
-			*out = (enum outputs_left_open)i;
-			return 0;
-		}
-	return -1;
+	int found = find_name(outputs_names, OUTPUTS_COUNT, name);
+
+	if (found >= 0)
+		*out = (enum outputs_left_open)found;
+	return found < 0 ? -1 : 0;
+}
+
+const char *revision_type_name(enum revision_type type)
+{
+	return revision_type_names[type];
 }
 
 const char *runas_method_name(enum runas_method method)
@@ -57,12 +75,11 @@ const char *runas_method_name(enum runas_method method)
 
 int runas_method_from_name(const char *name, enum runas_method *out)
 {
-	for (int i = 0; i < RUNAS_METHOD_COUNT; i++)
-		if (!strcmp(runas_method_names[i], name)) {
-			*out = (enum runas_method)i;
-			return 0;
-		}
-	return -1;
+	int found = find_name(runas_method_names, RUNAS_METHOD_COUNT, name);
+
+	if (found >= 0)
+		*out = (enum runas_method)found;
+	return found < 0 ? -1 : 0;
 }
 
 const char *on_failure_name(enum on_failure policy)
@@ -72,12 +89,11 @@ const char *on_failure_name(enum on_failure policy)
 
 int on_failure_from_name(const char *name, enum on_failure *out)
 {
-	for (int i = 0; i < ON_FAILURE_COUNT; i++)
-		if (!strcmp(on_failure_names[i], name)) {
-			*out = (enum on_failure)i;
-			return 0;
-		}
-	return -1;
+	int found = find_name(on_failure_names, ON_FAILURE_COUNT, name);
+
+	if (found >= 0)
+		*out = (enum on_failure)found;
+	return found < 0 ? -1 : 0;
 }
 
 const char *deployment_status_name(enum deployment_status status)

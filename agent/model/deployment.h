@@ -51,7 +51,7 @@ struct settings {
 	char *file_exists_behavior; /* the host's default, NULL: DISALLOW */
 	char *instance;		    /* what hooks are told about this host, NULL: nothing */
 	char *region;		    /* the same */
-	char *hooks_dir;	    /* of the host, absolute (lifecycle/operator_hooks.h); NULL: none */
+	char *hooks_dir;	    /* of the host, absolute (lifecycle/host_hooks.h); NULL: none */
 	char **variables; /* "NAME=VALUE" of the host for every hook, the later one wins; NULL-terminated, NULL: none */
 	char *program_name;	     /* names the deployments log; NULL: "codedeploy-agent" */
 	char *policy;		     /* the host's, absolute; NULL: everything is allowed */

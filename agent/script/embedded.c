@@ -12,8 +12,10 @@
 EMBED(fs_template, "fs/template.lua");
 EMBED(haproxy_open, "haproxy/open.lua");
 EMBED(http_wait, "http/wait.lua");
+EMBED(internal_check, "internal/check.lua");
+EMBED(internal_errors, "internal/errors.lua");
 EMBED(internal_nginx, "internal/nginx.lua");
-EMBED(internal_options, "internal/options.lua");
+EMBED(internal_url, "internal/url.lua");
 EMBED(nginx_include, "nginx/include.lua");
 EMBED(nginx_reload, "nginx/reload.lua");
 EMBED(nginx_test, "nginx/test.lua");
@@ -29,8 +31,10 @@ static const struct {
 	{ "fs.template", embedded_fs_template, embedded_fs_template_end },
 	{ "haproxy.open", embedded_haproxy_open, embedded_haproxy_open_end },
 	{ "http.wait", embedded_http_wait, embedded_http_wait_end },
+	{ "internal.check", embedded_internal_check, embedded_internal_check_end },
+	{ "internal.errors", embedded_internal_errors, embedded_internal_errors_end },
 	{ "internal.nginx", embedded_internal_nginx, embedded_internal_nginx_end },
-	{ "internal.options", embedded_internal_options, embedded_internal_options_end },
+	{ "internal.url", embedded_internal_url, embedded_internal_url_end },
 	{ "nginx.include", embedded_nginx_include, embedded_nginx_include_end },
 	{ "nginx.reload", embedded_nginx_reload, embedded_nginx_reload_end },
 	{ "nginx.test", embedded_nginx_test, embedded_nginx_test_end },

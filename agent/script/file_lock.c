@@ -38,7 +38,7 @@ int file_lock_take(const char *path, int64_t timeout_ms, bool (*give_up)(void *c
 		   struct file_lock **out, struct err *err)
 {
 	const int64_t until = proc_clock_ms() + timeout_ms;
-	AUTO_FD int fd = fs_open_create(AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0644);
+	AUTO_FD int fd = fs_open_create(AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0600);
 
 	if (fd < 0)
 		return err_sys(err, "opening the lock '%s'", path);

@@ -78,6 +78,12 @@ static void push_value(lua_State *L, const json_t *v, int depth)
 	}
 }
 
+static int push_root(lua_State *L)
+{
+	push_value(L, lua_touserdata(L, 1), 0);
+	return 1;
+}
+
 void script_json_decode(lua_State *L, const char *text, size_t len, const char *name)
 {
 	json_error_t where;
@@ -92,8 +98,16 @@ void script_json_decode(lua_State *L, const char *text, size_t len, const char *
 	if (!*root)
 		(void)script_raise_kind(L, "failed", "%snot JSON: line %d column %d: %s", name, where.line,
 					where.column, where.text);
-	push_value(L, *root, 0);
-	script_drop(L, at);
+	lua_pushcfunction(L, push_root);
+	lua_pushlightuserdata(L, *root);
+
+	int failed = lua_pcall(L, 1, 1, 0);
+
+	script_drop(L, at); /* it may be large: it goes now, not when Lua comes round to it */
+	if (failed == LUA_ERRMEM)
+		(void)script_raise_kind(L, "failed", "%sJSON of more values than there is memory for", name);
+	if (failed)
+		(void)lua_error(L);
 	lua_remove(L, at);
 }
 
@@ -111,7 +125,16 @@ struct place {
 	json_t **root, *parent; /* PARENT NULL: the root itself */
 	const char *key;	/* NULL: at the end of an array */
 	const char *fn;		/* for messages */
+	size_t *left;		/* of TEXT_MAX: a table that is in many places would be too large before it is a text */
 };
+
+/* LEN bytes of text at least will come. */
+static void reserve(lua_State *L, const struct place *at, size_t len)
+{
+	if (len > *at->left)
+		(void)script_raise_kind(L, "failed", "%s: JSON of more than %u bytes", at->fn, TEXT_MAX);
+	*at->left -= len;
+}
 
 static json_t *put(lua_State *L, const struct place *at, json_t *value)
 {
@@ -135,7 +158,7 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 static void take_array(lua_State *L, int index, const struct place *at, int depth)
 {
 	json_t *array = put(L, at, json_array());
-	const struct place below = { at->root, array, NULL, at->fn };
+	const struct place below = { at->root, array, NULL, at->fn, at->left };
 	lua_Integer n = script_check_list(L, index, at->fn);
 
 	for (lua_Integer i = 1; i <= n; i++) {
@@ -152,8 +175,9 @@ static void take_object(lua_State *L, int index, const struct place *at, int dep
 	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
 		script_check_key(L, -2, at->fn);
 
-		const struct place below = { at->root, object, lua_tostring(L, -2), at->fn };
+		const struct place below = { at->root, object, lua_tostring(L, -2), at->fn, at->left };
 
+		reserve(L, at, strlen(below.key) + 3); /* "": */
 		take_value(L, lua_gettop(L), &below, depth + 1);
 	}
 }
@@ -166,6 +190,7 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 	if (depth > DEPTH_MAX)
 		(void)script_misuse(L, "%s: at most %d levels expected, got more (is it in itself?)", at->fn,
 				    DEPTH_MAX);
+	reserve(L, at, lua_type(L, index) == LUA_TNUMBER ? 1 : 2);
 	switch (lua_type(L, index)) {
 	case LUA_TNIL:
 		(void)put(L, at, json_null());
@@ -176,6 +201,7 @@ static void take_value(lua_State *L, int index, const struct place *at, int dept
 	case LUA_TSTRING: {
 		const char *text = lua_tolstring(L, index, &len);
 
+		reserve(L, at, len);
 		(void)put(L, at, json_stringn(text, len));
 		return;
 	}
@@ -208,7 +234,8 @@ void script_json_encode(lua_State *L, int index, const char *fn)
 	json_t **root = hold_json(L);
 	int at = lua_gettop(L);
 	char **text = script_hold(L, sizeof(*text), done_text);
-	const struct place top = { root, NULL, NULL, fn };
+	size_t left = TEXT_MAX;
+	const struct place top = { root, NULL, NULL, fn, &left };
 
 	take_value(L, index, &top, 0);
 	*text = json_dumps(*root, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);

@@ -49,8 +49,7 @@ static const char *const *take_headers(lua_State *L, const struct asking *a, con
 
 	if (script_push_option(L, a->options, "headers") == LUA_TNIL)
 		lua_newtable(L);
-	if (!lua_istable(L, -1))
-		(void)script_misuse(L, "%s: headers: table expected, got %s", a->fn, luaL_typename(L, -1));
+	script_argument_table(L, -1, a->fn, "headers");
 	headers = lua_gettop(L);
 
 	const char **list = lua_newuserdatauv(L, (MAX_HEADERS + 2) * sizeof(*list), 0);
@@ -59,12 +58,15 @@ static const char *const *take_headers(lua_State *L, const struct asking *a, con
 	lua_newtable(L);
 	for (lua_pushnil(L); lua_next(L, headers); lua_pop(L, 1)) {
 		if (lua_type(L, -2) != LUA_TSTRING || !is_token(lua_tostring(L, -2)))
-			(void)script_misuse(L, "%s: headers: names expected as keys", a->fn);
+			(void)script_misuse(L, "%s: headers: names as keys expected, got '%s'", a->fn,
+					    luaL_tolstring(L, -2, NULL));
 		if (lua_type(L, -1) != LUA_TSTRING || strpbrk(lua_tostring(L, -1), "\r\n"))
-			(void)script_misuse(L, "%s: headers: %s: text of one line expected", a->fn,
-					    lua_tostring(L, -2));
+			(void)script_misuse(L, "%s: headers: %s: text of one line expected, got %s", a->fn,
+					    lua_tostring(L, -2),
+					    lua_type(L, -1) == LUA_TSTRING ? "several" : luaL_typename(L, -1));
 		if (n == MAX_HEADERS)
-			(void)script_misuse(L, "%s: headers: at most %d", a->fn, MAX_HEADERS);
+			(void)script_misuse(L, "%s: headers: at most %d of them expected, got more", a->fn,
+					    MAX_HEADERS);
 		if (!strcasecmp(lua_tostring(L, -2), "content-type"))
 			type = NULL;
 		lua_pushfstring(L, "%s: %s", lua_tostring(L, -2), lua_tostring(L, -1));
@@ -115,10 +117,9 @@ static const char **push_names(lua_State *L, const struct asking *a, int form, s
 
 	for (lua_pushnil(L); lua_next(L, form); lua_pop(L, 1)) {
 		if (lua_type(L, -2) != LUA_TSTRING)
-			(void)script_misuse(L, "%s: form: names expected as keys, got a %s", a->fn,
-					    luaL_typename(L, -2));
+			(void)script_misuse(L, "%s: form: names as keys expected, got %s", a->fn, luaL_typename(L, -2));
 		if (n == MAX_FIELDS)
-			(void)script_misuse(L, "%s: form: at most %d fields", a->fn, MAX_FIELDS);
+			(void)script_misuse(L, "%s: form: at most %d fields expected, got more", a->fn, MAX_FIELDS);
 		names[n++] = lua_tostring(L, -2);
 	}
 	qsort(names, n, sizeof(*names), compare_names);
@@ -132,8 +133,7 @@ static void encode_form(lua_State *L, const struct asking *a)
 	int form = lua_gettop(L);
 	size_t n;
 
-	if (!lua_istable(L, form))
-		(void)script_misuse(L, "%s: form: table expected, got %s", a->fn, luaL_typename(L, form));
+	script_argument_table(L, form, a->fn, "form");
 
 	const char **names = push_names(L, a, form, &n);
 
@@ -179,9 +179,11 @@ static const char *take_body(lua_State *L, const struct asking *a)
 	if (lua_gettop(L) == top)
 		return NULL;
 	if (lua_gettop(L) > top + 1)
-		(void)script_misuse(L, "%s: one of body=, json= and form= expected", a->fn);
+		(void)script_misuse(L, "%s: body, json, form: one of them expected, got %d", a->fn,
+				    lua_gettop(L) - top);
 	if (!strcmp(r->method, "HEAD"))
-		(void)script_misuse(L, "%s: %s: HEAD takes nothing along", a->fn, kinds[kind].option);
+		(void)script_misuse(L, "%s: %s: nothing (HEAD sends none) expected, got %s", a->fn, kinds[kind].option,
+				    luaL_typename(L, -1));
 	if (kind == 1) {
 		lua_pushfstring(L, "%s: json", a->fn);
 		lua_insert(L, -2);
@@ -236,7 +238,7 @@ static int64_t take_time(lua_State *L, const struct asking *a, const char *name,
 	int64_t ms = script_milliseconds(L, seconds, lua_tostring(L, -1));
 
 	if (ms < 1)
-		(void)script_misuse(L, "%s: more than 0 expected", lua_tostring(L, -1));
+		(void)script_misuse(L, "%s: more than 0 seconds expected, got 0", lua_tostring(L, -1));
 	lua_pop(L, 1);
 	return ms;
 }
@@ -269,7 +271,7 @@ static void take_places(lua_State *L, const struct asking *a)
 	if (c->to && *c->to != '/')
 		(void)script_misuse(L, "%s: to: absolute path expected, got '%s'", a->fn, c->to);
 	if (c->to && !strcmp(c->request.method, "HEAD"))
-		(void)script_misuse(L, "%s: to: HEAD brings nothing that could be written", a->fn);
+		(void)script_misuse(L, "%s: to: nothing (HEAD brings no body) expected, got '%s'", a->fn, c->to);
 	c->request.ca = script_option_string(L, a->options, a->fn, "ca", NULL);
 	c->request.unix_socket = script_option_string(L, a->options, a->fn, "unix_socket", NULL);
 	c->request.user = script_option_string(L, a->options, a->fn, "user", NULL);
@@ -348,16 +350,6 @@ static void push_answer(lua_State *L, const struct http_call *call)
 	lua_setfield(L, -2, "headers");
 }
 
-static const char *check_url(lua_State *L, const char *fn, int index)
-{
-	size_t len;
-	const char *url = luaL_checklstring(L, index, &len);
-
-	if (strlen(url) != len)
-		(void)script_misuse(L, "%s: url: holds a NUL byte", fn);
-	return url;
-}
-
 /* Ask URL with METHOD and the options at OPTIONS. Nothing else may be on the stack behind them. */
 static int ask(lua_State *L, const char *fn, const char *method, const char *url, int options)
 {
@@ -376,6 +368,8 @@ static int ask(lua_State *L, const char *fn, const char *method, const char *url
 	take_limits(L, &a);
 	take_expect(L, &a);
 	call->request.headers = take_headers(L, &a, take_body(L, &a));
+	if (script_stands_in(L, fn, options))
+		return lua_gettop(L);
 	if (http_call_run(call, &err) < 0) {
 		script_drop(L, at); /* half a file goes now, not when Lua comes round to it */
 		script_check_end(L);
@@ -393,7 +387,7 @@ static int ask(lua_State *L, const char *fn, const char *method, const char *url
 static int verb(lua_State *L, const char *fn, const char *method)
 {
 	static const char *const known[] = { OPTIONS, NULL };
-	const char *url = check_url(L, fn, 1);
+	const char *url = script_argument_string(L, 1, fn, "url", NULL);
 
 	lua_settop(L, 2);
 	script_check_options(L, 2, fn, known);
@@ -431,7 +425,7 @@ static int l_request(lua_State *L) /* request{url=, [method="GET"], ...} */
 	const char *fn = "slipway.http.request", *method, *url;
 	size_t i = 0;
 
-	luaL_checktype(L, 1, LUA_TTABLE);
+	script_argument_table(L, 1, fn, "options");
 	lua_settop(L, 1);
 	script_check_options(L, 1, fn, known);
 	url = script_option_string(L, 1, fn, "url", NULL);

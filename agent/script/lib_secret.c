@@ -27,6 +27,22 @@ static void hide_line(lua_State *L, const char *line, size_t len)
 	}
 }
 
+/* Messages name a URL without its user and password. What comes behind them is then no secret's text any more, so its
+ * path is one by itself; the name of a host alone is none. */
+static void hide_behind_user(lua_State *L, const char *line, size_t len)
+{
+	const char *end = line + len, *host = memmem(line, len, "://", 3), *at = NULL;
+
+	for (const char *p = host ? host + 3 : end; p < end && !strchr("/?#", *p); p++)
+		at = *p == '@' ? p : at;
+	if (!at)
+		return;
+	for (host = at + 1; at < end && !strchr("/?#", *at); at++)
+		;
+	if (end - at > 1 && end - host >= MASK_MIN)
+		hide_line(L, host, (size_t)(end - host));
+}
+
 /* Line by line, since that is how output is looked at. */
 bool script_secret(lua_State *L, const char *text, size_t len)
 {
@@ -41,6 +57,7 @@ bool script_secret(lua_State *L, const char *text, size_t len)
 			n--;
 		if (n >= MASK_MIN) {
 			hide_line(L, text, n);
+			hide_behind_user(L, text, n);
 			any = true;
 		}
 		text = newline ? newline + 1 : end;

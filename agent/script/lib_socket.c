@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#define CLASS	  "slipway.socket connection"
+#define CLASS	  "slipway.Connection" /* as the stubs call it */
 #define CONNECT	  "slipway.socket.connect"
 #define TIMEOUT_S 30
 
@@ -16,12 +16,13 @@ struct box {
 	struct line_client *held;
 };
 
-static struct line_client *check_client(lua_State *L, const char *method)
+/* FN is "slipway.Connection:send". */
+static struct line_client *check_client(lua_State *L, const char *fn)
 {
-	struct box *b = luaL_checkudata(L, 1, CLASS);
+	struct box *b = script_argument_self(L, fn, CLASS);
 
 	if (!b->held)
-		(void)script_misuse(L, "slipway.socket: %s: the connection is closed", method);
+		(void)script_misuse(L, "%s: self: open connection expected, got one that is closed", fn);
 	return b->held;
 }
 
@@ -44,6 +45,15 @@ static const char *take_port(lua_State *L, char *text, size_t size)
 	return text;
 }
 
+/* What there is of an address, for the message that it is not one way. */
+static const char *name_given(const struct line_address *a)
+{
+	static const char *const names[] = { "neither", "port=",	   "host=",	      "host= and port=",
+					     "path=",	"path= and port=", "path= and host=", "both" };
+
+	return names[(a->path ? 4 : 0) + (a->host ? 2 : 0) + (a->port ? 1 : 0)];
+}
+
 static int l_connect(lua_State *L) /* connect{path= or host=, port=, timeout=} -> connection */
 {
 	static const char *const known[] = { "path", "host", "port", "timeout", NULL };
@@ -52,7 +62,7 @@ static int l_connect(lua_State *L) /* connect{path= or host=, port=, timeout=} -
 	struct err err = ERR_INIT;
 	char port[16];
 
-	luaL_checktype(L, 1, LUA_TTABLE);
+	script_argument_table(L, 1, CONNECT, "options");
 	script_check_options(L, 1, CONNECT, known);
 	a.path = script_option_string(L, 1, CONNECT, "path", NULL);
 	a.host = script_option_string(L, 1, CONNECT, "host", NULL);
@@ -60,9 +70,14 @@ static int l_connect(lua_State *L) /* connect{path= or host=, port=, timeout=} -
 	limits.timeout_ms = script_milliseconds(L, script_option_number(L, 1, CONNECT, "timeout", TIMEOUT_S),
 						CONNECT ": timeout");
 	if (a.path ? a.host || a.port : !a.host || !a.port)
-		return script_misuse(L, CONNECT ": either path= of a Unix socket or host= and port= expected");
+		return script_misuse(L,
+				     CONNECT ": path, host, port: path= of a Unix socket, or host= and port= expected, "
+					     "got %s",
+				     name_given(&a));
 	if (limits.timeout_ms < 1)
-		return script_misuse(L, CONNECT ": timeout: more than 0 expected");
+		return script_misuse(L, CONNECT ": timeout: more than 0 seconds expected, got 0");
+	if (script_stands_in(L, CONNECT, 1))
+		return lua_gettop(L);
 
 	struct box *b = lua_newuserdatauv(L, sizeof(*b), 0);
 
@@ -78,10 +93,10 @@ static int l_connect(lua_State *L) /* connect{path= or host=, port=, timeout=} -
 
 static int l_send(lua_State *L) /* connection:send(text) -> connection */
 {
-	struct line_client *c = check_client(L, "send");
+	struct line_client *c = check_client(L, CLASS ":send");
 	struct err err = ERR_INIT;
 	size_t len;
-	const char *text = luaL_checklstring(L, 2, &len);
+	const char *text = script_argument_string(L, 2, CLASS ":send", "text", &len);
 
 	if (line_client_send(c, text, len, &err) < 0) {
 		script_check_end(L);
@@ -107,7 +122,7 @@ static int give(lua_State *L, int r, const char *bytes, size_t len, const struct
 
 static int l_line(lua_State *L) /* connection:line() -> text without its end, nil: the other side has ended */
 {
-	struct line_client *c = check_client(L, "line");
+	struct line_client *c = check_client(L, CLASS ":line");
 	struct err err = ERR_INIT;
 	const char *bytes = NULL;
 	size_t len = 0;
@@ -118,14 +133,14 @@ static int l_line(lua_State *L) /* connection:line() -> text without its end, ni
 
 static int l_read(lua_State *L) /* connection:read(count) -> text, nil: the other side has ended */
 {
-	struct line_client *c = check_client(L, "read");
-	lua_Integer count = luaL_checkinteger(L, 2);
+	struct line_client *c = check_client(L, CLASS ":read");
+	lua_Integer count = script_argument_integer(L, 2, CLASS ":read", "count");
 	struct err err = ERR_INIT;
 	const char *bytes = NULL;
 	size_t len = 0;
 
 	if (count < 1 || count > LINE_CLIENT_MAX_ALL)
-		return script_misuse(L, "slipway.socket: read: 1 to %u bytes expected, got %lld", LINE_CLIENT_MAX_ALL,
+		return script_misuse(L, CLASS ":read: count: 1 to %u bytes expected, got %lld", LINE_CLIENT_MAX_ALL,
 				     (long long)count);
 
 	int r = line_client_read(c, (size_t)count, &bytes, &len, &err);
@@ -135,7 +150,7 @@ static int l_read(lua_State *L) /* connection:read(count) -> text, nil: the othe
 
 static int l_all(lua_State *L) /* connection:all() -> text, perhaps "" */
 {
-	struct line_client *c = check_client(L, "all");
+	struct line_client *c = check_client(L, CLASS ":all");
 	struct err err = ERR_INIT;
 	const char *bytes = NULL;
 	size_t len = 0;
@@ -146,7 +161,7 @@ static int l_all(lua_State *L) /* connection:all() -> text, perhaps "" */
 
 static int l_close(lua_State *L) /* connection:close(), __close, __gc: twice is fine */
 {
-	struct box *b = luaL_checkudata(L, 1, CLASS);
+	struct box *b = script_argument_self(L, CLASS ":close", CLASS);
 
 	line_client_free(TAKE_PTR(b->held));
 	return 0;

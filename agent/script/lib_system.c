@@ -39,8 +39,8 @@ static int l_log(lua_State *L) /* log(...): one line on standard output */
 			break; /* nobody reads any more: that is no reason to fail */
 		p += done > 0 ? done : 0;
 		len -= done > 0 ? (size_t)done : 0;
-		if (done < 0)
-			script_check_end(L);
+		if (len)
+			script_check_end(L); /* what interrupts it may have let it write something */
 	}
 	return 0;
 }
@@ -51,6 +51,8 @@ static int l_doing(lua_State *L) /* doing(text): for whoever watches; nothing or
 	const char *text = lua_isnoneornil(L, 1) ? "" : script_argument_string(L, 1, "slipway.doing", "text", NULL);
 	char shown[1024] = "";
 
+	if (script_stands_in(L, "slipway.doing", 1))
+		return lua_gettop(L);
 	if (!o->doing)
 		return 0;
 	if (*text) {
@@ -67,6 +69,8 @@ static int l_doing(lua_State *L) /* doing(text): for whoever watches; nothing or
 
 static int l_clock(lua_State *L) /* clock() -> seconds since some moment, never set back */
 {
+	if (script_stands_in(L, "slipway.clock", 0))
+		return lua_gettop(L);
 	lua_pushnumber(L, (lua_Number)proc_clock_ms() / 1000);
 	return 1;
 }
@@ -75,6 +79,8 @@ static int l_time(lua_State *L) /* time() -> seconds since 1970, with their frac
 {
 	struct timespec now;
 
+	if (script_stands_in(L, "slipway.time", 0))
+		return lua_gettop(L);
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
 	lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
 	return 1;
@@ -102,6 +108,8 @@ static int l_sleep(lua_State *L) /* sleep(seconds) */
 	double seconds = script_argument_number(L, 1, "slipway.sleep", "seconds");
 	int64_t until = script_milliseconds(L, seconds, "slipway.sleep: seconds") + proc_clock_ms();
 
+	if (script_stands_in(L, "slipway.sleep", 1))
+		return lua_gettop(L);
 	for (;;) {
 		int64_t left = until - proc_clock_ms();
 		struct timespec t = { 0 };
@@ -251,7 +259,7 @@ static void last_line(const struct str *s, char *out, size_t size)
 static int l_run(lua_State *L) /* run{argv... or shell=, timeout, cwd, env, input, check} -> code, out, err */
 {
 	static const char *const known[] = { "shell", "timeout", "cwd", "env", "input", "check", NULL };
-	struct run_command c = { .give_up = script_must_end, .busy = script_is_busy, .context = script_of(L) };
+	struct run_command c = { .give_up = script_must_end, .context = script_of(L) };
 	struct err err = ERR_INIT;
 	int status = 0;
 
@@ -266,6 +274,10 @@ static int l_run(lua_State *L) /* run{argv... or shell=, timeout, cwd, env, inpu
 	c.environment = take_environment(L);
 
 	bool check = script_option_bool(L, 1, "slipway.run", "check");
+
+	if (script_stands_in(L, "slipway.run", 1))
+		return lua_gettop(L);
+
 	struct str *out = script_str(L, RUN_MAX_OUTPUT), *error = script_str(L, RUN_MAX_OUTPUT);
 	int at = lua_gettop(L);
 

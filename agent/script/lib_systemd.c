@@ -15,10 +15,9 @@
 /* The unit that is the first argument; its complete name into NAME. */
 static void take_unit(lua_State *L, const char *fn, char name[UNIT_NAME_SIZE])
 {
-	size_t len;
-	const char *text = luaL_checklstring(L, 1, &len);
+	const char *text = script_argument_string(L, 1, fn, "unit", NULL);
 
-	if (strlen(text) != len || !systemd_unit_name(text, name))
+	if (!systemd_unit_name(text, name))
 		(void)script_misuse(L, "%s: unit: name of a unit expected, got '%s'", fn, text);
 }
 
@@ -35,7 +34,7 @@ static int64_t take_timeout(lua_State *L, int index, const char *fn)
 	int64_t ms = script_milliseconds(L, script_option_number(L, index, fn, "timeout", JOB_S), what);
 
 	if (ms < 1)
-		(void)script_misuse(L, "%s: more than 0 expected", what);
+		(void)script_misuse(L, "%s: more than 0 seconds expected, got 0", what);
 	return ms;
 }
 
@@ -62,6 +61,8 @@ static int job(lua_State *L, const char *fn, const char *method, const char *doi
 
 	take_unit(L, fn, unit);
 	q.timeout_ms = take_timeout(L, 2, fn);
+	if (script_stands_in(L, fn, 2))
+		return lua_gettop(L);
 	ask(L, &q, doing);
 	return 0;
 }
@@ -99,6 +100,8 @@ static int change_file(lua_State *L, const char *fn, enum systemd_task task, con
 
 	take_unit(L, fn, unit);
 	q.timeout_ms = take_timeout(L, 2, fn);
+	if (script_stands_in(L, fn, 2))
+		return lua_gettop(L);
 	ask(L, &q, doing);
 	lua_pushboolean(L, q.changed);
 	return 1;
@@ -119,6 +122,8 @@ static int l_daemon_reload(lua_State *L) /* daemon_reload({timeout=90}) */
 	struct systemd_question q = { .task = SYSTEMD_RELOAD };
 
 	q.timeout_ms = take_timeout(L, 1, "slipway.systemd.daemon_reload");
+	if (script_stands_in(L, "slipway.systemd.daemon_reload", 1))
+		return lua_gettop(L);
 	ask(L, &q, "reloading");
 	return 0;
 }
@@ -129,6 +134,8 @@ static int l_reset_failed(lua_State *L) /* reset_failed(unit) */
 	struct systemd_question q = { .task = SYSTEMD_RESET_FAILED, .unit = unit, .timeout_ms = ANSWER_S * 1000 };
 
 	take_unit(L, "slipway.systemd.reset_failed", unit);
+	if (script_stands_in(L, "slipway.systemd.reset_failed", 1))
+		return lua_gettop(L);
 	ask(L, &q, "resetting the failure of");
 	return 0;
 }
@@ -149,6 +156,8 @@ static int l_is_active(lua_State *L) /* is_active(unit) -> boolean, ActiveState 
 	struct systemd_question q = { .task = SYSTEMD_STATUS, .unit = unit, .timeout_ms = ANSWER_S * 1000 };
 
 	take_unit(L, "slipway.systemd.is_active", unit);
+	if (script_stands_in(L, "slipway.systemd.is_active", 1))
+		return lua_gettop(L);
 	ask(L, &q, "looking at");
 	lua_pushboolean(L, is_one_of(q.status.active, active));
 	lua_pushstring(L, q.status.active);
@@ -164,6 +173,8 @@ static int l_is_enabled(lua_State *L) /* is_enabled(unit) -> boolean, UnitFileSt
 	struct systemd_question q = { .task = SYSTEMD_FILE_STATE, .unit = unit, .timeout_ms = ANSWER_S * 1000 };
 
 	take_unit(L, "slipway.systemd.is_enabled", unit);
+	if (script_stands_in(L, "slipway.systemd.is_enabled", 1))
+		return lua_gettop(L);
 	ask(L, &q, "looking at");
 	lua_pushboolean(L, is_one_of(q.file_state, enabled));
 	lua_pushstring(L, q.file_state);
@@ -185,6 +196,8 @@ static int l_status(lua_State *L) /* status(unit) -> table */
 	const struct unit_status *u = &q.status;
 
 	take_unit(L, "slipway.systemd.status", unit);
+	if (script_stands_in(L, "slipway.systemd.status", 1))
+		return lua_gettop(L);
 	ask(L, &q, "looking at");
 	lua_createtable(L, 0, 8);
 	set_text(L, "unit", unit);

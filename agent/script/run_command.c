@@ -13,11 +13,11 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define TICK_MS	      100
-#define GRACE_TICK_MS 20
-#define GRACE_MS      2000 /* between TERM and KILL */
-#define DRAIN_MS      1000 /* for output after the end: somebody else may hold the pipe */
-#define GUARD_STATUS  255
+#define TICK_MS	     100
+#define GRACE_MS     2000 /* between TERM and KILL */
+#define HURRY_MS     25	  /* the same, when we must end, too */
+#define DRAIN_MS     1000 /* for output after the end: somebody else may hold the pipe */
+#define GUARD_STATUS 255
 
 enum { IN, OUT, ERROR, STARTED, PIPES };
 
@@ -209,16 +209,29 @@ static bool turn(struct running *r, int wait_ms)
 	return p[3].revents;
 }
 
-/* Everybody in it; the guard is not reaped yet, so the number means no other group. */
+static bool must_give_up(const struct running *r)
+{
+	return r->c->give_up && r->c->give_up(r->c->context);
+}
+
+/* Everybody in it; the guard is not reaped yet, so the number means no other group. Who was stopped hears of TERM only
+ * when he goes on. */
 static void end_by_force(struct running *r)
 {
-	int64_t until = proc_clock_ms() + GRACE_MS;
+	int64_t now = proc_clock_ms(), until = now + GRACE_MS;
+	bool hurried = false;
 
 	(void)kill(-r->guard, SIGTERM);
-	do
-		if (r->c->busy)
-			r->c->busy(r->c->context);
-	while (proc_clock_ms() < until && !turn(r, GRACE_TICK_MS));
+	(void)kill(-r->guard, SIGCONT);
+	do {
+		if (!hurried && must_give_up(r)) {
+			hurried = true;
+			until = now + HURRY_MS < until ? now + HURRY_MS : until;
+		}
+		if (turn(r, until - now < TICK_MS ? (int)(until - now) : TICK_MS))
+			break;
+		now = proc_clock_ms();
+	} while (now < until);
 	(void)kill(-r->guard, SIGKILL);
 }
 
@@ -230,7 +243,7 @@ static int wait_for_end(struct running *r, struct err *err)
 	for (;;) {
 		int64_t passed = proc_clock_ms() - start, left = c->timeout_ms - passed;
 
-		if (c->give_up && c->give_up(c->context)) {
+		if (must_give_up(r)) {
 			end_by_force(r);
 			return err_set(err, ERR_STOPPED, "'%s' was ended: the script's time is over", c->argv[0]);
 		}
@@ -252,13 +265,28 @@ static void drain(struct running *r)
 	r->pidfd = -1;
 	auto_closep(&r->ours[IN]);
 	r->ours[IN] = -1;
-	while ((r->ours[OUT] >= 0 || r->ours[ERROR] >= 0) && proc_clock_ms() < until)
+	while ((r->ours[OUT] >= 0 || r->ours[ERROR] >= 0) && proc_clock_ms() < until && !must_give_up(r))
 		(void)turn(r, TICK_MS);
 	for (int i = OUT; i <= ERROR; i++)
 		if (r->dropped[i]) {
 			r->texts[i]->max += 100;
 			(void)str_printf(r->texts[i], "\n[%zu more bytes are left out]\n", r->dropped[i]);
 		}
+}
+
+/* A guard that was killed watches nobody any more: its group goes with it, while the number still means that group. */
+static int reap(const struct running *r)
+{
+	siginfo_t info = { 0 };
+	int status = 0;
+
+	while (waitid(P_PID, (id_t)r->guard, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+		;
+	if (info.si_code != CLD_EXITED)
+		(void)kill(-r->guard, SIGKILL);
+	while (waitpid(r->guard, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
 }
 
 int run_command(const struct run_command *c, int *status, struct str *out, struct str *error, struct err *err)
@@ -269,17 +297,14 @@ int run_command(const struct run_command *c, int *status, struct str *out, struc
 			     .theirs = { -1, -1, -1, -1 },
 			     .pidfd = -1,
 			     .texts = { [OUT] = out, [ERROR] = error } };
-	int wait_status = 0;
 
 	if (open_pipes(&r, err) < 0 || start(&r, err) < 0)
 		return -1;
 	if (!c->input_len)
 		auto_closep(&r.ours[IN]), r.ours[IN] = -1;
 
-	int result = wait_for_end(&r, err);
+	int result = wait_for_end(&r, err), wait_status = reap(&r);
 
-	while (waitpid(r.guard, &wait_status, 0) < 0 && errno == EINTR)
-		;
 	if (result < 0)
 		return -1;
 	drain(&r);

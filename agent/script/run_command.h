@@ -2,7 +2,12 @@
  *
  * It leads a process group of its own, guarded by a small process that ends the whole group when this process dies: so
  * neither a timeout nor the end of a hook leaves half of a pipeline behind. What a program that has ended well leaves
- * running is not touched. No signal is blocked or ignored in it, and it has no descriptors but 0, 1 and 2.
+ * running is not touched, nor who has made himself a group of his own. No signal is blocked or ignored in it, and it
+ * has no descriptors but 0, 1 and 2.
+ *
+ * Whoever is ended gets TERM first, and KILL 2 s later: a program that takes longer than it should may still tidy up,
+ * and its caller wants to go on. When the caller itself has to end (give_up), the time in which it could do so is over:
+ * then KILL comes 25 ms after TERM, which is enough for a handler and for whoever has none.
  */
 #pragma once
 
@@ -22,7 +27,6 @@ struct run_command {
 	size_t input_len;
 	int64_t timeout_ms;		/* 0: none */
 	bool (*give_up)(void *context); /* asked several times a second and whenever a signal comes; NULL: never */
-	void (*busy)(void *context); /* called meanwhile, when the program gets a moment to end itself; NULL: nobody */
 	void *context;
 };
 

@@ -56,21 +56,6 @@ bool script_must_end(void *context)
 		(s->options.pure ? proc_cpu_ms(0) : proc_clock_ms()) >= s->options.deadline_ms);
 }
 
-void script_is_busy(void *context)
-{
-	struct script *s = context;
-
-	s->busy = 1;
-}
-
-bool script_was_busy(struct script *s)
-{
-	bool busy = s->busy;
-
-	s->busy = 0;
-	return busy;
-}
-
 int64_t script_deadline_ms(const struct script *s)
 {
 	return s->options.deadline_ms;
@@ -230,6 +215,24 @@ void script_load(lua_State *L, const char *text, size_t len, const char *name)
 	skip_first_line(&text, &len);
 	if (luaL_loadbufferx(L, len ? text : "", len, name, "t") != LUA_OK)
 		(void)lua_error(L);
+}
+
+int script_compile(const char *text, size_t len, const char *name, struct err *err)
+{
+	const struct script_options options = { .bundle_fd = -1, .library_fd = -1, .pure = true };
+	AUTO(script_freep) struct script *s = NULL;
+	AUTO_FREE char *chunk = xasprintf("@%s", name);
+
+	if (script_new(&options, &s, err) < 0)
+		return -1;
+	skip_first_line(&text, &len);
+	if (luaL_loadbufferx(s->L, len ? text : "", len, chunk, "t") == LUA_OK)
+		return 0;
+
+	const char *why = lua_tostring(s->L, -1);
+	bool has_place = str_starts(why, name) || str_starts(why, "..."); /* as Lua shortens a long name */
+
+	return err_set(err, ERR_SCRIPT_FAILED, "%s%s%s", has_place ? "" : name, has_place ? "" : ": ", why);
 }
 
 struct job { /* one run, as the protected functions see it */

@@ -3,7 +3,7 @@
  * What a script sees is an allow list: no io, no os.execute, no debug but traceback, no bytecode, no __gc, `require`
  * only below the bundle and the shipped library. Memory that Lua takes has a limit. At its deadline, or when *stop is
  * set, an error is raised at the instruction being run, and again at each following one, so that neither pcall nor a
- * coroutine can go on; what goes on in C is ended by whoever supervises the process (script_was_busy()).
+ * coroutine can go on; what goes on in C is ended by whoever supervises the process (script_place()).
  *
  * Bindings have two halves (Lua raises by longjmp, which skips cleanup attributes): the C half owns things and never
  * sees a lua_State; the Lua half checks arguments, calls it and pushes or raises, owning nothing but what script_hold()
@@ -77,11 +77,12 @@ void script_run_file(struct script *s, const char *path, const char *name, struc
 /* Run TEXT, a script of our own: what it raises on purpose is said by NAME alone, without a line. */
 void script_run_text(struct script *s, const char *text, size_t len, const char *name, struct script_outcome *out);
 
-/* For the signal handler of whoever ends a script that goes on all the same. */
+/* Is TEXT, called NAME in messages, Lua? Nothing of it is run. -1, ERR_SCRIPT_FAILED: "scripts/check.lua:14: '='
+ * expected near 'x'"; ERR_SYS. */
+int script_compile(const char *text, size_t len, const char *name, struct err *err);
 
-/* Has script_is_busy() been called since the last time? */
-bool script_was_busy(struct script *s);
-/* "scripts/check.lua:14: ", where its own line is known, without a NUL: what it wrote of SIZE bytes. Of a coroutine,
+/* For the signal handler of whoever ends a script that goes on all the same.
+ * "scripts/check.lua:14: ", where its own line is known, without a NUL: what it wrote of SIZE bytes. Of a coroutine,
  * the line that resumed it. */
 size_t script_place(const struct script *s, char *text, size_t size);
 
@@ -91,16 +92,25 @@ const struct mask *script_mask(const struct script *s); /* what slipway.secret w
 struct script *script_of(lua_State *L);
 /* Must it end now? For C halves that wait: false again and again until it is time. CONTEXT is a struct script. */
 bool script_must_end(void *context);
-/* For a C half that has noticed the end and needs a moment for it: to be called again and again meanwhile. */
-void script_is_busy(void *context);
 int64_t script_deadline_ms(const struct script *s);
 /* Raise when it must end. To be called after waiting. */
 void script_check_end(lua_State *L);
-/* SIZE zeroed bytes on the stack that DONE is called for when Lua forgets them, or at script_drop(). */
+/* SIZE zeroed bytes on the stack that DONE is called for when Lua forgets them, or at script_drop(). Of those that
+ * calls which failed have left, no more than a few are kept: Lua does not know how much hangs on them. */
 void *script_hold(lua_State *L, size_t size, void (*done)(void *));
 void script_drop(lua_State *L, int index);
 /* A held struct str. */
 struct str *script_str(lua_State *L, size_t max);
+
+/* For tests of hooks (`slipway hook --test`): in a state with stand-ins a function that reaches outside of the process
+ * answers what the test says. It asks when it has found its arguments right, so that a test refuses what production
+ * would. */
+
+/* The table on top, functions by name ("http.get"), stands in for the world from here on; it is popped. */
+void script_set_stand_ins(lua_State *L);
+/* Does somebody stand in for FN ("slipway.http.get"), whose arguments are the first COUNT values of the stack? Then
+ * what he gives for them is all that is on the stack. May raise, so nothing may be held that nobody would release. */
+bool script_stands_in(lua_State *L, const char *fn, int count);
 
 /* These raise. An error of ours is a table { kind, message, errno, action } with the place of the script's own line;
  * tostring() and `..` give "place: message". */

@@ -7,6 +7,7 @@
 
 #define ERROR_CLASS "slipway.error"
 #define HELD_CLASS  "slipway.held"
+#define HELD_MAX    2
 
 /* What a script can tell apart; every other kind is "failed". */
 static const char *const kind_names[ERR_KIND_COUNT] = {
@@ -198,18 +199,28 @@ struct held {
 	_Alignas(16) char bytes[];
 };
 
-static int l_held_gc(lua_State *L)
+static void let_go(struct held *h)
 {
-	struct held *h = lua_touserdata(L, 1);
-
 	if (h->done)
 		h->done(h->bytes);
 	h->done = NULL;
+}
+
+static int l_held_gc(lua_State *L)
+{
+	let_go(lua_touserdata(L, 1));
 	return 0;
 }
 
 void *script_hold(lua_State *L, size_t size, void (*done)(void *))
 {
+	struct script *s = script_of(L);
+
+	if (++s->held > HELD_MAX) {
+		s->held = 0;
+		(void)lua_gc(L, LUA_GCCOLLECT);
+	}
+
 	struct held *h = lua_newuserdatauv(L, sizeof(*h) + size, 0);
 
 	memset(h, 0, sizeof(*h) + size);
@@ -220,11 +231,11 @@ void *script_hold(lua_State *L, size_t size, void (*done)(void *))
 
 void script_drop(lua_State *L, int index)
 {
-	struct held *h = lua_touserdata(L, index);
+	struct script *s = script_of(L);
 
-	if (h->done)
-		h->done(h->bytes);
-	h->done = NULL;
+	let_go(lua_touserdata(L, index));
+	if (s->held)
+		s->held--;
 }
 
 static void done_str(void *bytes)

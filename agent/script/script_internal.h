@@ -11,7 +11,7 @@ struct script {
 	size_t used;		    /* bytes that Lua holds */
 	struct mask mask;	    /* secrets */
 	bool ended;		    /* an error was raised because of the time */
-	volatile sig_atomic_t busy; /* script_is_busy() */
+	unsigned held;		    /* what script_hold() gave since Lua has looked for what it may forget */
 };
 
 /* Globals and `require`. The table `slipway` is left on the stack. */

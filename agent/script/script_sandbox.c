@@ -265,6 +265,12 @@ static int l_require(lua_State *L)
 	return 1;
 }
 
+/* For the functions written in Lua: raise a text as a mistake of the script, at the line that is its own. */
+static int l_misuse(lua_State *L)
+{
+	return script_misuse(L, "%s", luaL_checkstring(L, 1));
+}
+
 /* slipway.NAME, or slipway.http.NAME, that is written in Lua: loaded when first asked for. */
 static int l_lazy(lua_State *L)
 {
@@ -373,6 +379,10 @@ void script_sandbox_open(lua_State *L)
 	lua_pop(L, 2);
 	lua_pushcfunction(L, l_require);
 	lua_setglobal(L, "require");
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, REQUIRED);
+	lua_pushcfunction(L, l_misuse);
+	lua_setfield(L, -2, "slipway.internal.misuse");
+	lua_pop(L, 1);
 
 	lua_newtable(L);
 	script_lazy(L, "");

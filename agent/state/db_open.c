@@ -1,17 +1,15 @@
 /* state/db_open.c - opens the database, makes it, brings its tables up to date; a damaged one goes aside. */
+#include "config/state_folder.h"
 #include "state/db_internal.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #define ASIDE	     DB_NAME ".damaged-"
-#define FOLDER_MODE  0711 /* hooks of other users run from below it; nobody lists it (PRODUCT section 2) */
-#define PARENT_MODE  0755
 #define BUSY_WAIT_MS 2000
 
 /* Entry N makes version N + 1 of version N. Never change one that was released: add one. */
@@ -221,19 +219,6 @@ static int move_aside(int dir_fd, char **aside, struct err *err)
 	return 0;
 }
 
-static int make_folder(const char *path, struct err *err)
-{
-	AUTO_FREE char *parent = xstrdup(path);
-	char *slash = strrchr(parent, '/');
-
-	if (slash && slash != parent) {
-		*slash = '\0';
-		if (fs_make_path(parent, PARENT_MODE, err) < 0)
-			return -1;
-	}
-	return fs_make_path(path, FOLDER_MODE, err);
-}
-
 static int open_again(int dir_fd, const char *path, struct db **out, char **told, struct err *err)
 {
 	AUTO_FREE char *why = xstrdup(err->msg), *aside = NULL;
@@ -251,7 +236,7 @@ int db_open(const char *state_dir, struct db **out, char **told, struct err *err
 	AUTO_FREE char *path = xasprintf("%s/" DB_NAME, state_dir);
 	AUTO_FD int fd = -1;
 
-	if (make_folder(state_dir, err) < 0 || (fd = fs_open_dir(state_dir, err)) < 0 || make_file(fd, err) < 0)
+	if (state_folder_make(state_dir, err) < 0 || (fd = fs_open_dir(state_dir, err)) < 0 || make_file(fd, err) < 0)
 		return err_add(err, "state folder '%s'", state_dir);
 
 	enum opened r = open_file(path, out, err);

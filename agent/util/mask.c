@@ -12,10 +12,30 @@ _Static_assert(MARK_LEN < MASK_MIN, "a text must not grow");
 
 void mask_done(struct mask *m)
 {
-	for (size_t i = 0; i < m->count; i++)
+	for (size_t i = 0; i < m->count; i++) {
 		free(m->items[i].bytes);
+		free(m->items[i].shorter);
+	}
 	free(m->items);
 	*m = (struct mask){ 0 };
+}
+
+/* HAVE bytes of ITEM stand before C: how many do behind it? */
+static size_t step(const struct mask_item *item, size_t have, char c)
+{
+	while (have && (have == item->len || item->bytes[have] != c))
+		have = item->shorter[have - 1];
+	return have + (item->bytes[have] == c);
+}
+
+static struct mask_item item_new(const char *secret, size_t len)
+{
+	struct mask_item item = { xmalloc(len), len, xcalloc(len, sizeof(*item.shorter)) };
+
+	memcpy(item.bytes, secret, len);
+	for (size_t i = 1; i < len; i++)
+		item.shorter[i] = (uint16_t)step(&item, item.shorter[i - 1], secret[i]);
+	return item;
 }
 
 int mask_add(struct mask *m, const char *secret, size_t len)
@@ -28,24 +48,27 @@ int mask_add(struct mask *m, const char *secret, size_t len)
 	if (m->count == MASK_MAX_COUNT)
 		return -1;
 	m->items = xrealloc(m->items, (m->count + 1) * sizeof(*m->items));
-
-	char *bytes = xmalloc(len);
-
-	memcpy(bytes, secret, len);
-	m->items[m->count++] = (struct mask_item){ bytes, len };
+	m->items[m->count++] = item_new(secret, len);
 	return 1;
 }
 
 /* Note every byte of ITEM's places in HIDDEN, which is made when it is needed. */
 static void find(const struct mask_item *item, const char *text, size_t len, char **hidden)
 {
-	const char *at = text, *end = text + len;
+	const char *first = memmem(text, len, item->bytes, item->len); /* in most texts there is none */
+	size_t have = 0, noted = 0;
 
-	while ((at = memmem(at, (size_t)(end - at), item->bytes, item->len)) != NULL) {
-		if (!*hidden)
-			*hidden = xcalloc(len, 1);
-		memset(*hidden + (at - text), 1, item->len);
-		at++;
+	if (first && !*hidden)
+		*hidden = xcalloc(len, 1);
+	for (size_t i = first ? (size_t)(first - text) : len; i < len; i++) {
+		have = step(item, have, text[i]);
+		if (have < item->len)
+			continue;
+
+		size_t from = i + 1 - item->len > noted ? i + 1 - item->len : noted;
+
+		noted = i + 1;
+		memset(*hidden + from, 1, noted - from);
 	}
 }
 
@@ -76,11 +99,11 @@ void mask_hide_string(const struct mask *m, char *text)
 
 static size_t partial(const struct mask_item *item, const char *text, size_t len)
 {
-	size_t n = item->len - 1 < len ? item->len - 1 : len;
+	size_t have = 0;
 
-	while (n && memcmp(text + len - n, item->bytes, n) != 0)
-		n--;
-	return n;
+	for (size_t i = len > item->len - 1 ? len - (item->len - 1) : 0; i < len; i++)
+		have = step(item, have, text[i]);
+	return have;
 }
 
 size_t mask_partial(const struct mask *m, const char *text, size_t len)

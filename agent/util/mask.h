@@ -2,10 +2,13 @@
  *
  * A secret is looked for as it is written, byte by byte: in another spelling (quoted, in base64) it is not found.
  * Secrets that overlap or touch in a text become one mark. The mark is shorter than any secret, so texts only shrink.
+ * Whoever prints may choose the secrets as well: for each of them, the time is that of reading the text twice, whatever
+ * is in both (Knuth, Morris and Pratt 1977).
  */
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define MASK_MARK      "***"
 #define MASK_MIN       4     /* bytes; what is shorter stands everywhere */
@@ -17,6 +20,7 @@ struct mask {
 	struct mask_item {
 		char *bytes;
 		size_t len;
+		uint16_t *shorter; /* of the first i + 1 bytes, how many at the end are a beginning, too */
 	} * items;
 	size_t count;
 };

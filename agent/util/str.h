@@ -44,3 +44,5 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+/* What stands behind the last slash of PATH, borrowed: all of it when there is none. NULL for NULL. */
+const char *str_base_name(const char *path);

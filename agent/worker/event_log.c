@@ -6,7 +6,6 @@
 #include "util/proc.h"
 #include "util/str.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>

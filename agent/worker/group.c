@@ -1,6 +1,7 @@
 /* worker/group.c - lock, pointers and retention of a deployment group. */
 #include "worker/group.h"
 
+#include "config/state_folder.h"
 #include "format/json.h"
 #include "model/names.h"
 #include "util/auto.h"
@@ -11,7 +12,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -19,7 +19,6 @@
 #define STATE_MAX   (16 * 1024 * 1024)
 #define LOCK_TRY_MS 100
 #define FOLDER_MODE 0755
-#define STATE_MODE  0711
 
 static const char *const pointer_names[] = {
 	[GROUP_LAST_SUCCESSFUL] = "last_successful_install",
@@ -116,7 +115,7 @@ static int open_below(int dir_fd, const char *name, struct err *err)
 	return fd < 0 ? err_sys(err, "opening folder '%s'", name) : fd;
 }
 
-/* The state folder around the deployment root is nobody's to list (PRODUCT section 2). */
+/* In the state folder. */
 static int make_root(const char *root, struct err *err)
 {
 	AUTO_FREE char *state = xstrdup(root);
@@ -124,14 +123,7 @@ static int make_root(const char *root, struct err *err)
 
 	if (slash && slash != state) {
 		*slash = '\0';
-		slash = strrchr(state, '/');
-		if (slash && slash != state) {
-			*slash = '\0';
-			if (fs_make_path(state, FOLDER_MODE, err) < 0)
-				return -1;
-			*slash = '/';
-		}
-		if (fs_make_path(state, STATE_MODE, err) < 0)
+		if (state_folder_make(state, err) < 0)
 			return -1;
 	}
 	return fs_make_path(root, FOLDER_MODE, err);
@@ -331,13 +323,6 @@ static int remove_oldest(struct group *g, struct revision_folder *items, size_t 
 	return 0;
 }
 
-static const char *last_part(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : NULL;
-}
-
 int group_prune(struct group *g, const char *current, unsigned max_revisions, struct err *err)
 {
 	AUTO_DIR DIR *dir = list(g->fd);
@@ -357,7 +342,7 @@ int group_prune(struct group *g, const char *current, unsigned max_revisions, st
 	}
 	if (r >= 0)
 		r = remove_oldest(g, items, count, count + 1 > max_revisions ? count + 1 - max_revisions : 0,
-				  last_part(last), err);
+				  str_base_name(last), err);
 	for (size_t i = 0; i < count; i++)
 		free(items[i].name);
 	free(items);

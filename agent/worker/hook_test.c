@@ -26,6 +26,7 @@
 #define SLICE_MS  500
 #define MAX_TOLD  (4u * 1024 * 1024)
 #define MAX_JUNIT (64u * 1024 * 1024)
+#define MAX_NAMES 800 /* bytes of names in a message */
 
 static volatile sig_atomic_t signalled;
 
@@ -37,7 +38,9 @@ static void on_signal(int signal)
 struct session {
 	int64_t timeout_ms;
 	bool json;
-	char *folder; /* what the cases put below it goes after each */
+	const char *filter; /* of the names of cases; "": all */
+	json_t *left_out;   /* the cases that it does not fit */
+	char *folder;	    /* what the cases put below it goes after each */
 	json_t *results;
 };
 
@@ -45,6 +48,7 @@ static void session_done(struct session *s)
 {
 	free(s->folder);
 	json_decref(s->results);
+	json_decref(s->left_out);
 }
 
 static void json_donep(json_t **j)
@@ -184,6 +188,11 @@ static void keep(struct session *s, const struct hook_test_case *c, const char *
 
 		json_object_set_new(result, keys[i], text ? json_incref(text) : json_string(""));
 	}
+	if (!json_is_true(json_object_get(told, "ok")))
+		json_object_set_new(result, "log",
+				    json_is_array(json_object_get(told, "log"))
+					    ? json_incref(json_object_get(told, "log"))
+					    : json_array());
 	json_array_append_new(s->results, result);
 	if (!s->json)
 		hook_test_report_line(result, count ? json_array_get(s->results, count - 1) : NULL);
@@ -241,6 +250,10 @@ static int run_file(struct session *s, const char *path, struct err *err)
 	}
 	json_array_foreach(json_object_get(told, "cases"), i, found)
 	{
+		if (!strcasestr(json_string_value(json_object_get(found, "name")), s->filter)) {
+			json_array_append(s->left_out, json_object_get(found, "name"));
+			continue;
+		}
 		c.index = (int)i;
 		if (run_case(s, &c, found, err) < 0)
 			return -1;
@@ -263,15 +276,35 @@ static int write_junit(const struct session *s, const char *path, struct err *er
 	return r < 0 ? err_add(err, "--junit") : 0;
 }
 
+/* A filter that fits nothing is a mistake, not a success. */
+static int nothing_fits(const struct session *s, struct err *err)
+{
+	AUTO(str_done) struct str names = STR_INIT(MAX_NAMES);
+	size_t i;
+	json_t *name;
+
+	json_array_foreach(s->left_out, i, name)
+	{
+		if (str_printf(&names, "%s'%s'", i ? ", " : "", json_string_value(name)) < 0)
+			break; /* those that are told show how the others may be called */
+	}
+	return err_set(err, ERR_USAGE, "--filter: no case has '%s' in its name; there are %s%s", s->filter,
+		       str_text(&names), i < json_array_size(s->left_out) ? " and more" : "");
+}
+
 static int report(const struct session *s, const char *junit, double seconds, struct err *err)
 {
+	const size_t left_out = json_array_size(s->left_out);
+
+	if (left_out && !json_array_size(s->results))
+		return nothing_fits(s, err);
 	if (s->json) {
-		AUTO(json_donep) json_t *all = hook_test_report_json(s->results, seconds);
+		AUTO(json_donep) json_t *all = hook_test_report_json(s->results, left_out, seconds);
 
 		(void)json_dumpf(all, stdout, JSON_COMPACT);
 		(void)puts("");
 	} else {
-		hook_test_report_end(s->results, seconds);
+		hook_test_report_end(s->results, left_out, seconds);
 	}
 	if (*junit && write_junit(s, junit, err) < 0)
 		return -1;
@@ -283,15 +316,16 @@ static int run(int argc, char **argv, struct err *err)
 	const char *tmp = getenv("TMPDIR");
 	AUTO_FREE char *id = deployment_id_new("");
 	AUTO(hook_test_files_done) struct hook_test_files files = { 0 };
-	AUTO(session_done) struct session s = { .results = json_array() };
+	AUTO(session_done) struct session s = { .results = json_array(), .left_out = json_array() };
 	const int64_t begun_ms = proc_clock_ms();
 
-	if (argc < 4)
+	if (argc < 5)
 		return err_set(err, ERR_USAGE, "started by `slipway hook`, not by hand");
 	s.timeout_ms = (int64_t)atoi(argv[0]) * 1000;
 	s.json = !strcmp(argv[1], "json");
+	s.filter = argv[3];
 	s.folder = xasprintf("%s/slipway-%s", tmp && *tmp == '/' ? tmp : "/tmp", id);
-	for (int i = 3; i < argc; i++)
+	for (int i = 4; i < argc; i++)
 		if (hook_test_files_add(&files, argv[i], err) < 0)
 			return -1;
 	handle_signals(on_signal);

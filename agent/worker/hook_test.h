@@ -6,7 +6,8 @@
  */
 #pragma once
 
-/* argv after "test": TIMEOUT "text"|"json" JUNIT PATH...
- * TIMEOUT: seconds for each case; JUNIT: a file to write, "": none. Exit status: 0 all passed, 1 not, 2 wrong usage or
+/* argv after "test": TIMEOUT "text"|"json" JUNIT FILTER PATH...
+ * TIMEOUT: seconds for each case; JUNIT: a file to write, "": none; FILTER: only cases with this text in their name, in
+ * whatever case it is written. Exit status: 0 all passed, 1 not, 2 wrong usage or
  * nothing to test, 130 or 143 when a signal came. */
 int hook_test_main(int argc, char **argv);

@@ -14,10 +14,12 @@
 #include "worker/hook_try.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #define MAX_VARIABLES 1000
 #define MAX_ARGUMENTS 100
+#define MAX_LOG	      1000 /* lines of a hook that are told */
 
 struct play { /* a case being run */
 	const struct hook_test_case *c;
@@ -26,6 +28,7 @@ struct play { /* a case being run */
 	int folders;   /* made so far */
 	bool ran;      /* the case was there */
 	json_t *cases; /* when they are listed */
+	json_t *log;   /* what the last hook has said; NULL: none has run */
 };
 
 struct stage { /* one run of a hook; held by the test's state, so that nothing is lost when that raises */
@@ -73,6 +76,22 @@ static int line_of(lua_State *L)
 	return 0;
 }
 
+/* Two of one name: a report could not tell them apart. */
+static int note_case(lua_State *L, json_t *cases, const char *name)
+{
+	json_t *one = json_pack("{s:o, s:i}", "name", jtext(name), "line", line_of(L)), *other;
+	size_t i;
+
+	json_array_append_new(cases, one);
+	json_array_foreach(cases, i, other)
+	{
+		if (other != one && json_equal(json_object_get(other, "name"), json_object_get(one, "name")))
+			return script_misuse(L, "slipway.test.case: there is another case '%s', at line %d", name,
+					     (int)json_integer_value(json_object_get(other, "line")));
+	}
+	return 0;
+}
+
 static int l_found(lua_State *L) /* found(name, index) -> run it? */
 {
 	struct play *p = play_of(L);
@@ -80,7 +99,7 @@ static int l_found(lua_State *L) /* found(name, index) -> run it? */
 	const bool wanted = luaL_checkinteger(L, 2) == p->c->index;
 
 	if (p->cases)
-		json_array_append_new(p->cases, json_pack("{s:o, s:i}", "name", jtext(name), "line", line_of(L)));
+		(void)note_case(L, p->cases, name);
 	p->ran = p->ran || wanted;
 	lua_pushboolean(L, wanted);
 	return 1;
@@ -101,6 +120,15 @@ static int l_folder(lua_State *L) /* folder() -> an empty one, gone when the cas
 		return script_raise(L, &err);
 	lua_pushstring(L, path);
 	return 1;
+}
+
+static int l_said(lua_State *L) /* said(text): a line of the hook that runs */
+{
+	struct play *p = play_of(L);
+
+	if (json_array_size(p->log) < MAX_LOG)
+		json_array_append_new(p->log, jtext(luaL_checkstring(L, 1)));
+	return 0;
 }
 
 static void free_text(void *bytes)
@@ -136,22 +164,25 @@ static int l_hide(lua_State *L) /* hide(text) -> text as a log would show it */
 	return 1;
 }
 
-/* The fields of the hook's `slipway` that ask the test; CONTEXT is the bridge. */
+/* From here on the functions of the hook's `slipway` ask the test; CONTEXT is the bridge. */
 static void open_stand_ins(lua_State *L, const void *context)
 {
 	push_text(L, "stand_ins");
 	bridge_push(L, (struct bridge *)context, 0);
 	lua_pushcfunction(L, l_hide);
-	lua_call(L, 2, 0);
+	push_text(L, "real");
+	lua_call(L, 0, 1);
+	lua_call(L, 3, 1);
+	script_set_stand_ins(L);
 }
 
 /* Texts of the list at INDEX on top of what a trial has. */
 static void surround(lua_State *L, int index, const struct play *p, const struct appspec_script *script,
 		     struct environment *out)
 {
-	char *const none[] = { NULL };
+	const struct hook_scene scene = { .bundle = p->c->bundle, .event = "ValidateService" };
 
-	hook_try_environment(script, p->c->bundle, "ValidateService", none, out);
+	hook_try_environment(script, &scene, out);
 	for (lua_Integer i = 1; i <= MAX_VARIABLES && lua_rawgeti(L, index, i) == LUA_TSTRING; i++) {
 		environment_put(out, lua_tostring(L, -1));
 		lua_pop(L, 1);
@@ -216,24 +247,38 @@ static void push_outcome(lua_State *L, const struct script_outcome *o)
 	set_text(L, "trace", str_text(&o->trace));
 }
 
+/* Is LOCATION, which is at PATH, a hook that a test can run? As hook_run() would find it. */
+static void check_hook(lua_State *L, const char *bundle, const char *location, const char *path)
+{
+	const size_t n = strcmp(bundle, "/") ? strlen(bundle) : 0;
+	char real[PATH_MAX];
+
+	if (!realpath(path, real))
+		(void)script_misuse(L, "slipway.test.hook: '%s': there is no such file in the bundle", location);
+	else if (strncmp(real, bundle, n) != 0 || real[n] != '/')
+		(void)script_misuse(L, "slipway.test.hook: '%s' leads out of the bundle '%s'", location, bundle);
+	else if (!hook_is_lua(path))
+		(void)script_misuse(L, "slipway.test.hook: '%s': not a script in Lua: NAME.lua without a `#!` line",
+				    location);
+}
+
 /* hook(location, use or nil, variables, answer, ids) -> what became of it. Five arguments, always. */
 static int l_hook(lua_State *L)
 {
 	struct play *p = play_of(L);
-	const char *location = luaL_checkstring(L, 1), *use = luaL_optstring(L, 2, NULL);
+	const char *asked = luaL_checkstring(L, 1), *use = luaL_optstring(L, 2, NULL);
+	const char *location = asked + strspn(asked, "/");
 	const struct appspec_script script = { .location = location };
 	struct stage *s = script_hold(L, sizeof(*s), stage_done);
 	const int at = lua_gettop(L);
 	struct bridge bridge = { .test = L };
 	struct err err = ERR_INIT;
 
-	while (*location == '/')
-		location++;
 	s->path = xasprintf("%s/%s", p->c->bundle, location);
-	if (!use && !hook_is_lua(s->path))
-		return script_misuse(L, "slipway.test.hook: '%s': %s", location,
-				     access(s->path, R_OK) < 0 ? "there is no such file in the bundle"
-							       : "not a script in Lua: NAME.lua without a `#!` line");
+	if (!use)
+		check_hook(L, p->c->bundle, asked, s->path);
+	json_decref(p->log);
+	p->log = json_array();
 	surround(L, 3, p, &script, &s->environment);
 	lua_pushvalue(L, 5);
 	bridge.ids = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -253,9 +298,10 @@ static int l_hook(lua_State *L)
 static void open_test(lua_State *L, const void *context)
 {
 	static const luaL_Reg natives[] = {
-		{ "folder", l_folder }, { "found", l_found }, { "hook", l_hook }, { "with", l_with }, { NULL, NULL }
+		{ "folder", l_folder }, { "found", l_found }, { "hook", l_hook },
+		{ "said", l_said },	{ "with", l_with },   { NULL, NULL },
 	};
-	static const char *const parts[] = { "compare", "answers", "fakes" }; /* each gets those before it */
+	static const char *const parts[] = { "compare", "real", "answers", "fakes" }; /* each gets those before it */
 	const struct play *p = context;
 	const int top = lua_gettop(L);
 
@@ -283,6 +329,8 @@ static json_t *tell(const struct play *p, const struct script_outcome *o)
 
 	if (p->cases)
 		json_object_set(j, "cases", p->cases);
+	if (p->log)
+		json_object_set(j, "log", p->log);
 	return j;
 }
 
@@ -311,5 +359,6 @@ json_t *hook_test_case_run(const struct hook_test_case *c)
 	json_t *told = tell(&play, &outcome);
 
 	json_decref(play.cases);
+	json_decref(play.log);
 	return told;
 }

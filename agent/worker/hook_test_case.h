@@ -18,8 +18,8 @@ struct hook_test_case {
 	const char *folder; /* absolute: where it may make folders; not there before the first is asked for */
 };
 
-/* What became of it, a new reference: {"ok", "ran" (was there such a case?), "message", "action", "trace"}; of a
- * listing also "cases": [{"name", "line"}]. */
+/* What became of it, a new reference: {"ok", "ran" (was there such a case?), "message", "action", "trace"}; when a hook
+ * has run "log", the lines of the last one; of a listing also "cases": [{"name", "line"}]. */
 json_t *hook_test_case_run(const struct hook_test_case *c);
 
 /* A Lua file of ours (lua/test/NAME.lua); it is there. */

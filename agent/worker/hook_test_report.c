@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MESSAGE	  8  /* columns in front of it */
+#define MAX_SHOWN 20 /* lines of a log */
+
 static const char *text_of(const json_t *result, const char *key)
 {
 	const char *text = json_string_value(json_object_get(result, key));
@@ -32,14 +35,25 @@ size_t hook_test_report_failed(const json_t *results)
 	return failed;
 }
 
-static void print_indented(const char *text)
+static void print_indented(int by, const char *text)
 {
 	while (*text) {
 		size_t n = strcspn(text, "\n");
 
-		(void)printf("        %.*s\n", (int)n, text);
+		(void)printf("%*s%.*s\n", by, "", (int)n, text);
 		text += n + (text[n] == '\n');
 	}
+}
+
+static void print_log(const json_t *log)
+{
+	const size_t count = json_array_size(log), first = count > MAX_SHOWN ? count - MAX_SHOWN : 0;
+
+	if (count)
+		(void)printf(first ? "%*slog of the hook, the last %zu lines:\n" : "%*slog of the hook:\n", MESSAGE, "",
+			     count - first);
+	for (size_t i = first; i < count; i++)
+		print_indented(MESSAGE + 2, json_string_value(json_array_get(log, i)));
 }
 
 void hook_test_report_line(const json_t *result, const json_t *before)
@@ -48,26 +62,30 @@ void hook_test_report_line(const json_t *result, const json_t *before)
 		(void)printf("%s\n", text_of(result, "file"));
 	(void)printf("  %-4s  %s\n", is_ok(result) ? "ok" : "FAIL", text_of(result, "case"));
 	if (!is_ok(result)) {
-		print_indented(text_of(result, "message"));
-		print_indented(text_of(result, "action"));
+		print_indented(MESSAGE, text_of(result, "message"));
+		print_indented(MESSAGE, text_of(result, "action"));
+		print_log(json_object_get(result, "log"));
 	}
 	(void)fflush(stdout); /* the next case may take a while */
 }
 
-void hook_test_report_end(const json_t *results, double seconds)
+void hook_test_report_end(const json_t *results, size_t left_out, double seconds)
 {
 	size_t all = json_array_size(results), failed = hook_test_report_failed(results);
 
-	(void)printf("%zu passed, %zu failed in %.2f s\n", all - failed, failed, seconds);
+	(void)printf("%zu passed, %zu failed", all - failed, failed);
+	if (left_out)
+		(void)printf(", %zu left out", left_out);
+	(void)printf(" in %.2f s\n", seconds);
 }
 
-json_t *hook_test_report_json(const json_t *results, double seconds)
+json_t *hook_test_report_json(const json_t *results, size_t left_out, double seconds)
 {
 	size_t all = json_array_size(results), failed = hook_test_report_failed(results);
 
-	return json_pack("{s:i, s:b, s:I, s:I, s:I, s:O}", "schema", 1, "ok", failed == 0, "passed",
-			 (json_int_t)(all - failed), "failed", (json_int_t)failed, "duration_ms",
-			 (json_int_t)(seconds * 1000), "cases", results);
+	return json_pack("{s:i, s:b, s:I, s:I, s:I, s:I, s:O}", "schema", 1, "ok", failed == 0, "passed",
+			 (json_int_t)(all - failed), "failed", (json_int_t)failed, "left_out", (json_int_t)left_out,
+			 "duration_ms", (json_int_t)(seconds * 1000), "cases", results);
 }
 
 /* For text and attributes alike. XML 1.0 has no way at all to write U+FFFE and U+FFFF (section 2.2); the other
@@ -102,6 +120,22 @@ static int add_attribute(struct str *out, const char *name, const char *value)
 	return str_printf(out, " %s=\"", name) < 0 || add_escaped(out, value) < 0 || str_add(out, "\"") < 0 ? -1 : 0;
 }
 
+static int add_log(struct str *out, const json_t *log)
+{
+	size_t i;
+	json_t *line;
+	int r = json_array_size(log) ? str_add(out, "      <system-out>") : 1;
+
+	if (r)
+		return r < 0 ? -1 : 0;
+	json_array_foreach(log, i, line)
+	{
+		if (add_escaped(out, json_string_value(line)) < 0 || str_add(out, "&#10;") < 0)
+			return -1;
+	}
+	return str_add(out, "</system-out>\n");
+}
+
 static int add_case(struct str *out, const json_t *result)
 {
 	if (str_add(out, "    <testcase") < 0 || add_attribute(out, "classname", text_of(result, "file")) < 0 ||
@@ -111,9 +145,9 @@ static int add_case(struct str *out, const json_t *result)
 	if (is_ok(result))
 		return str_add(out, "/>\n");
 	if (str_add(out, ">\n      <failure") < 0 || add_attribute(out, "message", text_of(result, "message")) < 0 ||
-	    str_add(out, ">") < 0 || add_escaped(out, text_of(result, "trace")) < 0)
+	    str_add(out, ">") < 0 || add_escaped(out, text_of(result, "trace")) < 0 || str_add(out, "</failure>\n") < 0)
 		return -1;
-	return str_add(out, "</failure>\n    </testcase>\n");
+	return add_log(out, json_object_get(result, "log")) < 0 ? -1 : str_add(out, "    </testcase>\n");
 }
 
 /* The results from FIRST that are of one file. Returns how many, -1: OUT is full. */

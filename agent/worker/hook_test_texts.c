@@ -9,6 +9,7 @@
 EMBED_FILE(test_compare, "lua/test/compare.lua");
 EMBED_FILE(test_fakes, "lua/test/fakes.lua");
 EMBED_FILE(test_answers, "lua/test/answers.lua");
+EMBED_FILE(test_real, "lua/test/real.lua");
 EMBED_FILE(test_stand_ins, "lua/test/stand_ins.lua");
 EMBED_FILE(test_test, "lua/test/test.lua");
 
@@ -18,6 +19,7 @@ static const struct {
 	{ "answers", embedded_test_answers, embedded_test_answers_end },
 	{ "compare", embedded_test_compare, embedded_test_compare_end },
 	{ "fakes", embedded_test_fakes, embedded_test_fakes_end },
+	{ "real", embedded_test_real, embedded_test_real_end },
 	{ "stand_ins", embedded_test_stand_ins, embedded_test_stand_ins_end },
 	{ "test", embedded_test_test, embedded_test_test_end },
 };

@@ -1,6 +1,7 @@
 /* worker/hook_try.c - a hook by way of a zygote, but to a terminal instead of a log. */
 #include "worker/hook_try.h"
 
+#include "format/json.h"
 #include "lifecycle/descendants.h"
 #include "lifecycle/hook.h"
 #include "lifecycle/hook_environment.h"
@@ -19,6 +20,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+
+#define MAX_VARS 10000
+#define MAX_VAR	 (128 * 1024)
 
 /* What a service gets from systemd; the caller's own variables are none of the agent's. */
 static char *const service_environment[] = {
@@ -77,33 +81,56 @@ static int find_ready_made(struct trial *t, const char *name, const char *with, 
 	return 0;
 }
 
-void hook_try_environment(const struct appspec_script *script, const char *bundle, const char *event,
-			  char *const *variables, struct environment *out)
+void hook_try_environment(const struct appspec_script *script, const struct hook_scene *scene, struct environment *out)
 {
 	char host[HOST_NAME_MAX + 1] = "";
 	const bool named = gethostname(host, sizeof(host) - 1) == 0 && *host;
+	char *group = (char *)(scene->group ? scene->group : "try");
 	const struct deployment deployment = { .id = (char *)"d-TRYHOOK00",
 					       .application = (char *)"try",
-					       .group = (char *)"try",
-					       .group_name = (char *)"try",
-					       .settings = { .instance = named ? host : NULL } };
+					       .group = group,
+					       .group_name = group,
+					       .settings = { .instance = named ? host : NULL,
+							     .variables = scene->host } };
 	struct hook_run run = HOOK_RUN_INIT;
 
 	run.script = script;
 	run.deployment = &deployment;
-	run.event = event;
-	run.archive_dir = bundle;
-	run.environment = (const char *const *)variables;
+	run.event = scene->event;
+	run.archive_dir = scene->bundle;
+	run.environment = (const char *const *)scene->own;
 	/* forbidding a restore must work, and must not matter */
 	environment_put(out, "SLIPWAY_NO_RESTORE=/dev/null");
 	hook_environment(&run, NULL, service_environment, out);
 }
 
-static void surround(struct trial *t, const char *event, char *const *variables)
+/* What the configuration, which the command has read, has for the hooks of the group. */
+static int read_vars(char ***out, struct err *err)
+{
+	const char *text = getenv(HOOK_TRY_VARS);
+	json_t *list = text ? json_loads(text, 0, NULL) : NULL, *whole = json_pack("{s:o*}", "vars", list);
+	struct jobject o;
+	int r = jobject_open(whole, "variables of the host", &o, err);
+
+	if (r == 0)
+		r = jobject_strings(&o, "vars", MAX_VARS, MAX_VAR, out, err);
+	json_decref(whole);
+	return r < 0 ? -1 : 0;
+}
+
+static int surround(struct trial *t, const char *event, const char *group, char *const *own, struct err *err)
 {
 	const struct appspec_script script = { .location = name_of(t), .timeout_s = t->timeout_s, .with = t->with };
+	struct hook_scene scene = { .bundle = t->bundle, .event = event, .own = own };
 
-	hook_try_environment(&script, t->bundle, event, variables, &t->environment);
+	if (*group) {
+		scene.group = group;
+		if (read_vars(&scene.host, err) < 0)
+			return -1;
+	}
+	hook_try_environment(&script, &scene, &t->environment);
+	jstrings_free(scene.host);
+	return 0;
 }
 
 static int start(struct trial *t, struct err *err)
@@ -182,14 +209,15 @@ static int try(int argc, char **argv, struct err *err)
 	AUTO(trial_done) struct trial t = { .child.pidfd = -1 };
 	const bool use = argc > 0 && !strcmp(argv[0], "use");
 
-	if (argc < 5)
+	if (argc < 6)
 		return err_set(err, ERR_USAGE, "started by `slipway hook`, not by hand");
 	t.timeout_s = atoi(argv[3]);
 	if (zygote_start(&zygote_calls, &t.zygote, err) < 0 ||
 	    (use ? find_ready_made(&t, argv[1], argv[4], err) : find(&t, argv[1], err)) < 0)
 		return -1;
-	surround(&t, argv[2], argv + 5);
-	return start(&t, err) < 0 ? -1 : supervise(&t, err);
+	if (surround(&t, argv[2], argv[5], argv + 6, err) < 0 || start(&t, err) < 0)
+		return -1;
+	return supervise(&t, err);
 }
 
 static int as_is(int argc, char **argv, struct err *err)

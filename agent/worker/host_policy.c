@@ -2,6 +2,7 @@
 #include "worker/host_policy.h"
 
 #include "appspec/pattern.h"
+#include "config/trust.h"
 #include "format/json.h"
 #include "lifecycle/event.h"
 #include "lifecycle/policy_process.h"
@@ -26,16 +27,11 @@ static void host_policy_done(struct host_policy *h)
 	policy_process_free(h->process);
 }
 
-/* Who can write to it decides what runs here. */
-static int check_owner(const char *what, const char *path, const struct stat *st, struct err *err)
+static int check_trust(const char *path, const struct stat *st, struct err *err)
 {
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return err_set(err, ERR_VETOED, "%s '%s' belongs to user %u: it must belong to root%s", what, path,
-			       st->st_uid, geteuid() ? " or to the agent's user" : "");
-	if (st->st_mode & 022)
-		return err_set(err, ERR_VETOED, "%s '%s' can be written by others (mode %04o): chmod go-w it", what,
-			       path, st->st_mode & 07777);
-	return 0;
+	AUTO_FREE char *refusal = trust_refusal(path, st, geteuid());
+
+	return refusal ? err_set(err, ERR_VETOED, "%s", refusal) : 0;
 }
 
 static int check_folder(const char *path, struct err *err)
@@ -46,7 +42,7 @@ static int check_folder(const char *path, struct err *err)
 
 	if (stat(folder, &st) < 0)
 		return err_sys(err, "looking at '%s'", folder);
-	return check_owner("the folder", folder, &st, err);
+	return check_trust(folder, &st, err);
 }
 
 /* 0: there is none. */
@@ -56,9 +52,11 @@ static int load(const char *path, struct zygote *z, struct host_policy *h, struc
 	struct stat st;
 	int found = policy_read(AT_FDCWD, path, &text, &st, err);
 
+	if (found == 0 && lstat(path, &st) == 0) /* somebody has put a policy there */
+		return err_set(err, ERR_VETOED, "'%s' is a link that leads to nothing", path);
 	if (found <= 0)
 		return found;
-	if (check_owner("the policy", path, &st, err) < 0 || check_folder(path, err) < 0 ||
+	if (check_trust(path, &st, err) < 0 || check_folder(path, err) < 0 ||
 	    policy_process_start(z, &h->process, err) < 0 ||
 	    policy_process_load(h->process, path, str_text(&text), text.len, &h->number, err) < 0)
 		return -1;
@@ -90,20 +88,48 @@ static json_t *events_json(const struct host_question *q)
 	return list;
 }
 
-/* Those of this revision: what an earlier one brought was allowed then. */
+static void add_scripts(json_t *list, const struct appspec_hook *hook)
+{
+	for (size_t i = 0; hook && i < hook->script_count; i++)
+		json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "event", jbytes(hook->event), "script",
+						      jbytes(hook->scripts[i].location), "runas",
+						      text_or_null(hook->scripts[i].runas)));
+}
+
+static bool is_in_order(const struct host_question *q, const char *event)
+{
+	for (const char *const *e = q->order; *e; e++)
+		if (!strcmp(*e, event))
+			return true;
+	return false;
+}
+
+/* Those of this revision: what an earlier one brought was allowed then. So all of them, since the next deployment runs
+ * this one's ApplicationStop, and a restore its ApplicationStart, whatever events it was asked for itself. */
 static json_t *hooks_json(const struct host_question *q)
 {
+	const struct appspec *a = q->files->appspec;
 	json_t *list = json_array();
 
-	for (size_t i = 0; q->order[i]; i++) {
-		const struct appspec_hook *hook = appspec_hook(q->files->appspec, q->order[i]);
-
-		for (size_t k = 0; hook && k < hook->script_count; k++)
-			json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "event", jbytes(hook->event), "script",
-							      jbytes(hook->scripts[k].location), "runas",
-							      text_or_null(hook->scripts[k].runas)));
-	}
+	for (size_t i = 0; q->order[i]; i++)
+		add_scripts(list, appspec_hook(a, q->order[i]));
+	for (size_t i = 0; i < a->hook_count; i++)
+		if (!is_in_order(q, a->hooks[i].event))
+			add_scripts(list, &a->hooks[i]);
 	return list;
+}
+
+/* Of the request: they reach the hooks of the host as well. */
+static json_t *environment_json(const struct deployment *d)
+{
+	json_t *map = json_object();
+
+	for (char *const *item = d->environment; item && *item; item++) {
+		AUTO_FREE char *name = xstrndup(*item, strcspn(*item, "="));
+
+		json_object_set_new(map, name, jbytes(*item + strcspn(*item, "=") + 1));
+	}
+	return map;
 }
 
 static json_t *destinations_json(const struct host_question *q)
@@ -132,13 +158,13 @@ static json_t *question_json(const struct host_question *q)
 {
 	const struct deployment *d = q->deployment;
 
-	return json_pack("{s:o, s:o, s:{s:s, s:o, s:o}, s:{s:I, s:o, s:o}, s:o, s:o, s:o, s:o, s:o}", "application",
-			 jbytes(d->application), "group", jbytes(d->group), "revision", "type",
+	return json_pack("{s:o, s:o, s:{s:s, s:o, s:o}, s:{s:I, s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "application", jbytes(d->application), "group", jbytes(d->group), "revision", "type",
 			 revision_type_name(d->revision.type), "location", jbytes(d->revision.location), "digest",
 			 text_or_null(q->digest), "requested_by", "uid", (json_int_t)d->requested_by_uid, "login",
 			 text_or_null(d->requested_by_login), "text", text_or_null(d->requested_by_text), "time",
-			 time_json(), "events", events_json(q), "hooks", hooks_json(q), "destinations",
-			 destinations_json(q), "files", counts_json(&q->plan->counts));
+			 time_json(), "events", events_json(q), "env", environment_json(d), "hooks", hooks_json(q),
+			 "destinations", destinations_json(q), "files", counts_json(&q->plan->counts));
 }
 
 static int judge(const struct policy_answer_values *v, struct err *err)

@@ -1,8 +1,8 @@
 /* worker/host_policy.h - the host's own word on a deployment: a script of its owner that may veto it.
  *
  * `policy` of the configuration, by default /etc/slipway/policy.lua; without that file everything is allowed. It is
- * asked once, in preflight, with what is to be deployed, by whom, when and where to. It must belong to root or to the
- * agent's user and be writable by nobody else, as must its folder. One that cannot be asked allows nothing.
+ * asked once, in preflight, with what is to be deployed, by whom, when and where to. Nobody
+ * else may be able to write to it or to its folder (config/trust.h). One that cannot be asked allows nothing.
  * Source: PRODUCT section 4; docs/policies.md has the words of the question.
  */
 #pragma once

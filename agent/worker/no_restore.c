@@ -36,7 +36,7 @@ int no_restore_open(int dir_fd, struct err *err)
 	return fd < 0 ? err_sys(err, "making '" NO_RESTORE_NAME "'") : fd;
 }
 
-char *no_restore_reason(int dir_fd)
+char *no_restore_reason(int dir_fd, const struct mask *mask)
 {
 	AUTO_FD int fd = openat(dir_fd, NO_RESTORE_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char text[REASON_MAX];
@@ -46,15 +46,20 @@ char *no_restore_reason(int dir_fd)
 		return NULL;
 
 	ssize_t n = read(fd, text, sizeof(text) - 1);
+	size_t len = n > 0 ? (size_t)n : 0;
 
-	text[n > 0 ? n : 0] = '\0';
+	if (mask && len == sizeof(text) - 1) /* it is cut, perhaps in the middle of a secret */
+		len -= mask_partial(mask, text, len);
+	text[len] = '\0';
 	text[strcspn(text, "\n")] = '\0';
+	if (mask) /* as it was written, before it is made fit to be shown */
+		mask_hide_string(mask, text);
 	return *text ? plain_path(text) : xstrdup("a hook marked a point of no return");
 }
 
 void no_restore_tidy(int dir_fd)
 {
-	AUTO_FREE char *reason = no_restore_reason(dir_fd);
+	AUTO_FREE char *reason = no_restore_reason(dir_fd, NULL);
 
 	(void)fs_unlink(dir_fd, NEW_NAME); /* of a process that was ended while it made the file */
 	if (!reason)

@@ -6,12 +6,14 @@
 #pragma once
 
 #include "util/err.h"
+#include "util/mask.h"
 
 #define NO_RESTORE_NAME "no-restore"
 
 /* Open the file in the deployment's folder DIR_FD, making it if need be. Returns its descriptor, or -1. */
 int no_restore_open(int dir_fd, struct err *err);
-/* Why nothing may be restored, one line for people, which the caller frees; NULL: nobody said so. */
-char *no_restore_reason(int dir_fd);
+/* Why nothing may be restored, one line for people without the secrets of MASK (NULL: none), which the caller frees;
+ * NULL: nobody said so. */
+char *no_restore_reason(int dir_fd, const struct mask *mask);
 /* Remove a file that was not marked; that it stays is no failure. */
 void no_restore_tidy(int dir_fd);

@@ -94,8 +94,7 @@ void outcome_event_finished(struct event_result *e, int failed, const struct err
 
 static const char *const actions[ERR_KIND_COUNT] = {
 	[ERR_EXISTS] = "move these files away, or say what is to happen with them: file_exists_behavior: OVERWRITE or "
-		       "RETAIN in "
-		       "appspec.yml, or --file-exists-behavior",
+		       "RETAIN in appspec.yml, or --file-exists-behavior",
 	[ERR_CONFIG] = "put the configuration of this host right, then deploy again; `slipway doctor` looks at it, too",
 	[ERR_APPSPEC] = "correct appspec.yml; `slipway lint` on the bundle's folder finds everything at once",
 	[ERR_NOT_READY] = "bring what is missing onto this host or into the bundle, then deploy again",
@@ -178,23 +177,23 @@ static char *installed_now(const struct deployment_result *r, const struct outco
 
 static char *revision_now(const struct deployment_result *r, const struct outcome_state *s)
 {
-	const char *slash = s->last_path ? strrchr(s->last_path, '/') : NULL;
+	const char *last = str_base_name(s->last_path);
 
 	if (!s->history_is_known)
 		return NULL;
 	if (s->install == INSTALL_NEEDS_RECOVERY)
 		return xstrdup("neither the old nor the new revision is complete; the next deployment of this group "
 			       "finishes or undoes it");
-	if (r->unchanged && slash)
-		return xasprintf("revision %s has this digest and is in place already; nothing was done", slash + 1);
+	if (r->unchanged && last)
+		return xasprintf("revision %s has this digest and is in place already; nothing was done", last);
 	if (r->restore.tried)
-		return restored_now(&r->restore, s, slash ? slash + 1 : NULL);
+		return restored_now(&r->restore, s, last);
 	if (s->install == INSTALL_DONE)
 		return installed_now(r, s);
-	if (slash && s->install == INSTALL_UNDONE)
-		return xasprintf("revision %s (previous) is in place, its files are back", slash + 1);
-	if (slash)
-		return xasprintf("revision %s (previous) is in place, its files untouched", slash + 1);
+	if (last && s->install == INSTALL_UNDONE)
+		return xasprintf("revision %s (previous) is in place, its files are back", last);
+	if (last)
+		return xasprintf("revision %s (previous) is in place, its files untouched", last);
 	return xstrdup("nothing was installed, nothing was changed");
 }
 

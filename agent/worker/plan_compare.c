@@ -5,6 +5,7 @@
 #include "util/fs.h"
 #include "util/str.h"
 #include "worker/group.h"
+#include "worker/host_scripts.h"
 
 #include <string.h>
 #include <time.h>
@@ -19,7 +20,13 @@ struct news { /* of the host, as far as the disk tells them */
 	const struct plan *plan;
 	uint32_t newest, gone; /* nodes; TREE_NONE */
 	int64_t newest_ns;     /* since 1970: what is older than this is nothing new */
+	char *script;	       /* of the host: newer than the newest node; NULL: there is none */
 };
+
+static void news_done(struct news *w)
+{
+	free(w->script);
+}
 
 static void time_text(int64_t ns, char out[TIME_SIZE])
 {
@@ -51,6 +58,20 @@ static int look_at(struct news *w, uint32_t node, struct err *err)
 		w->newest_ns = e.ctime_ns;
 	}
 	return 0;
+}
+
+/* A folder of hooks is newer than these when one was taken away. */
+static void look_at_script(void *context, const char *path, const struct stat *st)
+{
+	struct news *w = context;
+	const bool folder = S_ISDIR(st->st_mode);
+	const int64_t changed_ns = fs_nanoseconds(folder ? &st->st_mtim : &st->st_ctim);
+
+	if (changed_ns <= w->newest_ns || (folder && w->script && str_starts(w->script, path)))
+		return;
+	free(w->script);
+	w->script = xstrdup(path);
+	w->newest_ns = changed_ns;
 }
 
 static int look_around(struct news *w, struct err *err)
@@ -93,8 +114,8 @@ static void tell_paths(const struct news *w, struct str *text)
 {
 	char when[TIME_SIZE];
 
-	if (w->newest != TREE_NONE) {
-		AUTO_FREE char *path = plan_path(w->plan, w->newest);
+	if (w->script || w->newest != TREE_NONE) {
+		AUTO_FREE char *path = w->script ? xstrdup(w->script) : plan_path(w->plan, w->newest);
 
 		time_text(w->newest_ns, when);
 		(void)str_printf(text, ", '%s' was changed at %s", path, when);
@@ -110,10 +131,11 @@ static int host_changed(const struct plan_basis *b, const char *asked, struct er
 {
 	AUTO(str_done) struct str text = STR_INIT(MAX_MESSAGE);
 	int64_t since_ns = installed_ns(b->previous);
-	struct news news = { b->plan, TREE_NONE, TREE_NONE, since_ns };
+	AUTO(news_done) struct news news = { b->plan, TREE_NONE, TREE_NONE, since_ns, NULL };
 
 	if (look_around(&news, err) < 0)
 		return -1;
+	host_scripts_each(b->deployment, b->order, look_at_script, &news);
 	tell_revision(b, since_ns, &text);
 	tell_paths(&news, &text);
 	return err_set(err, ERR_PLAN_CHANGED,

@@ -1,7 +1,8 @@
 /* worker/plan_compare.h - is what would be done now still the plan that somebody has looked at?
  *
  * An id tells that something is different, not what it was before. So the halves tell whether it is the bundle or the
- * host, and of the host what is newest is named: the revision in place, a file, one that is gone.
+ * host, and of the host what is newest is named: the revision in place, a file, a hook or policy of the host, a file
+ * that is gone.
  */
 #pragma once
 

@@ -4,7 +4,9 @@
 #include "model/digest_index.h"
 #include "util/auto.h"
 #include "util/digest.h"
+#include "util/fs.h"
 #include "util/str.h"
+#include "worker/host_scripts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -140,11 +142,27 @@ static int feed_conflicts(struct digest *d, const struct plan *p, struct err *er
 	return 0;
 }
 
+/* A folder of hooks changes with what is ignored in it, too. */
+static void feed_script(void *context, const char *path, const struct stat *st)
+{
+	AUTO_FREE char *what = xasprintf("%o %u %u %llu %llu %lld %lld %lld", st->st_mode, st->st_uid, st->st_gid,
+					 (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
+					 (long long)st->st_size, (long long)fs_nanoseconds(&st->st_mtim),
+					 (long long)fs_nanoseconds(&st->st_ctim));
+
+	if (S_ISDIR(st->st_mode))
+		return;
+	feed_text(context, path);
+	feed_text(context, what);
+}
+
 static int feed_host(struct digest *d, const struct plan_basis *b, struct err *err)
 {
 	const struct plan *p = b->plan;
 
 	feed_circumstances(d, b);
+	host_scripts_each(b->deployment, b->order, feed_script, d);
+	feed_text(d, NULL);
 	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true))
 		if (plan_is_place(p, i) && feed_path(d, p, i, err) < 0)
 			return -1;

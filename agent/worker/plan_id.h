@@ -4,8 +4,9 @@
  * what it unpacks to, with modes, owners, times and the digests of its files; the same archive or folder always gives
  * the same. H is the host and what would be done with the bundle there: group, previous revision, events, the appspec
  * that is used, the policy in force, install_prefix, and of every path the plan speaks of what is to be done, what it
- * will be and what stands there now, by its identity (device, inode, size, times, owner, mode). Another bundle is
- * mostly another plan, so H tells of the host only while B is the same.
+ * will be and what stands there now, by its identity (device, inode, size, times, owner, mode); by theirs, too, the
+ * hooks of the host that would run, and its policy. Another bundle is mostly another plan, so H tells of the host only
+ * while B is the same.
  */
 #pragma once
 

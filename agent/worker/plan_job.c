@@ -5,14 +5,16 @@
 #include "installer/arrange.h"
 #include "installer/drift.h"
 #include "lifecycle/event.h"
-#include "lifecycle/operator_hooks.h"
+#include "lifecycle/host_hooks.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/fs.h"
 #include "util/str.h"
 #include "worker/bundle_digest.h"
 #include "worker/group_look.h"
+#include "worker/hook_compile.h"
 #include "worker/host_policy.h"
+#include "worker/plan_hooks.h"
 #include "worker/plan_id.h"
 #include "worker/plan_report.h"
 #include "worker/preflight.h"
@@ -106,7 +108,8 @@ static void check_host_hooks(struct planner *p)
 	AUTO(findings_done) struct findings found = { 0 };
 	struct err e = ERR_INIT;
 
-	(void)operator_hooks_check(&p->d->settings, p->order, &found, &e); /* its error is the first of them */
+	if (host_hooks_check(&p->d->settings, p->order, &found, &e) == 0) /* its error is the first of them */
+		(void)hook_compile_host(p->d, p->order, &found, &e);
 	for (size_t i = 0; i < found.count; i++) {
 		if (found.items[i].level == FINDING_WARNING)
 			warn(p, found.items[i].message);
@@ -233,92 +236,14 @@ static json_t *space(struct planner *p)
 	return list;
 }
 
-static const char *last_part(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : path;
-}
-
-/* FOLDER: of an earlier deployment; NULL: this revision's. */
-static void add_scripts(json_t *list, const struct appspec *a, const char *event, const char *folder)
-{
-	const struct appspec_hook *hook = appspec_hook(a, event);
-
-	for (size_t i = 0; hook && i < hook->script_count; i++) {
-		const struct appspec_script *s = &hook->scripts[i];
-
-		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s?, s:i, s:o}", "event", event, "script",
-						      jpath(s->location), "revision", folder ? "previous" : "this",
-						      "deployment_id", last_part(folder), "timeout", s->timeout_s,
-						      "runas", s->runas ? jtext(s->runas) : json_null()));
-	}
-}
-
-/* The scripts that an earlier revision has for EVENT, by its own appspec. */
-static void add_earlier(struct planner *p, json_t *list, const char *event, const char *folder)
-{
-	AUTO(deployment_done) struct deployment before = { 0 };
-	AUTO(findings_done) struct findings findings = { 0 };
-	AUTO_FREE char *path = xasprintf("%s/" UNPACK_FOLDER, folder);
-	AUTO_FREE char *name = NULL;
-	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct appspec *appspec = NULL;
-	struct err e = ERR_INIT;
-	const char *asked = group_read_request_of(folder, &before) ? before.appspec_filename : p->d->appspec_filename;
-
-	if (fd < 0 || preflight_read_appspec(fd, asked, &appspec, &name, &findings, &e) != 1) {
-		AUTO_FREE char *text = xasprintf("%s will be skipped: the previous revision '%s' is gone or holds no "
-						 "appspec",
-						 event, folder);
-
-		warn(p, text);
-		return;
-	}
-	add_scripts(list, appspec, event, folder);
-	appspec_free(appspec);
-}
-
-/* What is wrong with them is told once, by check_hooks(). */
-static void add_host(const struct planner *p, json_t *list, const char *event, bool before)
-{
-	AUTO(operator_hooks_done) struct operator_hooks host = { 0 };
-	AUTO(findings_done) struct findings told = { 0 };
-	struct err e = ERR_INIT;
-
-	if (operator_hooks_find(&p->d->settings, event, &host, &told, &e) < 0)
-		return;
-	for (size_t i = before ? 0 : host.before; i < (before ? host.before : host.count); i++)
-		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:n, s:i, s:n}", "event", event, "script",
-						      jpath(host.scripts[i].location), "revision", "host",
-						      "deployment_id", "timeout", host.scripts[i].timeout_s, "runas"));
-}
-
-static void add_own(struct planner *p, json_t *list, size_t index)
-{
-	enum event_revision whose = event_revision_at(p->order, index, false);
-	enum group_pointer pointer = whose == EVENT_REVISION_MOST_RECENT ? GROUP_MOST_RECENT : GROUP_LAST_SUCCESSFUL;
-	AUTO_FREE char *folder = NULL;
-	struct err e = ERR_INIT;
-
-	if (event_is_built_in(p->order[index]))
-		return;
-	if (whose == EVENT_REVISION_CURRENT)
-		add_scripts(list, p->files.appspec, p->order[index], NULL);
-	else if (p->group_is_known && p->group.instructions_fd >= 0 &&
-		 group_pointer(&p->group, pointer, &folder, &e) == 1)
-		add_earlier(p, list, p->order[index], folder);
-}
-
 static json_t *hooks(struct planner *p)
 {
-	json_t *list = json_array();
+	const struct plan_hooks h = { p->d, &p->files, p->group_is_known ? &p->group : NULL, p->order };
+	AUTO(findings_done) struct findings found = { 0 };
+	json_t *list = plan_hooks_json(&h, &found);
 
-	for (size_t i = 0; p->order[i]; i++) {
-		add_host(p, list, p->order[i], true);
-		add_own(p, list, i);
-		add_host(p, list, p->order[i], false);
-	}
+	for (size_t i = 0; i < found.count; i++)
+		warn(p, found.items[i].message);
 	return list;
 }
 
@@ -358,7 +283,7 @@ static int report(struct planner *p, struct plan_answer *out, struct err *err)
 		return -1;
 	json_object_set_new(o, "plan_id", json_string(id));
 	json_object_set_new(o, "group", jpath(p->d->group));
-	json_object_set_new(o, "previous", p->history.folder ? jpath(last_part(p->history.folder)) : json_null());
+	json_object_set_new(o, "previous", p->history.folder ? jpath(str_base_name(p->history.folder)) : json_null());
 	json_object_set_new(o, "busy", busy(p));
 	json_object_set_new(o, "hooks", hooks(p));
 	json_object_set_new(o, "hooks_run", json_false());

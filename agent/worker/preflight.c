@@ -5,9 +5,11 @@
 #include "format/plain.h"
 #include "installer/policy.h"
 #include "lifecycle/event.h"
+#include "lifecycle/hook_language.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
+#include "worker/hook_compile.h"
 #include "worker/policy_ask.h"
 
 #include <fcntl.h>
@@ -194,6 +196,10 @@ static int check_script(const struct revision_files *r, const struct appspec_hoo
 			"%s line %u: %s: %s is to run as user '%s', but there is no such user on this host; create it "
 			"first, or correct 'runas'",
 			r->appspec_name, s->place.line, hook->event, s->location, s->runas);
+	if (!s->use && hook_is_written_in_lua(r->archive_fd, location) &&
+	    hook_compile(r->archive_fd, location, err) < 0)
+		return err_add(err, "%s line %u: %s: the script cannot be compiled", r->appspec_name, s->place.line,
+			       hook->event);
 	return 0;
 }
 

@@ -58,7 +58,8 @@ bool preflight_expects_lua(const struct revision_files *r);
 /* Does a hook of this revision run before its Install? Then what stands in the way now may be gone by then. */
 bool preflight_is_provisional(const struct revision_files *r);
 
-/* Can the hooks of this revision that ORDER will run be run: do their scripts exist, do their users? The first that
- * cannot is the error. When BeforeInstall may still bring what is missing, only its own are looked at. */
+/* Can the hooks of this revision that ORDER will run be run: do their scripts exist, do their users, is what is said to
+ * be Lua Lua? The first that cannot is the error. When BeforeInstall may still bring what is missing, only its own are
+ * looked at. */
 int preflight_check_hooks(const struct revision_files *r, const char *const *order, bool blue_green_rollback,
 			  struct err *err);

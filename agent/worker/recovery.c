@@ -96,7 +96,7 @@ static bool wants_restore(const struct interrupted *in)
 	if (in->history.marks[EVENT_LOG_RESTORE])
 		return true;
 
-	AUTO_FREE char *forbidden = no_restore_reason(in->fd);
+	AUTO_FREE char *forbidden = no_restore_reason(in->fd, NULL);
 
 	return !forbidden;
 }

@@ -35,11 +35,10 @@ bool restore_is_due(const struct deployment *d, const char *const *order, const 
 
 bool restore_is_forbidden(const struct script_run *s)
 {
-	AUTO_FREE char *reason = no_restore_reason(s->folder_fd);
+	AUTO_FREE char *reason = no_restore_reason(s->folder_fd, script_log_mask(s->log));
 
 	if (!reason)
 		return false;
-	mask_hide_string(script_log_mask(s->log), reason);
 	free(s->result->restore.message);
 	s->result->restore = (struct restore_result){ .message = TAKE_PTR(reason) };
 	return true;
@@ -59,7 +58,6 @@ void restore_begin(struct script_run *s)
 void restore_tell_files(struct script_run *s, enum install_outcome outcome, const struct err *undo_err)
 {
 	struct restore_result *r = &s->result->restore;
-	const char *slash = s->previous ? strrchr(s->previous, '/') : NULL;
 	AUTO_FREE char *text = NULL;
 
 	r->files = outcome == INSTALL_UNDONE || outcome == INSTALL_UNTOUCHED;
@@ -68,9 +66,9 @@ void restore_tell_files(struct script_run *s, enum install_outcome outcome, cons
 		progress_event(s->progress, WORKER_RESTORE, EVENT_FAILED, r->message);
 		return;
 	}
-	text = !slash ? xstrdup("what was installed is removed again")
-		      : xasprintf("the files of %s are %s", slash + 1,
-				  outcome == INSTALL_UNDONE ? "back" : "untouched");
+	text = s->previous ? xasprintf("the files of %s are %s", str_base_name(s->previous),
+				       outcome == INSTALL_UNDONE ? "back" : "untouched")
+			   : xstrdup("what was installed is removed again");
 	progress_event(s->progress, WORKER_RESTORE, EVENT_SUCCEEDED, text);
 }
 

@@ -4,10 +4,11 @@
 #include "installer/arrange.h"
 #include "installer/flusher.h"
 #include "lifecycle/event.h"
-#include "lifecycle/operator_hooks.h"
+#include "lifecycle/host_hooks.h"
 #include "util/auto.h"
 #include "util/digest.h"
 #include "util/str.h"
+#include "worker/hook_compile.h"
 #include "worker/host_policy.h"
 #include "worker/outcome.h"
 #include "worker/plan_compare.h"
@@ -195,8 +196,10 @@ static int leave_it(struct run *run)
 static int check_host_hooks(struct run *run, struct err *err)
 {
 	AUTO(findings_done) struct findings found = { 0 };
-	int r = run->d->trial ? 0 : operator_hooks_check(&run->d->settings, run->order, &found, err);
+	int r = run->d->trial ? 0 : host_hooks_check(&run->d->settings, run->order, &found, err);
 
+	if (r == 0 && !run->d->trial)
+		r = hook_compile_host(run->d, run->order, &found, err);
 	for (size_t i = 0; i < found.count; i++)
 		(found.items[i].level == FINDING_WARNING ? outcome_warn : outcome_conflict)(run->result, "%s",
 											    found.items[i].message);

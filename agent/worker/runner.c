@@ -3,7 +3,7 @@
 
 #include "bundle/unpack.h"
 #include "lifecycle/event.h"
-#include "lifecycle/operator_hooks.h"
+#include "lifecycle/host_hooks.h"
 #include "util/auto.h"
 #include "util/fs.h"
 #include "util/str.h"
@@ -130,7 +130,7 @@ static int run_earlier(struct run *run, enum event_revision whose, struct event_
 			     event->event, event_revision_name(whose), folder);
 	if (r >= 0)
 		return 0;
-	if (err->kind == ERR_CONFIG || (event->script && str_starts(event->script, OPERATOR_HOOKS_SHOWN)))
+	if (err->kind == ERR_CONFIG || (event->script && str_starts(event->script, HOST_HOOKS_SHOWN)))
 		return -1; /* a hook of the host, no fault of that revision */
 	tell_way_out(run, folder, err);
 	return err_add(err, "%s revision '%s'", event_revision_name(whose), folder);
@@ -150,19 +150,18 @@ static int run_hooks(struct run *run, size_t index, struct event_result *event, 
 /* What the agent itself does at EVENT, with the hooks of the host around it. */
 static int run_built_in(struct run *run, struct event_result *event, struct err *err)
 {
-	int (*work)(struct run *, struct event_result *,
-		    struct err *) = strcmp(event->event, EVENT_INSTALL) ? run_download_bundle : run_install;
+	const bool installs = !strcmp(event->event, EVENT_INSTALL);
 	AUTO_FREE char *before = NULL;
 
-	if (script_run_host(&run->scripts, true, run->files.archive_path, event, err) < 0)
+	if (script_run_host(&run->scripts, HOST_HOOK_BEFORE, run->files.archive_path, event, err) < 0)
 		return -1;
 	before = TAKE_PTR(event->message);
 	event->exit_code = -1; /* not that of the work */
-	if (work(run, event, err) < 0)
+	if ((installs ? run_install : run_download_bundle)(run, event, err) < 0)
 		return -1;
 	if (before)
 		outcome_add_text(event, before);
-	return script_run_host(&run->scripts, false, run->files.archive_path, event, err);
+	return script_run_host(&run->scripts, HOST_HOOK_AFTER, run->files.archive_path, event, err);
 }
 
 /* No hook can run any more, so nothing can be restored from here: whoever started us starts a worker that recovers. */

@@ -2,7 +2,6 @@
 #include "worker/script_run.h"
 
 #include "bundle/unpack.h"
-#include "lifecycle/operator_hooks.h"
 #include "util/auto.h"
 #include "util/str.h"
 #include "worker/no_restore.h"
@@ -156,17 +155,17 @@ static int run(struct script_run *s, const struct appspec_hook *hook, const char
 }
 
 /* A try is about the bundle alone: what the operator of the host has to say to deployments is not for it. */
-static int find_host(const struct script_run *s, const char *event, struct operator_hooks *out, struct err *err)
+static int find_host(const struct script_run *s, const char *event, struct host_hooks *out, struct err *err)
 {
 	AUTO(findings_done) struct findings findings = { 0 }; /* preflight has told what is ignored */
 
-	return s->deployment->trial ? 0 : operator_hooks_find(&s->deployment->settings, event, out, &findings, err);
+	return s->deployment->trial ? 0 : host_hooks_find(&s->deployment->settings, event, out, &findings, err);
 }
 
 int script_run(struct script_run *s, const struct appspec_hook *hook, const char *archive, struct event_result *event,
 	       struct err *err)
 {
-	AUTO(operator_hooks_done) struct operator_hooks host = { 0 };
+	AUTO(host_hooks_done) struct host_hooks host = { 0 };
 	size_t own = hook ? hook->script_count : 0, n = 0;
 
 	if (find_host(s, event->event, &host, err) < 0)
@@ -186,9 +185,11 @@ int script_run(struct script_run *s, const struct appspec_hook *hook, const char
 		   event, err);
 }
 
-int script_run_host(struct script_run *s, bool before, const char *archive, struct event_result *event, struct err *err)
+int script_run_host(struct script_run *s, enum host_hook_place when, const char *archive, struct event_result *event,
+		    struct err *err)
 {
-	AUTO(operator_hooks_done) struct operator_hooks host = { 0 };
+	const bool before = when == HOST_HOOK_BEFORE;
+	AUTO(host_hooks_done) struct host_hooks host = { 0 };
 
 	if (find_host(s, event->event, &host, err) < 0)
 		return -1;

@@ -8,6 +8,7 @@
 #include "appspec/appspec.h"
 #include "lifecycle/event.h"
 #include "lifecycle/hook.h"
+#include "lifecycle/host_hooks.h"
 #include "worker/event_log.h"
 #include "worker/progress.h"
 
@@ -35,8 +36,8 @@ void script_run_done(struct script_run *s);
  * came of it. The beginning goes to the event log. ARCHIVE NULL: there is none, and so no HOOK. */
 int script_run(struct script_run *s, const struct appspec_hook *hook, const char *archive, struct event_result *event,
 	       struct err *err);
-/* Of the hooks of the host for EVENT those alone that run before (BEFORE) or after what the agent itself does then. */
-int script_run_host(struct script_run *s, bool before, const char *archive, struct event_result *event,
+/* Of the hooks of the host for EVENT those alone that run before or after what the agent itself does then. */
+int script_run_host(struct script_run *s, enum host_hook_place when, const char *archive, struct event_result *event,
 		    struct err *err);
 /* The hook of that event of the revision in FOLDER, by its own appspec (APPSPEC_NAME; NULL: the usual names). 0: all
  * went well, or it has no scripts for the event; 1: the revision is gone or holds no appspec, and only the hooks of the

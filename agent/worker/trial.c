@@ -2,41 +2,45 @@
 #include "worker/trial.h"
 
 #include "appspec/unprivileged.h"
+#include "util/account.h"
 #include "util/auto.h"
 #include "util/str.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 
 static bool is_oneself(void *context, const char *name)
 {
-	const struct passwd *p = getpwnam(name);
+	uid_t uid;
 
 	(void)context;
-	return p && p->pw_uid == geteuid();
+	return account_user(name, &uid) && uid == geteuid();
 }
 
 static bool is_member(void *context, const char *name)
 {
-	const struct group *g = getgrnam(name);
 	int count = getgroups(0, NULL);
 	AUTO_FREE gid_t *groups = xcalloc(count > 0 ? (size_t)count : 1, sizeof(*groups));
+	gid_t gid;
 
 	(void)context;
-	if (!g || g->gr_gid == getegid())
-		return g;
+	if (!account_group(name, &gid))
+		return false;
+	if (gid == getegid())
+		return true;
 	count = getgroups(count, groups);
 	for (int i = 0; i < count; i++)
-		if (groups[i] == g->gr_gid)
+		if (groups[i] == gid)
 			return true;
 	return false;
 }
 
 static bool is_known(void *context, const char *name, bool group)
 {
+	uid_t uid;
+	gid_t gid;
+
 	(void)context;
-	return group ? getgrnam(name) != NULL : getpwnam(name) != NULL;
+	return group ? account_group(name, &gid) : account_user(name, &uid);
 }
 
 void trial_take_out(struct appspec *a, struct findings *left_out)

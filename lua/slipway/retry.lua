@@ -1,7 +1,9 @@
 -- slipway.retry: try something that may fail a few times. Documented in lua/slipway.d.lua and docs/lua.md.
-local check_options = require "slipway.internal.options"
+local check = require "slipway.internal.check"
+local errors = require "slipway.internal.errors"
 
-local types = { tries = "number", delay = "seconds", backoff = "number", what = "string", fn = "function" }
+local FN = "slipway.retry"
+local OPTIONS = { tries = "number?", delay = "seconds?", backoff = "number?", what = "string?", fn = "function" }
 
 -- Done, or why not. A mistake in the script itself is raised on.
 local function attempt(fn)
@@ -12,20 +14,20 @@ local function attempt(fn)
 		return nil, results[3] ~= nil and tostring(results[3]) or "it returned " .. tostring(results[2])
 	end
 	local err = results[2]
-	if type(err) ~= "table" or err.kind == "fail" or err.kind == "ended" then
+	if not errors.may_pass(err) or err.kind == "fail" then
 		error(err, 0)
 	end
 	return nil, err.message and tostring(err.message) or tostring(err)
 end
 
 return function(options)
-	check_options("slipway.retry", options, types, { "fn" })
-	local tries, delay = options.tries or 3, options.delay or 1
-	if tries < 1 then
-		error(("slipway.retry: tries: 1 or more expected, got %g"):format(tries), 2)
+	check.options(FN, options, OPTIONS)
+	if options.tries and options.tries < 1 then
+		check.wrong_value(FN, "tries", "1 or more", options.tries)
 	elseif options.backoff and options.backoff < 0 then
-		error(("slipway.retry: backoff: 0 or more expected, got %g"):format(options.backoff), 2)
+		check.wrong_value(FN, "backoff", "0 or more", options.backoff)
 	end
+	local tries, delay = options.tries or 3, options.delay or 1
 	local what = options.what or "it"
 
 	for try = 1, math.huge do

@@ -1,16 +1,17 @@
 -- slipway.wait_for: ask again until the answer is yes. Documented in lua/slipway.d.lua and docs/lua.md.
-local check_options = require "slipway.internal.options"
+local check = require "slipway.internal.check"
+local errors = require "slipway.internal.errors"
 
-local defaults = { timeout = 60, interval = 1 }
-local types = { timeout = "seconds", interval = "seconds", what = "string", fn = "function" }
+local FN = "slipway.wait_for"
 local SAY_EVERY = 5 -- seconds between two lines when nothing changes
+local OPTIONS = { timeout = "seconds?", interval = "seconds?", what = "string?", fn = "function" }
 
 -- ok, why not (a text or nil), results. A mistake in the script itself is raised on.
 local function attempt(fn)
 	local results = table.pack(pcall(fn))
 	if not results[1] then
 		local err = results[2]
-		if type(err) ~= "table" or err.kind == "fail" or err.kind == "ended" then
+		if not errors.may_pass(err) or err.kind == "fail" then
 			error(err, 0)
 		end
 		return false, err.message and tostring(err.message) or tostring(err)
@@ -22,10 +23,9 @@ local function attempt(fn)
 end
 
 return function(options)
-	check_options("slipway.wait_for", options, types, { "fn" })
+	check.options(FN, options, OPTIONS)
 	local fn, what = options.fn, options.what or "a condition"
-	local timeout = options.timeout or defaults.timeout
-	local interval = options.interval or defaults.interval
+	local timeout, interval = options.timeout or 60, options.interval or 1
 	local start, tries, said, said_at = slipway.clock(), 0, nil, nil
 
 	while true do

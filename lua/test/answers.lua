@@ -3,14 +3,18 @@
 local M = {}
 
 local SHOWN = 200 -- bytes of a body in a message
+local READ_MAX = 16 * 1024 * 1024
 
 local function table_of(name, answer, fields)
 	if type(answer) ~= "table" then
 		error(("slipway.test.fake.%s: answer: table expected, got %s"):format(name, type(answer)), 0)
 	end
-	for key in pairs(answer) do
-		if not fields[key] then
+	for key, value in pairs(answer) do
+		local want = fields[key]
+		if not want then
 			error(("slipway.test.fake.%s: answer: there is no field '%s'"):format(name, tostring(key)), 0)
+		elseif not want:find(math.type(value) or type(value), 1, true) then
+			error(("slipway.test.fake.%s: answer: %s: %s expected, got %s"):format(name, key, want, type(value)), 0)
 		end
 	end
 	return answer
@@ -18,7 +22,7 @@ end
 
 -- { code = 0, out = "", err = "" }
 function M.run(answer, options)
-	table_of("run", answer, { code = true, out = true, err = true })
+	table_of("run", answer, { code = "integer", out = "string", err = "string" })
 	local code, out, err = answer.code or 0, answer.out or "", answer.err or ""
 	if options.check and code ~= 0 then
 		local why = err ~= "" and ": " .. err:gsub("%s+$", ""):match("[^\n]*$") or ""
@@ -52,11 +56,15 @@ local function http_answer(method)
 
 	-- { status = 200, body = "" or a table that becomes JSON, headers = {} }
 	M[name] = function(answer, url, options)
-		table_of(name, answer, { status = true, body = true, headers = true })
+		table_of(name, answer, { status = "integer", body = "string or table", headers = "table" })
 		options = type(options) == "table" and options or {}
 		local status, body = answer.status or 200, answer.body or ""
 		if type(body) == "table" then
 			body = slipway.json.encode(body)
+		end
+		local headers = {}
+		for field, value in pairs(answer.headers or {}) do
+			headers[tostring(field):lower()] = value -- as libcurl's answers have them
 		end
 		local expected = expectation(status, options)
 		if expected then
@@ -69,7 +77,7 @@ local function http_answer(method)
 		return {
 			status = status,
 			body = body,
-			headers = answer.headers or {},
+			headers = headers,
 			json = function()
 				return slipway.json.decode(body)
 			end,
@@ -87,15 +95,24 @@ end
 -- The other side of a connection: a table from each line that is sent to the text that comes back, or a function.
 M["socket.connect"] = function(answer, address)
 	local where = address.path or ("%s:%s"):format(address.host, address.port)
-	local sent, received = "", ""
+	local sent, received, closed = "", "", false
 	local connection = {}
+
+	-- What the real one says about a wrong call.
+	local function check(method, argument, value, want)
+		if closed then
+			error(("slipway.socket: %s: the connection is closed"):format(method), 0)
+		elseif want and (math.type(value) or type(value)) ~= want then
+			error(("slipway.socket: %s: %s: %s expected, got %s"):format(method, argument, want, type(value)), 0)
+		end
+	end
 
 	local function reply(line)
 		local text
 		if type(answer) == "function" then
 			text = answer(line)
 		else
-			text = table_of("socket.connect", answer, setmetatable({}, { __index = function() return true end }))[line]
+			text = table_of("socket.connect", answer, setmetatable({}, { __index = function() return "string" end }))[line]
 			if text == nil then
 				error(("%s was sent %q, for which the fake has no answer"):format(where, line), 0)
 			end
@@ -104,6 +121,8 @@ M["socket.connect"] = function(answer, address)
 	end
 
 	function connection.send(_, text)
+		text = type(text) == "number" and tostring(text) or text
+		check("send", "text", text, "string")
 		sent = sent .. text
 		for line in sent:gmatch("([^\n]*)\n") do
 			reply(line)
@@ -113,12 +132,17 @@ M["socket.connect"] = function(answer, address)
 	end
 
 	function connection.read(_, count)
+		check("read", "count", count, "integer")
+		if count < 1 or count > READ_MAX then
+			error(("slipway.socket: read: 1 to %d bytes expected, got %d"):format(READ_MAX, count), 0)
+		end
 		local bytes = received:sub(1, count)
 		received = received:sub(count + 1)
 		return bytes ~= "" and bytes or nil
 	end
 
 	function connection.line()
+		check("line")
 		local line, rest = received:match("^([^\n]*)\n(.*)$")
 		if not line and received ~= "" then
 			line, rest = received, ""
@@ -128,12 +152,15 @@ M["socket.connect"] = function(answer, address)
 	end
 
 	function connection.all()
+		check("all")
 		local text = received
 		received = ""
 		return text
 	end
 
-	function connection.close() end
+	function connection.close()
+		closed = true
+	end
 
 	return connection
 end

@@ -1,6 +1,6 @@
 -- What a hook under test reaches instead of the world: answers to its calls, and a clock that only sleeping moves.
 local native = ...
-local compare, answers = native.compare, native.answers
+local compare, answers, real = native.compare, native.answers, native.real
 
 local M = { broken = nil }
 
@@ -31,6 +31,22 @@ function M.advance(seconds)
 	passed = passed + seconds
 end
 
+-- Can there be calls of NAME that ask us? FN ("slipway.test.fake") is for messages.
+function M.check_name(fn, name)
+	local found = slipway
+	for part in name:gmatch("[^.]+") do
+		found = type(found) == "table" and found[part] or nil
+	end
+	if real[name] or real[name:match("^[^.]*")] then
+		slipway.fail(("%s: there is no fake for %s, which is real in tests%s"):format(fn, name,
+			name:find("^fs%.") and ": give the hook paths below slipway.test.folder()" or ""))
+	elseif name == "http.request" then
+		slipway.fail(("%s: http.request arrives as http.get, http.post, ...: name that one"):format(fn))
+	elseif type(found) ~= "function" and not answers[name] and name ~= "no_restore" then
+		slipway.fail(("%s: there is no function slipway.%s"):format(fn, name))
+	end
+end
+
 -- The last of the values is the answer; those before it say which calls it is for.
 function M.add(name, ...)
 	local values = table.pack(...)
@@ -43,12 +59,14 @@ function M.add(name, ...)
 end
 
 function M.calls(name)
+	M.check_name("slipway.test.calls", name)
 	return calls[name] or {}
 end
 
 -- What happens where no fake says otherwise.
 local defaults = {
 	log = function(text)
+		native.said(text)
 		table.insert(M.result.log, text)
 	end,
 	doing = function(text)

@@ -1,34 +1,88 @@
--- Runs in the state of a hook under test, before the hook: puts functions that ask the test in place of those that reach
--- outside. What is written in Lua on top of them (wait_for, http.wait, ...) stays as it is.
-local ask, hide = ...
+-- Runs in the state of a hook under test, before the hook: who answers in place of the world. Functions in C look at
+-- their arguments as ever, then ask what is in the table returned here (script_stands_in). Those in Lua (wait_for,
+-- http.wait, ...) do what they always do on top of these, unless a fake is for them: then a rehearsal tells whether
+-- they would have refused.
+local ask, hide, real = ...
 
--- What stays as it is: it touches nothing but files. All else that is in C (there from the beginning; what is in Lua is
--- loaded when it is first asked for) reaches outside, until somebody says otherwise here.
-local INSIDE = {
-	env = true, fail = true, fs = true, json = true, raise = true, secret = true, sha256 = true, with = true, yaml = true,
-}
+-- Raised where a function would begin to act. The library passes on an error of this kind whatever it is doing.
+local BEGUN = { kind = "ended" }
+local harmless = { clock = 0, time = 0, doing = "", log = "" } -- what these give while it rehearses
+local rehearsing = false
 
-local function stand_in(name)
-	return function(...)
-		local results = table.pack(ask(name, ...))
-		local object = results[1]
-		if type(object) == "table" and type(object.close) == "function" then
-			setmetatable(object, { __close = object.close })
+local function answer(name, ...)
+	if rehearsing then
+		return harmless[name] or error(BEGUN, 0)
+	end
+	local results = table.pack(ask(name, ...))
+	local object = results[1]
+	if type(object) == "table" and type(object.close) == "function" then
+		setmetatable(object, { __close = object.close })
+	end
+	return table.unpack(results, 1, results.n)
+end
+
+local stand_ins = {}
+
+local function add_all(t, prefix)
+	for name, value in pairs(t) do
+		local whole = prefix .. name
+		if type(value) == "function" and not real[whole] then
+			stand_ins[whole] = function(...)
+				return answer(whole, ...)
+			end
+		elseif type(value) == "table" and not real[whole] then
+			add_all(value, whole .. ".")
 		end
-		return table.unpack(results, 1, results.n)
 	end
 end
 
--- NAME: "http.get"
-local function replace(name, fn)
+local function begin()
+	error(BEGUN, 0)
+end
+
+-- Raise what FN has to say against these arguments; it does not get further than that.
+local function rehearse(fn, where, ...)
+	local arguments, fs = table.pack(...), slipway.fs
+	for i = 1, arguments.n do
+		local options = arguments[i]
+		if type(options) == "table" and type(options.fn) == "function" then
+			local copy = {}
+			for name, value in pairs(options) do
+				copy[name] = value
+			end
+			copy.fn = begin
+			arguments[i] = copy
+		end
+	end
+	rehearsing = true
+	slipway.fs = setmetatable({}, { __index = function() return begin end }) -- luacheck: ignore 122
+	local ok, err = pcall(fn, table.unpack(arguments, 1, arguments.n))
+	slipway.fs = fs -- luacheck: ignore 122
+	rehearsing = false
+	if ok or rawequal(err, BEGUN) then
+		return
+	elseif type(err) == "string" and err:sub(1, #where) ~= where then
+		err = where .. err -- it looked for the line of its caller, which was pcall
+	end
+	error(err, 0)
+end
+
+-- NAME: "http.wait"; one that is not there ("http.patch") is only asked for by another one.
+local function replace(name)
 	local where = slipway
 	for part in name:gmatch("([^.]+)%.") do
-		if type(where[part]) ~= "table" then
-			rawset(where, part, {})
-		end
 		where = where[part]
 	end
-	rawset(where, name:match("[^.]+$"), fn)
+	local last = name:match("[^.]+$")
+	local fn = where[last]
+	where[last] = fn and function(...)
+		if rehearsing then -- of one that is built on this one
+			return fn(...)
+		end
+		local _, place = pcall(error, "", 3) -- "scripts/check.lua:14: "
+		rehearse(fn, place, ...)
+		return answer(name, ...)
+	end
 end
 
 local function add_logging()
@@ -37,7 +91,7 @@ local function add_logging()
 		for i = 1, words.n do
 			words[i] = tostring(words[i])
 		end
-		ask("log", hide(table.concat(words, " ")))
+		answer("log", hide(table.concat(words, " ")))
 	end
 	print, slipway.log = log, log -- luacheck: ignore 121
 end
@@ -52,35 +106,19 @@ local function add_time()
 	end
 end
 
-local function add_http()
-	slipway.http.request = function(options)
-		local rest = {}
-		for name, value in pairs(options) do
-			rest[name] = name ~= "url" and name ~= "method" and value or nil
-		end
-		return slipway.http[(options.method or "GET"):lower()](options.url, rest)
+add_all(slipway, "")
+stand_ins["http.request"] = function(options)
+	local rest = {}
+	for name, value in pairs(options) do
+		rest[name] = name ~= "url" and name ~= "method" and value or nil
 	end
+	return answer("http." .. (options.method or "GET"):lower(), options.url, rest)
 end
-
-local function replace_all(t, prefix)
-	for name, value in pairs(t) do
-		if INSIDE[prefix .. name] then
-			goto continue
-		elseif type(value) == "function" then
-			t[name] = stand_in(prefix .. name)
-		elseif type(value) == "table" then
-			replace_all(value, prefix .. name .. ".")
-		end
-		::continue::
-	end
-end
-
-replace_all(slipway, "")
-add_http()
 add_logging()
 add_time()
 for _, name in ipairs(ask()) do
-	if name ~= "log" then
-		replace(name, stand_in(name))
+	if not stand_ins[name] then
+		replace(name)
 	end
 end
+return stand_ins

@@ -3,8 +3,7 @@ local native = ...
 local compare, fakes = native.compare, native.fakes
 local t = {
 	in_turn = fakes.in_turn, error = fakes.error, values = fakes.values,
-	clock = fakes.clock, advance = fakes.advance, calls = fakes.calls,
-	folder = native.folder,
+	clock = fakes.clock, advance = fakes.advance, folder = native.folder,
 }
 local count = 0
 
@@ -36,9 +35,11 @@ local function path(name)
 		end,
 		__call = function(_, first, ...)
 			if name then
+				fakes.check_name("slipway.test.fake", name)
 				return fakes.add(name, first, ...)
 			end
 			expect("fake", "name", "string", first)
+			fakes.check_name("slipway.test.fake", first)
 			if select("#", ...) == 0 then
 				failed("slipway.test.fake", first .. ": an answer expected, got nothing")
 			end
@@ -47,6 +48,11 @@ local function path(name)
 	})
 end
 t.fake = path()
+
+function t.calls(name)
+	expect("calls", "name", "string", name)
+	return fakes.calls(name)
+end
 
 -- How options of t.hook reach the hook.
 local variables = {

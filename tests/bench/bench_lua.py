@@ -1,19 +1,26 @@
 """What hooks in Lua cost: one by way of the zygote against one in sh, one HTTP check against sh and curl, a state by itself.
 
-Each figure of a hook is that of one among HOOK_COUNT of the same event, from the agent's own clock.
+Each figure of a hook is that of one among HOOK_COUNT of the same event, from the agent's own clock. So is what `hostile` says
+of each script that would not end (tests/integration/hostile_scripts.py): how long after its timeout it had.
 """
 import contextlib
 import http.server
 import json
+import pathlib
 import random
 import shutil
 import statistics
 import subprocess
+import sys
 import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "integration"))
+import hostile_scripts  # noqa: E402 (the path comes first)
 
 HOOK_COUNT = 200
 GOALS = {"lua-hook": 1.5, "lua-http": 0.5}
 STATE_GOAL_MS = 2
+HOSTILE_GOAL_MS = 100
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -35,6 +42,16 @@ def server():
         s.shutdown()
 
 
+def event_ms(slipway, top, name, code):
+    """Milliseconds of the event NAME of a deployment of TOP/bundle, which ends with CODE; then TOP is gone."""
+    done = subprocess.run([slipway, "--root", top / "root", "local", top / "bundle", "--json"], check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    shutil.rmtree(top)
+    if done.returncode != code:
+        sys.exit(f"bench: a deployment ended with {done.returncode}: {done.stdout.decode()}")
+    return next(e for e in json.loads(done.stdout)["events"] if e["event"] == name)["duration_ms"]
+
+
 def hook_ms(slipway, folder, text):
     """Milliseconds for each of HOOK_COUNT hooks of one event."""
     name = "h.sh" if text.startswith("#!") else "h.lua"
@@ -45,10 +62,7 @@ def hook_ms(slipway, folder, text):
     (top / "bundle" / name).chmod(0o755)
     lines = ["version: 0.0", "os: linux", "hooks:", "  AfterInstall:", *[f"    - location: {name}"] * HOOK_COUNT]
     (top / "bundle/appspec.yml").write_text("\n".join(lines) + "\n")
-    done = subprocess.run([slipway, "--root", top / "root", "local", top / "bundle", "--json"], check=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    shutil.rmtree(top)
-    return next(e for e in json.loads(done.stdout)["events"] if e["event"] == "AfterInstall")["duration_ms"] / HOOK_COUNT
+    return event_ms(slipway, top, "AfterInstall", 0) / HOOK_COUNT
 
 
 def spread(values):
@@ -67,6 +81,26 @@ def against(name, slipway, folder, lua, sh, runs, line):
     return line(name, spread(ours), spread(base), f"{ratio:.2f}", f"{GOALS[name]:.2f}", ratio <= GOALS[name])
 
 
+def late_ms(slipway, folder, script):
+    """Milliseconds from the timeout of SCRIPT to its end."""
+    top = folder / "hostile"
+    shutil.rmtree(top, ignore_errors=True)
+    script.bundle(top / "bundle")
+    return event_ms(slipway, top, "ValidateService", 1) - script.timeout_s * 1000
+
+
+def hostile(slipway, folder, runs, line):
+    """A line for each script, then the row of all of them: the goal is for the latest."""
+    everything = []
+    print(f"{'hostile: ms past its limit':<64} {'median':>7} {'worst':>7}")
+    for script in hostile_scripts.ENDLESS_SCRIPTS + hostile_scripts.ENDLESS_IN_C_SCRIPTS:
+        late = [late_ms(slipway, folder, script) for _ in range(runs)]
+        print(f"  {script.name:<62} {statistics.median(late):>7.0f} {max(late):>7.0f}", flush=True)
+        everything += late
+    return line("hostile", f"{statistics.median(everything):.0f}, worst {max(everything):.0f} ms", "", "",
+                f"{HOSTILE_GOAL_MS} ms", max(everything) <= HOSTILE_GOAL_MS)
+
+
 def measure(slipway, folder, runs, wanted, line):
     """Rows for bench.py: LINE prints one and says whether its goal was met."""
     met = []
@@ -81,4 +115,6 @@ def measure(slipway, folder, runs, wanted, line):
         done = subprocess.run([slipway.parent / "bench/state"], check=True, stdout=subprocess.PIPE, text=True)
         ms = float(done.stdout)
         met.append(line("lua-state", f"{ms:.3f} ms", "", "", f"{STATE_GOAL_MS} ms", ms <= STATE_GOAL_MS))
+    if wanted("hostile"):
+        met.append(hostile(slipway, folder, runs, line))
     return met

@@ -7,8 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+
+import pytest
+from conftest import wait_until
 
 SBIN = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin"
 
@@ -153,7 +157,13 @@ frontend fe
 """)
 
     def start(self):
-        return super().start("haproxy", "-db", "-f", f"{self.folder}/haproxy.cfg")
+        super().start("haproxy", "-db", "-f", f"{self.folder}/haproxy.cfg")
+        wait_until(self.has_socket, 60)  # it binds that last
+        return self
+
+    def has_socket(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.socket) == 0
 
 
 class Nginx(Balancer):
@@ -227,3 +237,35 @@ class Clients:
             if connection and style == "new":
                 connection.close()
             self.ended.wait(0.11 if style == "idle" else 0.005)
+
+
+TWO_POOLS = """
+  http-request set-var(txn.pool) str(shop),map({map},blue)
+  use_backend %[var(txn.pool)]
+backend blue
+  server one 127.0.0.1:1
+backend green
+  server one 127.0.0.1:1
+  server two 127.0.0.1:1 weight 7
+"""
+
+
+@pytest.fixture
+def place():
+    """A folder with a short name, for sockets."""
+    with tempfile.TemporaryDirectory(prefix="lb-") as folder:
+        yield pathlib.Path(folder)
+
+
+@pytest.fixture
+def balancer(place):
+    """balancer(Haproxy, text) -> one that runs."""
+    started = []
+
+    def start(kind, text):
+        started.append(kind(place / f"{kind.__name__.lower()}-{len(started)}", text))
+        return started[-1].start()
+
+    yield start
+    for b in started:
+        b.stop()

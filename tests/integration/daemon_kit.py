@@ -161,6 +161,15 @@ class Daemon:
             time.sleep(0.02)
 
 
+def memory_kib(daemon, what="VmRSS"):
+    text = pathlib.Path(f"/proc/{daemon.process.pid}/status").read_text()
+    return int(text.partition(f"{what}:")[2].split()[0])
+
+
+def descriptors(daemon):
+    return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+
+
 def wanted(bundle, **fields):
     """A deploy request for BUNDLE."""
     kind = "Local Directory" if pathlib.Path(bundle).is_dir() else "Local File"

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from conftest import wait_until
-from daemon_kit import PATIENCE, Client, Daemon, wanted
+from daemon_kit import PATIENCE, Client, Daemon, descriptors, memory_kib, wanted
 
 
 @pytest.fixture
@@ -18,15 +18,6 @@ def daemon(agent, tmp_path):
     made = Daemon(agent, tmp_path, fake=True)
     yield made
     made.clean_up()
-
-
-def memory_kib(daemon, what="VmRSS"):
-    text = pathlib.Path(f"/proc/{daemon.process.pid}/status").read_text()
-    return int(text.partition(f"{what}:")[2].split()[0])
-
-
-def descriptors(daemon):
-    return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
 
 
 def works(daemon):

@@ -106,6 +106,19 @@ ASSERTIONS = [
     ('error("my own")', "my own"),
     ('slipway.nothing()', "attempt to call a nil value (field 'nothing')"),
     ('t.hook("scripts/nothing.lua")', "slipway.test.hook: 'scripts/nothing.lua': there is no such file in the bundle"),
+    ('t.hook("../shop/../outside.lua")', "slipway.test.hook: '../shop/../outside.lua' leads out of the bundle '{shop}'"),
+    ('t.hook("scripts/out.lua")', "slipway.test.hook: 'scripts/out.lua' leads out of the bundle '{shop}'"),
+    ('t.hook("/etc/passwd.lua")', "slipway.test.hook: '/etc/passwd.lua': there is no such file in the bundle"),
+    ('t.fake.systemd.restrat(true)', "slipway.test.fake: there is no function slipway.systemd.restrat"),
+    ('t.fake("own.pair", true)', "slipway.test.fake: there is no function slipway.own.pair"),
+    ('t.fake.http(true)', "slipway.test.fake: there is no function slipway.http"),
+    ('t.fake.fs.read("/x", "text")', "slipway.test.fake: there is no fake for fs.read, which is real in tests: "
+     "give the hook paths below slipway.test.folder()"),
+    ('t.fake.json.decode(1)', "slipway.test.fake: there is no fake for json.decode, which is real in tests"),
+    ('t.fake.http.request({})', "slipway.test.fake: http.request arrives as http.get, http.post, ...: name that one"),
+    ('t.equal(#t.calls("htp.get"), 0)', "slipway.test.calls: there is no function slipway.htp.get"),
+    ('t.fake.run({ code = "1" }) t.hook("scripts/runs.lua")',
+     "scripts/runs.lua:1: slipway.test.fake.run: answer: code: integer expected, got string"),
     ('t.hook("scripts/shell.lua")', "slipway.test.hook: 'scripts/shell.lua': not a script in Lua: NAME.lua without a `#!` line"),
     ('t.hook("scripts/good.lua", { evnt = "x" })', "slipway.test.hook: there is no option 'evnt'"),
     ('t.hook("scripts/good.lua", { event = 1 })', "slipway.test.hook: event: string expected, got number"),
@@ -122,9 +135,12 @@ ASSERTIONS = [
 
 
 @pytest.mark.parametrize("body, message", ASSERTIONS, ids=[body for body, _ in ASSERTIONS])
-def test_what_a_failed_case_says(tried, body, message):
+def test_what_a_failed_case_says(tried, tmp_path, body, message):
+    (tmp_path / "outside.lua").write_text("")
+    (tmp_path / "shop/scripts/out.lua").symlink_to(tmp_path / "outside.lua")
     done = tried(case(body), "--json", bad='slipway.fail("no database")', good="", shell="#!/bin/sh\n",
                  runs='pcall(slipway.run, { "x" })')
+    message = message.replace("{shop}", str(tmp_path / "shop"))
     assert done.code == 1 and done.json["cases"][0]["message"] == f"scripts/x_test.lua:2: {message}", done
 
 
@@ -141,12 +157,20 @@ def test_what_a_failed_case_says(tried, body, message):
     'slipway.fs.write(t.folder() .. "/a", "x") assert(t.folder() ~= t.folder())',
     't.equal(slipway.fs.exists(slipway.archive_dir .. "/appspec.yml"), true)',
     't.fake.run({ "x" }, { code = 3, err = "a\\nb\\n" }) t.fails(t.hook("scripts/checks.lua"), "\'x\' ended with exit code 3: b")',
-    't.fake("haproxy.drain", "web-1", true) t.ok(t.hook("scripts/drains.lua")) t.equal(#t.calls("haproxy.drain"), 1)',
-    't.fake.own.pair(t.values(1, nil, 3)) t.equal(t.hook("scripts/pair.lua").log[1], "1 nil 3")',
+    't.fake("haproxy.open", { socket = "/run/h" }, { drain = function(_, s) return s end }) '
+    't.equal(t.ok(t.hook("scripts/drains.lua")).log, { "web/1" }) t.equal(#t.calls("haproxy.open"), 1)',
+    't.fake.systemd.is_active(t.values(nil, "failed", 3)) t.equal(t.hook("scripts/triple.lua").log[1], "nil failed 3")',
+    't.fake.http.get({ headers = { ["Content-Type"] = "text/x" } }) t.equal(t.ok(t.hook("scripts/header.lua")).log, { "text/x" })',
+    't.fake.http.patch({ body = "patched" }) t.equal(t.ok(t.hook("scripts/patches.lua")).log, { "patched" }) '
+    't.equal(t.calls("http.patch")[1][2], { timeout = 3 })',
+    't.fake.wait_for({ what = "w" }, "seen") t.equal(t.ok(t.hook("scripts/waits.lua")).log, { "seen" }) t.equal(t.clock(), 0)',
+    't.fake.nginx.include(true) local f = t.folder() .. "/slot.conf" '
+    't.ok(t.hook("scripts/includes.lua", { env = { TO = f } })) t.equal(slipway.fs.exists(f), false)',
+    't.fake.no_restore(t.error("failed", "no place")) t.fails(t.hook("scripts/tells.lua"), "no place")',
     't.fake.run(function(o) t.advance(5) return { out = o[1] } end) t.hook("scripts/checks.lua") t.equal(t.clock(), 5)',
     't.fake.run({}) t.fake.run(function(o) return o[1] == "x" end, { code = 1 }) t.fails(t.hook("scripts/checks.lua"))',
     't.fake.time(86400) t.equal(t.hook("scripts/date.lua").log, { "1970-01-02 86400 86400.0" })',
-    't.fails(t.hook("scripts/deep.lua"), "cannot cross")',
+    't.fake.haproxy.open({ drain = function() end }) t.fails(t.hook("scripts/deep.lua"), "cannot cross")',
     't.fake.http.put({ status = 409, body = "no\\nway" }) t.equal(t.hook("scripts/puts.lua").message, '
     '"scripts/puts.lua:1: PUT http://x/ answered 409, not 200, 201 or 204; body: no way")',
     't.fake.http.put({ status = 201, body = { a = 1 } }) t.equal(t.ok(t.hook("scripts/puts.lua")).log, { \'{"a":1} 1\' })',
@@ -161,13 +185,17 @@ def test_what_holds(tried, body):
     done = tried(case(body), bad='slipway.fail("no database", "start it")', seven="return 7", runs='slipway.run{ "x" }',
                  tells='slipway.doing("work") slipway.no_restore("schema 42") print(slipway.restore, slipway.env.A, leaked)\n'
                        'leaked = 1',
-                 checks='slipway.run{ "x", check = true }', drains='slipway.haproxy.drain("web-1", { timeout = 5 })',
-                 pair="print(slipway.own.pair())", date='print(os.date("!%Y-%m-%d"), os.time(), slipway.time() + 0.0)',
+                 checks='slipway.run{ "x", check = true }', drains='print(slipway.haproxy.open{ socket = "/run/h", timeout = 5 }:drain("web/1"))',
+                 triple='print(slipway.systemd.is_active("shop"))',
+                 header='print(slipway.http.get("http://x/").headers["content-type"])',
+                 patches='print(slipway.http.request{ url = "http://x", method = "PATCH", timeout = 3 }.body)',
+                 waits='print(slipway.wait_for{ what = "w", fn = function() error("is not called") end })',
+                 includes='slipway.nginx.include{ path = slipway.env.TO, content = "x" }', date='print(os.date("!%Y-%m-%d"), os.time(), slipway.time() + 0.0)',
                  puts='print(slipway.http.put("http://x/", { json = {}, expect = { 200, 201, 204 } }).body, 1)',
                  loads='slipway.http.request{ url = "http://x/", to = slipway.env.TO }',
                  secret='slipway.secret("geheim") print("it is geheim")',
                  notifies='slipway.notify{ url = "http://hooks/", text = "done" }',
-                 deep='local a = {} a.a = a slipway.run(a)')
+                 deep='local a = {} a.a = a slipway.haproxy.open{ socket = "/run/h" }.drain(a)')
     assert done.code == 0, done
 
 
@@ -281,7 +309,7 @@ def test_wrong_usage(agent, shop, tmp_path, words, code, said):
 
 
 def test_options_of_tests_are_for_tests(agent, tmp_path):
-    for words in (["--json"], ["--junit", "x"]):
+    for words in (["--json"], ["--junit", "x"], ["--filter", "x"]):
         done = agent("hook", *words, tmp_path)
         assert done.code == 2 and f"only with --test: '{words[0]}'" in done.err
 
@@ -307,3 +335,49 @@ def test_ready_made_hooks_take_their_arguments(tried):
         t.fails(function() t.use("http-check", { with = { ulr = "x" } }) end, "ulr")
     """))
     assert done.code == 0, done
+
+
+THREE = case("", "restarts the database") + case("", "Waits for it") + case("t.ok(false)", "tells what systemd says")
+
+
+@pytest.mark.parametrize("text, passed, failed, left_out", [("WAITS", 1, 0, 2), ("s", 2, 1, 0), ("systemd says", 0, 1, 2), (".", None, None, 3)])
+def test_some_cases_alone(tried, text, passed, failed, left_out):
+    done = tried(THREE, "--filter", text)
+    if passed is None:
+        assert (done.code, done.out) == (2, "") and done.err == (
+            "error: --filter: no case has '.' in its name; there are 'restarts the database', 'Waits for it', "
+            "'tells what systemd says'\n"), done
+        return
+    assert done.code == (1 if failed else 0), done
+    shown = f", {left_out} left out" if left_out else ""
+    assert done.out.splitlines()[-1].startswith(f"{passed} passed, {failed} failed{shown} in "), done.out
+    document = tried(THREE, "--filter", text, "--json").json
+    assert (document["passed"], document["failed"], document["left_out"]) == (passed, failed, left_out)
+
+
+def test_a_filter_leaves_no_broken_file_out(tried):
+    done = tried(case("", "one") + "local x =", "--filter", "nothing")
+    assert done.code == 1 and "scripts/x_test.lua:3: unexpected symbol near <eof>" in done.out, done
+
+
+def test_two_cases_of_one_name_are_a_mistake(tried):
+    done = tried(case("", "one") + case("", "two") + case("", "one"))
+    assert done.code == 1 and done.out.splitlines()[:3] == [
+        "scripts/x_test.lua", "  FAIL  (the file)",
+        "        scripts/x_test.lua:4: slipway.test.case: there is another case 'one', at line 2"], done
+
+
+def test_a_failed_case_shows_what_its_last_hook_has_said(tried, tmp_path):
+    done = tried(case('t.ok(t.hook("scripts/a.lua")) t.ok(t.hook("scripts/b.lua", { env = { N = 25 } }))')
+                 + case('t.ok(t.hook("scripts/b.lua", { env = { N = 2 } })) t.equal(1, 2)', "two") + case('t.equal(1, 2)', "three"),
+                 "--junit", tmp_path / "junit.xml", a='print("not shown")',
+                 b='slipway.secret("geheim")\nfor i = 1, tonumber(slipway.env.N) do print("line " .. i, "geheim \\27[31m") end\n'
+                   'assert(slipway.env.N == "2", "no")')
+    assert done.code == 1 and done.out.splitlines()[:-1] == [
+        "scripts/x_test.lua", "  FAIL  one", "        scripts/x_test.lua:2: the hook failed: scripts/b.lua:3: no",
+        "        log of the hook, the last 20 lines:", *(f"          line {i} *** " for i in range(6, 26)),
+        "  FAIL  two", "        scripts/x_test.lua:3: expected 2, got 1", "        log of the hook:",
+        "          line 1 *** ", "          line 2 *** ",
+        "  FAIL  three", "        scripts/x_test.lua:4: expected 2, got 1"], done.out
+    root = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert [len(one.findtext("system-out", "").splitlines()) for one in root.iter("testcase")] == [25, 2, 0]

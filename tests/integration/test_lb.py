@@ -1,25 +1,22 @@
 """slipway.haproxy, slipway.nginx and the ready-made hooks that shift load, against the real programs: no request of a strict
 client may fail while revisions change behind them."""
+import contextlib
 import json
 import os
 import pathlib
+import random
 import re
+import signal
 import socket
-import tempfile
+import subprocess
 import threading
+import time
 
 import pytest
-from balancer_kit import SBIN, Clients, Haproxy, Nginx, Services, free_port
-from conftest import CHECKOUT, Agent, wait_until
+from balancer_kit import SBIN, TWO_POOLS, Clients, Haproxy, Nginx, Services, balancer, free_port, place  # noqa: F401
+from conftest import BUILD, CHECKOUT, Agent, wait_until
 
 ROUNDS = 20 if os.environ.get("SLIPWAY_SLOW_TESTS") else 3
-
-
-@pytest.fixture
-def place():
-    """A folder with a short name, for sockets."""
-    with tempfile.TemporaryDirectory(prefix="lb-") as folder:
-        yield pathlib.Path(folder)
 
 
 @pytest.fixture
@@ -27,20 +24,6 @@ def services(place, target):
     s = Services(place / "services", target.path / "version")
     yield s
     s.stop()
-
-
-@pytest.fixture
-def balancer(place):
-    """balancer(Haproxy, text) -> one that runs."""
-    started = []
-
-    def start(kind, text):
-        started.append(kind(place / f"{kind.__name__.lower()}-{len(started)}", text))
-        return started[-1].start()
-
-    yield start
-    for b in started:
-        b.stop()
 
 
 @pytest.fixture
@@ -53,17 +36,6 @@ def lua(agent, tmp_path):
         return agent("hook", path, env={"PATH": SBIN})
 
     return run
-
-
-TWO_POOLS = """
-  http-request set-var(txn.pool) str(shop),map({map},blue)
-  use_backend %[var(txn.pool)]
-backend blue
-  server one 127.0.0.1:1
-backend green
-  server one 127.0.0.1:1
-  server two 127.0.0.1:1 weight 7
-"""
 
 
 def test_states_weights_and_maps_of_haproxy(balancer, lua):
@@ -93,43 +65,6 @@ print((h:command("show info"):match("Name: (%w+)")))
         "green # which slot", "", "shop blue", "", "10 # which slot", "", "shop green", "percent 10", "", "HAProxy"]
 
 
-@pytest.mark.parametrize("call, said", [
-    ('state("green/x")', "haproxy: backend 'green' has no server 'x'"),
-    ('servers("nix")', "haproxy: show servers state nix: Can't find backend."),
-    ('drain("green/x")', "haproxy: set server green/x state drain: No such server."),
-    ('weight("nix/x", 1)', "haproxy: set server nix/x weight 1: No such backend."),
-    ('map_get("/no.map", "a")', "haproxy: show map /no.map: Unknown map identifier. Please use #<id> or <file>."),
-    ('map_set(MAP, "shop", "gren", { file = true, backend = true })', "haproxy: show servers state gren: Can't find backend."),
-    ('ready("green/one", { timeout = 0.2 })', "waited 0.2 s for haproxy: green/one up: down"),
-    ('ready("x")', "slipway.haproxy: ready: server: 'backend/server' expected, got 'x'"),
-    ('ready("a/b;c")', "slipway.haproxy: ready: server: 'backend/server' expected, got 'a/b;c'"),
-    ("maint()", "slipway.haproxy: maint: server: string expected, got nil"),
-    ("sessions({})", "slipway.haproxy: sessions: server: string expected, got table"),
-    ('drain("a/b", { timeout = "1" })', "slipway.haproxy: drain: timeout: number expected, got string"),
-    ('drain("a/b", { force = true })', "slipway.haproxy: drain: there is no option 'force'"),
-    ('weight("a/b", "10%")', "slipway.haproxy: weight: 0 to 256 expected, got 10%"),
-    ('weight("a/b", 257)', "slipway.haproxy: weight: 0 to 256 expected, got 257"),
-    ('map_set(MAP, "a b", "c")', "slipway.haproxy: map_set: key: one word expected, got 'a b'"),
-    ('map_set(MAP, "a", "c;shutdown")', "slipway.haproxy: map_set: value: one word expected, got 'c;shutdown'"),
-    ('map_set(MAP, "a", 1)', "slipway.haproxy: map_set: value: string expected, got number"),
-    ('map_get(nil, "a")', "slipway.haproxy: map_get: file: string expected, got nil"),
-    ('servers("a b")', "slipway.haproxy: servers: backend: one word expected, got 'a b'"),
-    ("command()", "slipway.haproxy: command: string expected, got nil"),
-    ('command("a\\nb")', "slipway.haproxy: command: one line expected"),
-])
-def test_what_haproxy_refuses_and_wrong_arguments_are_told(balancer, lua, call, said):
-    haproxy = balancer(Haproxy, TWO_POOLS)
-    before = pathlib.Path(haproxy.map).read_text()
-    done = lua("""
-local h = slipway.haproxy.open{ socket = SOCKET }
-slipway.wait_for{ fn = function() return h:state("green/one").op == "down" end, interval = 0.05 }
-h:%s
-""" % call, socket=haproxy.socket, map=haproxy.map)
-    assert done.code == 1
-    assert done.err.startswith(f"script.lua:4: {said}"), done.err
-    assert pathlib.Path(haproxy.map).read_text() == before
-
-
 def test_a_map_file_stays_when_haproxy_does_not_take_the_value(lua, place):
     """A server in haproxy's place that shows the map and lets nobody change it."""
     held = place / "active.map"
@@ -153,28 +88,6 @@ def test_a_map_file_stays_when_haproxy_does_not_take_the_value(lua, place):
     assert done.code == 1
     assert done.err.startswith(f"script.lua:2: haproxy: set map {held} shop green: Permission denied.\n"), done
     assert held.read_text() == "shop blue\n"
-
-
-@pytest.mark.parametrize("call, said", [
-    ("haproxy.open()", "slipway.haproxy.open: options: table expected, got nil"),
-    ("haproxy.open{}", "slipway.haproxy.open: either socket= (a path) or host= and port= expected"),
-    ("haproxy.open{ socket = '/x', port = 1 }", "slipway.haproxy.open: either socket="),
-    ("haproxy.open{ socket = 1 }", "slipway.haproxy.open: socket: string expected, got number"),
-    ("haproxy.open{ path = '/x' }", "slipway.haproxy.open: there is no option 'path'"),
-    ("haproxy.open{ socket = '/no.sock' }:servers('a')", "connecting to /no.sock: No such file or directory"),
-    ("haproxy.open{ host = '127.0.0.1', port = 1 }:servers('a')", "connecting to 127.0.0.1:1: Connection refused"),
-    ("nginx.test{ config = 'x' }", "slipway.nginx.test: there is no option 'config'"),
-    ("nginx.test(1)", "slipway.nginx.test: options: table expected, got number"),
-    ("nginx.reload{ timeout = 'x' }", "slipway.nginx.reload: timeout: number expected, got string"),
-    ("nginx.include()", "slipway.nginx.include: options: table expected, got nil"),
-    ("nginx.include{ path = '/x' }", "slipway.nginx.include: content: string expected, got nil"),
-    ("nginx.include{ content = '' }", "slipway.nginx.include: path: string expected, got nil"),
-    ("nginx.test{ program = '/no/nginx' }", "cannot start '/no/nginx': No such file or directory"),
-])
-def test_wrong_arguments_and_nobody_there_are_told(lua, call, said):
-    done = lua(f"\nslipway.{call}")
-    assert done.code == 1
-    assert done.err.startswith(f"script.lua:2: {said}"), done.err
 
 
 def shop_of(folder, port):
@@ -268,6 +181,21 @@ class Pair:
             f"  server {name} 127.0.0.1:{port}\n" for name, port in self.ports.items()))
         self.bundle = bundle
 
+    def command(self, line):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.haproxy.socket)
+            s.sendall(line.encode() + b"\n")
+            return b"".join(iter(lambda: s.recv(65536), b"")).decode()
+
+    def states(self):
+        """(name, op, admin) of each server."""
+        rows = [line.split() for line in self.command("show servers state shop").splitlines()[2:] if line]
+        return [(row[3], row[5], row[6]) for row in rows]
+
+    def sessions(self, name):
+        rows = [line.split(",") for line in self.command("show stat shop 4 -1").splitlines() if line]
+        return sum(int(row[4]) for row in rows if row[1] == name)
+
     def deploy(self, name, version, **drain):
         ctl, where = self.services[name].ctl, f"127.0.0.1:{self.ports[name]}"
         servers = {"sockets": self.haproxy.socket, "servers": f"shop/{name}"}
@@ -339,6 +267,72 @@ def test_a_request_that_does_not_end_holds_up_the_drain_unless_it_is_forced(pair
     assert pair.haproxy.ask()[0] == 503
     assert agent("hook", "--use", "haproxy-ready", *words).code == 0
     assert pair.haproxy.ask() == (200, "0")
+
+
+@pytest.mark.parametrize("admin", ["ready", "drain"])
+def test_a_drain_that_fails_leaves_what_was_ready_ready(pair, agent, admin):
+    """Nothing has been stopped, so no later hook and no restore would let the server get requests again."""
+    for name in ("a", "b"):
+        assert pair.deploy(name, "0").code == 0
+    (pair.services["a"].folder / "hold").touch()
+    words = [f"--with=sockets={pair.haproxy.socket}", "--with=servers=shop/a", "--with=timeout=200ms"]
+    answers, held = [], []
+    wait_until(lambda: [s for s in pair.states() if s[1:] == ("2", "0")] and len(pair.states()) == 2)
+    for _ in range(2):  # one of the two is at a
+        held.append(threading.Thread(target=lambda: answers.append(pair.haproxy.ask("/hold"))))
+        held[-1].start()
+    try:
+        wait_until(lambda: pair.sessions("a") > 0)
+        if admin == "drain":
+            pair.command("set server shop/a state drain")
+        done = agent("hook", "--use", "haproxy-drain", *words)
+        after = dict((name, state) for name, _, state in pair.states())
+    finally:
+        (pair.services["a"].folder / "hold").unlink()
+        for thread in held:
+            thread.join()
+    assert done.code == 1 and "for haproxy: shop/a without sessions: 1 (" in done.err, done
+    assert (after["a"] == "0") is (admin == "ready"), after
+    assert ("shop/a gets requests again" in done.out) is (admin == "ready"), done.out
+
+
+class Changing(threading.Thread):
+    """In haproxy's place: a backend with two servers, of which the other goes as soon as somebody drains the first."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.admin, self.asked = {"a": 0, "b": 0}, []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(5)
+        self.start()
+
+    def answer(self, line):
+        self.asked.append(line)
+        if line.startswith("show servers state"):
+            return "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight\n" + "".join(
+                f"3 shop 1 {name} 127.0.0.1 2 {admin} 1\n" for name, admin in self.admin.items())
+        if line.startswith("show stat"):
+            return "# pxname,svname,qcur,qmax,scur\nshop,a,0,0,0\nshop,b,0,0,0\n"
+        _, _, server, _, state = line.split()
+        self.admin[server[-1]] = {"drain": 8, "ready": 0}[state]
+        if state == "drain":
+            self.admin["b"] = 8
+        return ""
+
+    def run(self):
+        while True:
+            connection = self.listener.accept()[0]
+            with connection:
+                connection.sendall((self.answer(connection.recv(1000).decode().strip()) + "\n").encode())
+
+
+def test_two_hosts_that_drain_at_the_same_moment_do_not_both_go(agent, place):
+    changing = Changing(f"{place}/admin.sock")
+    done = agent("hook", "--use", "haproxy-drain", "--with=servers=shop/a", f"--with=sockets={place}/admin.sock")
+    assert done.code == 1
+    assert "without shop/a, 0 other servers of its backend would be up, and 1 must be" in done.err, done
+    assert [line for line in changing.asked if line.startswith("set")] == ["set server shop/a state drain", "set server shop/a state ready"]
 
 
 # Two slots of one service.
@@ -418,14 +412,14 @@ def test_no_request_fails_while_slots_are_switched(slots, agent):
 def test_a_slot_that_does_not_come_up_leaves_the_live_one_alone(slots, agent):
     assert slots.deploy(agent, "good").code == 0
     live = slots.services.running
-    slots.with_["start"] = ["false"]
+    slots.with_["start"] = ["false", "{slot}"]
     with Clients(slots.balancer.port) as clients:
         done = slots.deploy(agent, "bad", "--on-failure", "none")
         assert done.code == 1
         assert slots.services.running == live
         assert slots.balancer.ask() == (200, "good")
     no_failure(clients)
-    assert "'false' ended with exit code 1" in done.err, done
+    assert "ended with exit code 1" in done.err and "'false " in done.err, done
 
 
 @pytest.mark.parametrize("slots", WAYS, indirect=True)
@@ -449,6 +443,44 @@ def test_a_slot_that_answers_wrongly_gets_no_request(slots, agent):
         assert slots.balancer.ask() == (200, "good")
     no_failure(clients)
     assert re.search(r"waited 2 s for slot (blue|green): GET /health = 200: (503|.*refused|.*No such file)", done.err), done
+
+
+def tree_below(pid):
+    """PID and its descendants, without the services that it has started."""
+    path = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    found = []
+    with contextlib.suppress(OSError):
+        if b"service.py" not in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+            found = [pid] + [each for child in path.read_text().split() for each in tree_below(int(child))]
+    return found
+
+
+@pytest.mark.parametrize("slots", WAYS, indirect=True)
+def test_a_hook_that_is_killed_at_any_moment_fails_no_request_and_is_put_right(slots, target):
+    words = [f"--with={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in slots.with_.items()]
+    moments = random.Random(slots.way)
+
+    def start(version):
+        target.write("version", version)
+        return subprocess.Popen([BUILD / "slipway", "hook", "--use", "slot-switch", *words], stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, env={**os.environ, "PATH": SBIN})
+
+    with start("0") as first:
+        assert first.communicate()[0] and first.returncode == 0
+    with Clients(slots.balancer.port, slots.styles) as clients:
+        for n in range(1, ROUNDS + 1):
+            with start(f"killed {n}") as killed:
+                time.sleep(moments.random() * 0.5)
+                for pid in tree_below(killed.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                killed.communicate()
+            assert slots.balancer.ask()[0] == 200
+            with start(str(n)) as done:
+                said = done.communicate()[0]
+            assert done.returncode == 0, said
+            assert slots.balancer.ask() == (200, str(n)) and len(slots.services.running) == 1, said
+    no_failure(clients)
 
 
 @pytest.mark.parametrize("slots", ["nginx"], indirect=True)
@@ -488,7 +520,7 @@ def test_an_include_that_leads_elsewhere_is_left_alone(agent, place, content, sa
     include = place / "slot.conf"
     include.write_text(content)
     done = agent("hook", "--use", "slot-switch", "--with=switch=nginx", f"--with=include={include}", "--with=upstream=shop",
-                 "--with=start=true", "--with=stop=true", "--with=slots={blue: 8081, green: 8082}")
+                 "--with=start=[true, '{slot}']", "--with=stop=[true, '{slot}']", "--with=slots={blue: 8081, green: 8082}")
     assert done.code == 1
     assert "cannot tell which slot serves: " in done.err and said in done.err, done
     assert include.read_text() == content
@@ -505,10 +537,18 @@ def test_an_include_that_leads_elsewhere_is_left_alone(agent, place, content, sa
     ({"switch": "haproxy-map", "map": "/x"}, "with: 'key' is needed for 'switch: haproxy-map'"),
     ({"switch": "haproxy-weight"}, "with: 'backend' is needed for 'switch: haproxy-weight'"),
     ({"stop": None}, "with: either 'unit', or 'start' and 'stop' are needed"),
+    ({"slots": {"blue": 1, "green": 1}}, "with: slots: is '127.0.0.1:1' for both slots"),
+    ({"unit": "shop.service"}, "with: unit: is 'shop.service' for both slots"),
+    ({"stop": "systemctl stop shop"}, "with: stop: is 'systemctl stop shop' for both slots"),
+    ({"start": ["shop", "--port", "80"]}, "with: start: is 'shop --port 80' for both slots"),
+    ({"switch": "nginx", "include": "/x", "content": "server 127.0.0.1:80;"}, "with: content: is 'server 127.0.0.1:80;' for both slots"),
+    ({"switch": "haproxy-map", "map": "/x", "key": "k", "backend": "shop"}, "with: backend: is 'shop' for both slots"),
+    ({"switch": "haproxy-weight", "backend": "shop", "weight": 0}, "with: weight: 1 to 256 expected, got 0"),
 ])
 def test_wrong_arguments_of_a_switch_are_told(agent, change, said):
-    arguments = {"slots": {"blue": 1, "green": 2}, "switch": "link", "start": "true", "stop": "true"} | change
-    words = [f"--with={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in arguments.items() if value]
+    arguments = {"slots": {"blue": 1, "green": 2}, "switch": "link", "start": "on-{slot}", "stop": "off-{slot}"} | change
+    words = [f"--with={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in arguments.items()
+             if value is not None]
     done = agent("hook", "--use", "slot-switch", *words)
     assert done.code == 1
     assert done.err.startswith(f"use: slot-switch:") or said in done.err
@@ -523,7 +563,7 @@ def test_slots_may_be_units_of_systemd(lua, place):
         blue.listen(5)
         done = lua("""
 slipway.systemd = setmetatable({}, { __index = function(_, name)
-  return function(unit) print(name, unit, slipway.fs.stat(PLACE .. "/live", { follow = false }) ~= nil) end
+  return function(unit) return name ~= "reset_failed" and print(name, unit, slipway.fs.stat(PLACE .. "/live", { follow = false }) ~= nil) end
 end })
 slipway.with = { slots = { blue = PLACE .. "/blue.sock", green = PLACE .. "/green.sock" }, link = PLACE .. "/live",
   switch = "link", unit = "shop@{slot}", enable = true, ["for"] = 0.2, drain = 20 }
@@ -536,11 +576,25 @@ print(select(2, pcall(load(HOOK, "=hook"))).kind)
         "slot green (green.sock) is started, blue serves", "restart shop@green true", "stop shop@green true", "timeout"]
 
 
+def test_a_slot_may_have_an_address_of_ipv6(agent, place):
+    include = place / "slot.conf"
+    include.write_text("upstream shop { server [::1]:8081; server [::1]:8082; }")
+    done = agent("hook", "--use", "slot-switch", "--with=switch=nginx", f"--with=include={include}", "--with=upstream=shop",
+                 "--with=unit=shop@{slot}", "--with=slots={blue: '[::1]:8081', green: '[::1]:8082'}")
+    assert "names both of [::1]:8081 and [::1]:8082" in done.err, done
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as blue:
+        include.write_text("# slot: green\n")
+        done = agent("hook", "--use", "slot-switch", "--with=switch=nginx", f"--with=include={include}", "--with=upstream=shop",
+                     "--with=start=[true, '{slot}']", "--with=stop=[true, '{slot}']", "--with=conf=/no/nginx.conf",
+                     f"--with=slots={{blue: '[::1]:{blue.getsockname()[1]}', green: '[::1]:1'}}")
+    assert "slot blue ([::1]:" in done.out and "nginx" in done.err and "waited" not in done.err, done
+
+
 def test_a_link_that_leads_elsewhere_is_left_alone(agent, place):
     link = place / "live.sock"
     link.symlink_to("/run/other.sock")
-    done = agent("hook", "--use", "slot-switch", "--with=switch=link", f"--with=link={link}", "--with=start=true",
-                 "--with=stop=true", "--with=slots={blue: /run/blue.sock, green: /run/green.sock}")
+    done = agent("hook", "--use", "slot-switch", "--with=switch=link", f"--with=link={link}", "--with=start=[true, '{slot}']",
+                 "--with=stop=[true, '{slot}']", "--with=slots={blue: /run/blue.sock, green: /run/green.sock}")
     assert "cannot tell which slot serves: '/run/other.sock' is neither blue nor green" in done.err, done
     assert link.readlink() == pathlib.Path("/run/other.sock")
 

@@ -1,97 +1,13 @@
 """slipway.http and slipway.notify against real servers on loopback: Python's, and nginx with TLS."""
 import base64
-import http.server
 import json
 import re
-import socketserver
 import ssl
 import subprocess
-import threading
 
 import pytest
 from conftest import wait_until
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers with what it was asked; /N with the status N."""
-
-    def answer(self):
-        server = self.server
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        asked = {"method": self.command, "path": self.path, "body": body.decode(),
-                 "headers": {name.lower(): value for name, value in self.headers.items()}}
-        server.asked.append(asked)
-        status, headers, text = 200, {"Content-Type": "application/json"}, json.dumps(asked).encode()
-        if match := re.fullmatch(r"/(\d\d\d)", self.path):
-            status, text = int(match[1]), b"it is\nnot so\x01"
-        elif self.path == "/third":
-            status, text = (200, b"ok") if len(server.asked) >= 3 else (503, b"later")
-        elif self.path == "/elsewhere":
-            status, headers["Location"] = 302, server.elsewhere
-        elif self.path == "/loop":
-            status, headers["Location"] = 302, "/loop"
-        elif self.path == "/large":
-            text = b"0123456789abcdef" * 100_000
-        elif self.path == "/torn":
-            headers["Content-Length"] = "1000000"
-            text = b"x" * 1000
-        elif self.path == "/slow":
-            server.release.wait(60)
-        elif self.path == "/empty":
-            text = b""
-        elif self.path == "/starting":
-            text = [b"<html>", b'{"status": "DOWN"}', b'{"status": "UP"}'][min(len(server.asked), 3) - 1]
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(text)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        try:
-            if self.command != "HEAD":
-                self.wfile.write(text)
-        except OSError:
-            pass  # the client had enough
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
-
-    def log_message(self, *_):
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    scheme = "http"
-
-    @property
-    def url(self):
-        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
-
-
-class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-
-
-@pytest.fixture
-def serve():
-    """serve() -> a running server; serve(tls=context), serve(path=Unix socket)."""
-    servers = []
-
-    def start(tls=None, path=None):
-        s = UnixServer(str(path), Handler) if path else Server(("127.0.0.1", 0), Handler)
-        s.asked, s.release = [], threading.Event()
-        if tls:
-            s.socket = tls.wrap_socket(s.socket, server_side=True)
-            s.scheme = "https"
-        thread = threading.Thread(target=s.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        servers.append((s, thread))
-        return s
-
-    yield start
-    for s, thread in servers:
-        s.release.set()
-        s.shutdown()
-        thread.join()
-        s.server_close()
+from http_kit import serve  # noqa: F401 (a fixture)
 
 
 @pytest.fixture
@@ -445,4 +361,4 @@ print(pcall(slipway.notify, { url = URL, payload = { print }, optional = true })
     assert done.code == 0, done.err
     assert done.out.splitlines()[-3:-1] == [
         f"slipway.notify: POST {server.url}/500 answered 500 (3 of 3 tries); nobody is told", "false"]
-    assert done.out.splitlines()[-1].endswith("slipway.http.post: json: what JSON has a form for expected, got function")
+    assert done.out.splitlines()[-1].endswith("slipway.notify: payload: what JSON has a form for expected, got function")

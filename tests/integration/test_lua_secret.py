@@ -109,6 +109,17 @@ def test_a_point_of_no_return_is_told_without_it(agent, hooked):
         assert SECRET not in done.out + done.err
 
 
+def test_a_point_of_no_return_is_told_without_half_a_secret_or_a_changed_one(agent, hooked):
+    """Of the reason 1023 bytes are read; and what makes it fit to be shown would make another text of this secret."""
+    assert agent.local(hooked()).code == 0
+    for secret, text, told in (("hunter22-and-more", "x" * 1018 + "hunter%s", "x" * 1018),
+                               ("hunter\\27\\1and-more", "moved by hunter\\033\\001and-more", "moved by ***")):
+        declare = f'slipway.secret(("{secret}"):gsub("%%%%", "%%%%"))\n'
+        write = f"#!/bin/sh\nprintf '{text}' 22-and-more >\"$SLIPWAY_NO_RESTORE\"\nexit 1\n"
+        done = agent.local(hooked("2", AfterInstall=declare, ValidateService=write), "--json", "--on-failure", "restore")
+        assert done.json["restore"]["message"].endswith(told), done.json["restore"]
+
+
 def test_many_secrets_and_much_output(agent, hooked):
     """More than the pipe takes at once, each printed as soon as it is declared."""
     done = agent.local(hooked(AfterInstall="""

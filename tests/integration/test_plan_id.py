@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 import zipfile
 
 import jsonschema
@@ -171,6 +172,38 @@ def test_what_has_changed_since_is_refused_and_named(agent, bundle, target, inst
     assert document["now"] == f"revision {installed} (previous) is in place, its files untouched"
     if "bundle" not in said:
         assert f"now revision {installed} is in place since 20" in document["error"]["message"]
+
+
+# (why, what happens in /etc/slipway, what is said of it; None: it is the plan still)
+HOST_CHANGES = [
+    ("a hook is edited", lambda etc: (etc / "hooks.d/Install/10-a").write_text("#!/bin/sh\nexit 0\n"), "hooks.d/Install/10-a"),
+    ("its mode", lambda etc: (etc / "hooks.d/Install/10-a").chmod(0o700), "hooks.d/Install/10-a"),
+    ("one in Lua is edited", lambda etc: (etc / "hooks.d/ValidateService/60-b.lua").write_text("return 0"),
+     "hooks.d/ValidateService/60-b.lua"),
+    ("one comes", lambda etc: shutil.copy2(etc / "hooks.d/Install/10-a", etc / "hooks.d/Install/20-b"), "hooks.d/Install/20-b"),
+    ("one goes", lambda etc: (etc / "hooks.d/ValidateService/60-b.lua").unlink(), "hooks.d/ValidateService"),
+    ("the policy is edited", lambda etc: (etc / "policy.lua").write_text("return function() return true end -- new"), "policy.lua"),
+    ("what is ignored comes", lambda etc: (etc / "hooks.d/Install/README").touch(), None),
+    ("one of an event that does not run", lambda etc: (etc / "hooks.d/Other/10-c").write_text("#!/bin/sh\nexit 1\n"), None),
+]
+
+
+@pytest.mark.parametrize("why, change, said", HOST_CHANGES, ids=[case[0] for case in HOST_CHANGES])
+def test_what_has_changed_of_the_hosts_own_is_refused_and_named(agent, bundle, installed, why, change, said):
+    etc = agent.root / "etc/slipway"
+    for name, text in (("Install/10-a", "#!/bin/sh\n"), ("ValidateService/60-b.lua", ""), ("Other/10-c", "#!/bin/sh\n")):
+        (etc / "hooks.d" / name).parent.mkdir(parents=True, exist_ok=True)
+        (etc / "hooks.d" / name).write_text(text)
+        (etc / "hooks.d" / name).chmod(0o755)
+    (etc / "policy.lua").write_text("return function() return true end")
+    top = bundle(files={"a": "2"})
+    known = plan_id(agent, top)
+    time.sleep(0.05)  # a file's time has the grain of the kernel's clock
+    change(etc)
+    if said:
+        refused(local(agent, top, "--plan", known, "--json"), f"this host has changed since plan {known}", f"'{etc}/{said}' was changed at 20")
+        known = plan_id(agent, top)
+    assert local(agent, top, "--plan", known).code == 0
 
 
 @pytest.mark.parametrize("words", [["-b", "OVERWRITE"], ["-e", "ApplicationStart"], ["-A", "other.yml"], ["-g", "other"]])

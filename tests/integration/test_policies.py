@@ -342,8 +342,8 @@ def test_a_restore_is_nobody_to_veto(agent, bundle, target):
 @pytest.mark.parametrize("why, text, mode, said", [
     ("no Lua", "return funktion", 0o644, "policy.lua: it returns nothing, not a function"),
     ("a syntax error", "\nreturn = 1", 0o644, "policy.lua:2: unexpected symbol near '='"),
-    ("writable by the group", "return function() return true end", 0o664, "can be written by others (mode 0664): chmod go-w it"),
-    ("writable by everybody", "return function() return true end", 0o646, "can be written by others (mode 0646): chmod go-w it"),
+    ("writable by the group", "return function() return true end", 0o664, "policy.lua' has mode 0664, so others may write to it: chmod go-w "),
+    ("writable by everybody", "return function() return true end", 0o646, "policy.lua' has mode 0646, so others may write to it: chmod go-w "),
 ])
 def test_a_policy_that_cannot_be_asked_allows_nothing_and_is_found_before(agent, bundle, target, why, text, mode, said):
     host_policy(agent, text, mode=mode)
@@ -384,14 +384,55 @@ def test_the_configuration_names_another_policy_which_must_be_there(agent, bundl
     assert "'policy' is 'relative.lua', not a path from '/'" in agent("check-config").err
 
 
+def test_a_link_to_a_policy_that_is_not_there_allows_nothing(agent, bundle, target):
+    """Such as one on a file system that is not mounted (yet)."""
+    path = host_policy(agent, "return function() return true end")
+    path.unlink()
+    path.symlink_to("/no/such/policy.lua")
+    message = deploy(agent, bundle(files={"a": "1"}), code=5)["error"]["message"]
+    assert f"'{path}' is a link that leads to nothing" in message and names(target) == []
+    assert "a link that leads to nothing" in agent("check-config").err
+
+
+def test_hooks_that_only_a_later_deployment_runs_are_asked_about_now(agent, bundle, tmp_path):
+    """ApplicationStop runs when the next revision comes, and what that one's question holds is its own hooks."""
+    host_policy(agent, """return function(d)
+  for _, hook in ipairs(d.hooks) do
+    if not hook.runas then return false, hook.event .. " would run as the agent" end
+  end
+  return true
+end
+""")
+    made = bundle(files={"a": "1"}, hooks={"ApplicationStop": f"touch {tmp_path}/ran"})
+    done = deploy(agent, made, "--events", "AfterInstall", code=5)
+    assert "ApplicationStop would run as the agent" in done["error"]["message"]
+    deploy(agent, bundle(files={"a": "2"}))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_variables_of_the_request_are_asked_about(agent, daemon, bundle):
+    """Hooks of the host get them, too, and run as root."""
+    host_policy(agent, """return function(d)
+  for name, value in pairs(d.env) do
+    if name ~= "PORT" then return false, name .. "=" .. value .. " is no variable for this host" end
+  end
+  return true
+end
+""")
+    top = bundle(files={"a": "1"})
+    bad = agent("deploy", top, "--env", "LD_PRELOAD=/tmp/x=y.so", "--env", "PORT=1", "--json")
+    assert bad.code == 5 and "LD_PRELOAD=/tmp/x=y.so is no variable for this host" in bad.last["error"]["message"]
+    assert agent("deploy", top, "--env", "PORT=1").code == 0
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
 def test_a_policy_or_folder_of_somebody_else_allows_nothing(agent, bundle):
     path = host_policy(agent, "return function() return true end")
     os.chown(path, 65534, 0)
-    assert "belongs to user 65534: it must belong to root" in deploy(agent, bundle(files={"a": "1"}), code=5)["error"]["message"]
+    assert f"'{path}' belongs to user 65534, who may write to it: chown root {path}" in deploy(agent, bundle(files={"a": "1"}), code=5)["error"]["message"]
     os.chown(path, 0, 0)
     path.parent.chmod(0o777)
-    assert "the folder" in deploy(agent, bundle(files={"a": "1"}), code=5)["error"]["message"]
+    assert f"'{path.parent}' has mode 0777, so others may write to it: chmod go-w {path.parent}" in deploy(agent, bundle(files={"a": "1"}), code=5)["error"]["message"]
     path.parent.chmod(0o755)
     deploy(agent, bundle(files={"a": "1"}))
 

@@ -42,7 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):  # noqa: N802
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.posted.append(json.loads(body))
-        answer = b"" if self.path == "/hook" else b"no\ndatabase"
+        answer = b"" if self.path == "/hook" else f"cannot POST {self.path}".encode() if "echo" in self.path else b"no\ndatabase"
         self.send_response(200 if self.path == "/hook" else 404)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -269,6 +269,13 @@ def test_a_migration_that_fails_is_tried_again(migrate):
     assert migrate().code == 0 and migrate.ran.read_text() == "ran\n"
 
 
+def test_a_password_in_a_variable_is_not_shown(try_hook, tmp_path):
+    for key, how in (("1", {"shell": 'test {{PW}} = "$PW" && exit 3'}), ("2", {"command": "[ls, '/{{PW}}']"})):
+        bad = try_hook("run-migrations-once", folder=tmp_path / "once", key=key, env=["PW=x7Kq-42aP"], **how)
+        first = bad.err.splitlines()[0]
+        assert bad.code == 1 and "{{PW}}" in first and "x7Kq" not in first.split(" ended with ")[0], bad.err
+
+
 def test_a_migration_runs_in_the_bundle_and_takes_a_list(try_hook, tmp_path):
     done = try_hook("run-migrations-once", folder=tmp_path, command="[printf, '%s|', 0640, yes, a b]")
     assert done.out == "0640|yes|a b|\n"
@@ -317,6 +324,43 @@ def test_a_migration_forbids_to_bring_the_old_revision_back(scene, bundle, tmp_p
     assert scene.target.read("a") == ("2" if forbids else "1")
 
 
+def test_what_the_old_revision_was_deployed_with_does_not_forbid_to_bring_it_back(scene, bundle, tmp_path):
+    """A key stays the same for many deployments: only the one that brings another schema has no way back."""
+    def made(version, key, **hooks):
+        entry = {"use": "run-migrations-once", "with": {"shell": f"echo {key} >>{tmp_path}/ran", "folder": str(tmp_path / "once"),
+                                                        "name": "shop", "key": key}}
+        return bundle({"a": version}, hooks, extra=own("AfterInstall", entry))
+
+    fails = {"ValidateService": "exit 3"}
+    scene.install(made("1", "42"))
+    back = scene.agent.local(made("2", "42", **fails), "--on-failure", "restore", "--json")
+    assert back.code == 6 and scene.target.read("a") == "1", back.err
+    scene.agent.local(made("3", "42"))
+    back = scene.agent.local(made("4", "42", **fails), "--on-failure", "restore", "--json")
+    assert back.code == 6 and scene.target.read("a") == "3", back.err
+    stays = scene.agent.local(made("5", "43", **fails), "--on-failure", "restore", "--json")
+    assert stays.code == 1 and scene.target.read("a") == "5" and "shop is migrated for '43'" in stays.err
+    assert (tmp_path / "ran").read_text() == "42\n43\n"
+
+
+def test_nobody_else_can_hold_the_lock(migrate, tmp_path):
+    """flock(1) needs no more than the right to read."""
+    assert migrate(key="1", name="n").code == 0
+    assert (tmp_path / "once").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "once/n.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_mark_of_a_key_does_not_grow_for_ever(try_hook, tmp_path):
+    first = "by host in deployment d-FIRST0000\n"
+    assert try_hook("run-migrations-once", folder=tmp_path / "once", key="1", name="n", shell="true").code == 0
+    (mark,) = (tmp_path / "once").glob("*.done")
+    mark.write_text(first + "".join(f"by host in deployment d-{n:09}\n" for n in range(3000)))
+    done = try_hook("run-migrations-once", folder=tmp_path / "once", key="1", name="n", shell="false")
+    assert done.code == 0 and "migrated for '1' already: by host in deployment d-FIRST0000" in done.out
+    lines = mark.read_text().splitlines(True)
+    assert len(lines) < 1100 and lines[0] == first and lines[-2:-1] == ["by host in deployment d-000002999\n"]
+
+
 # symlink-release
 
 def release(tmp_path, **more):
@@ -343,6 +387,57 @@ def test_the_link_goes_back_with_the_revision(agent, bundle, tmp_path):
     assert bad.code == 6, bad.err
     assert os.readlink(tmp_path / "current").endswith("/" + good.json["deployment_id"])
     assert (tmp_path / "current/a").read_text() == "1"
+
+
+def test_what_is_no_release_stays(agent, bundle, tmp_path):
+    """A careless 'releases' names a folder where other things lie, too."""
+    kept = {"uploads", "shared", "2024-01-01", "d-notes.d"}
+    for name in kept:
+        (tmp_path / "releases" / name).mkdir(parents=True)
+        (tmp_path / "releases" / name / "x").touch()
+    ids = [agent.local(bundle({"a": v}, extra=release(tmp_path, keep=2)), "--json").json["deployment_id"] for v in "123"]
+    assert {p.name for p in (tmp_path / "releases").iterdir()} == {*kept, *ids[1:]}
+    assert all((tmp_path / "releases" / name / "x").exists() for name in kept)
+
+
+def test_the_release_before_stays_however_the_link_spells_it(agent, bundle, tmp_path):
+    ids = []
+    for version in "123":
+        ids.append(agent.local(bundle({"a": version}, extra=release(tmp_path, keep=2)), "--json").json["deployment_id"])
+        (tmp_path / "current").unlink()
+        (tmp_path / "current").symlink_to(f"./releases/../releases/{ids[-1]}/")
+    assert sorted(p.name for p in (tmp_path / "releases").iterdir()) == sorted(ids[1:])
+
+
+def test_a_release_that_cannot_be_removed_fails_nothing(agent, bundle, tmp_path, as_root):
+    """The oldest release holds a file of root's, and the hook runs as nobody."""
+    for path in tmp_path.parents[:-2]:
+        path.chmod(path.stat().st_mode & 0o7777 | 0o111)
+    tmp_path.chmod(0o777)
+    extra = release(tmp_path, keep=2)
+    extra = extra.replace('"use":', '"runas": "nobody", "use":')
+    for version in "12":
+        assert agent.local(bundle({"a": version}, extra=extra)).code == 0
+    oldest = min((tmp_path / "releases").iterdir(), key=lambda p: p.stat().st_mtime_ns)
+    (oldest / "root").mkdir(mode=0o755)
+    (oldest / "root/file").touch()
+    done = agent.local(bundle({"a": "3"}, extra=extra), "--json")
+    assert done.code == 0 and (tmp_path / "current/a").read_text() == "3", done.err
+    (log,) = agent.deployment_root.glob(f"*/{done.json['deployment_id']}/logs/scripts.log")
+    assert f"removing the release {oldest}: " in log.read_text()
+
+
+def test_a_copy_that_fails_leaves_nothing_behind(try_hook, tmp_path):
+    """On a full disk its room is needed by others."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sync").write_text("#!/bin/sh\necho no space >&2\nexit 1\n")
+    (tmp_path / "bin/sync").chmod(0o755)
+    (try_hook.work / "a").write_text("1")
+    arguments = {"link": tmp_path / "l", "releases": tmp_path / "r"}
+    bad = try_hook("symlink-release", env=[f"PATH={tmp_path}/bin:/usr/bin:/bin"], **arguments)
+    assert bad.code == 1 and "no space" in bad.err, bad.err
+    assert list((tmp_path / "r").iterdir()) == [] and not (tmp_path / "l").is_symlink()
+    assert try_hook("symlink-release", **arguments).code == 0 and (tmp_path / "l/a").read_text() == "1"
 
 
 def test_a_link_to_what_is_there(try_hook, tmp_path):
@@ -393,17 +488,18 @@ def manager():
 def test_systemd_restart_restarts_all_and_waits_for_each(try_hook, manager):
     done = try_hook("systemd-restart", units="[ok, app@1]", daemon_reload="true", settle="100ms", env=[manager.variable])
     assert done.code == 0, done.err
-    assert manager.calls == ["Reload", "RestartUnit ok.service", "RestartUnit app@1.service"]
+    assert manager.calls == ["Reload", "ResetFailedUnit ok.service", "RestartUnit ok.service", "ResetFailedUnit app@1.service",
+                             "RestartUnit app@1.service"]
     assert [line for line in done.out.splitlines() if ": active" in line] == ["ok: active for 0.1 s", "app@1: active for 0.1 s"]
     assert try_hook("systemd-restart", units="late", action="start", settle=0, env=[manager.variable]).code == 0
-    assert manager.calls[3:] == ["StartUnit late.service"]
+    assert manager.calls[5:] == ["ResetFailedUnit late.service", "StartUnit late.service"]
 
 
 def test_systemd_restart_tells_why_a_unit_does_not_start(try_hook, manager):
     bad = try_hook("systemd-restart", units="[failing, ok]", env=[manager.variable])
     assert bad.code == 1
     assert "use: systemd-restart: restarting failing.service: the job ended as failed: ActiveState=failed" in bad.err
-    assert manager.calls == ["RestartUnit failing.service"]
+    assert manager.calls == ["ResetFailedUnit failing.service", "RestartUnit failing.service"]
     bad = try_hook("systemd-restart", units="dying", settle="60s", env=[manager.variable])
     assert "use: systemd-restart: dying.service is not active: ActiveState=failed" in bad.err
 
@@ -428,6 +524,21 @@ def test_webhook_fails_only_when_it_must(try_hook, server):
     assert bad.code == 1 and "use: webhook: slipway.notify: POST *** answered 404" in bad.err
     assert url not in done.out + bad.out + bad.err
     assert "either 'text' or 'payload'" in try_hook("webhook", url=url, text="a", payload="{}").err
+
+
+def test_the_address_of_a_webhook_is_nowhere_in_any_part(try_hook, server):
+    """Not when messages leave out user and password, and not when the server repeats the path."""
+    for url in (f"http://me:pass@127.0.0.1:{server.port}/hook-x7Kq", f"{server.url}/services/T0/B0/echo-x7Kq"):
+        done = try_hook("webhook", url=url, text="hello")
+        assert done.code == 0 and "nobody is told" in done.out, done.err
+        assert "x7Kq" not in done.out + done.err and "pass" not in done.out + done.err, done.out
+
+
+def test_webhook_without_an_address_fails_only_when_it_must(try_hook):
+    """A host that has no chat sets its variable to nothing."""
+    done = try_hook("webhook", url="{{HOOK}}", text="hello", env=["HOOK="])
+    assert done.code == 0 and "nobody is told" in done.out, done.err
+    assert try_hook("webhook", url="{{HOOK}}", text="hello", optional="false", env=["HOOK="]).code == 1
 
 
 def test_they_are_installed_for_readers(tmp_path):

@@ -1,48 +1,15 @@
 """slipway.systemd against a real dbus-daemon and a stand-in for systemd (service_manager.c), whose units behave as they
 are called."""
 import os
-import pathlib
 import re
 import socket
 import subprocess
-import tempfile
 import threading
 
 import pytest
-from conftest import BUILD
+from systemd_kit import manager  # noqa: F401 (a fixture)
 
 LOG = r"; its log: journalctl -u "
-
-
-class ServiceManager:
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.folder.chmod(0o755)
-        self.process = subprocess.Popen([BUILD / "service_manager", folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "ready\n", self.process.communicate()[1]
-        self.variable = f"DBUS_SYSTEM_BUS_ADDRESS=unix:path={folder}/bus"
-
-    @property
-    def calls(self):
-        """What was asked to change something, so far."""
-        path = self.folder / "calls"
-        return path.read_text().splitlines() if path.exists() else []
-
-    def stop(self):
-        try:
-            self.process.communicate("", timeout=60)
-        finally:
-            self.process.kill()
-            self.process.wait()
-
-
-@pytest.fixture
-def manager():
-    with tempfile.TemporaryDirectory() as folder:  # a short path: it is that of a socket
-        manager = ServiceManager(folder)
-        yield manager
-        manager.stop()
 
 
 @pytest.fixture
@@ -268,42 +235,6 @@ def test_waiting_in_vain(lua, unit, options, kind, message):
     got, text = caught(lua, f'systemd.wait_active("{unit}", {{ {options} }})')
     assert got == kind
     assert re.fullmatch(rf"{message}{unit}\.service", text), text
-
-
-@pytest.mark.parametrize("call, message", [
-    ("start()", "bad argument #1 to 'start' (string expected, got no value)"),
-    ("stop({})", "bad argument #1 to 'stop' (string expected, got table)"),
-    ("restart('a b')", "slipway.systemd.restart: unit: name of a unit expected, got 'a b'"),
-    ("reload('')", "slipway.systemd.reload: unit: name of a unit expected, got ''"),
-    ("try_restart('/etc/x')", "slipway.systemd.try_restart: unit: name of a unit expected, got '/etc/x'"),
-    ("status('ok*')", "slipway.systemd.status: unit: name of a unit expected, got 'ok*'"),
-    ("is_active('ok\\0')", "slipway.systemd.is_active: unit: name of a unit expected, got 'ok'"),
-    ("is_enabled(('x'):rep(250))", "slipway.systemd.is_enabled: unit: name of a unit expected, got 'xxx"),
-    ("enable('.service')", "slipway.systemd.enable: unit: name of a unit expected, got '.service'"),
-    ("disable(nil)", "bad argument #1 to 'disable' (string expected, got nil)"),
-    ("reset_failed()", "bad argument #1 to 'reset_failed' (string expected, got no value)"),
-    ("start('ok', 5)", "slipway.systemd.start: options: table expected, got number"),
-    ("start('ok', { timeout = 0 })", "slipway.systemd.start: timeout: more than 0 expected"),
-    ("start('ok', { timeout = -1 })", "slipway.systemd.start: timeout: seconds from 0 to a year expected, got -1"),
-    ("start('ok', { timeout = 'x' })", "slipway.systemd.start: timeout: number expected, got string"),
-    ("start('ok', { tries = 1 })", "slipway.systemd.start: there is no option 'tries'"),
-    ("enable('ok', { now = true })", "slipway.systemd.enable: there is no option 'now'"),
-    ("daemon_reload('x')", "slipway.systemd.daemon_reload: options: table expected, got string"),
-    ("wait_active()", "slipway.systemd.wait_active: unit: string expected, got nil"),
-    ("wait_active('a b')", "slipway.systemd.status: unit: name of a unit expected, got 'a b'"),
-    ("wait_active('ok', 1)", "slipway.systemd.wait_active: table of options expected, got number"),
-    ("wait_active('ok', { x = 1 })", "slipway.systemd.wait_active: there is no option 'x'"),
-    ("wait_active('ok', { timeout = 'x' })", "slipway.systemd.wait_active: timeout: number expected, got string"),
-    ("wait_active('ok', { settle = 60 })",
-     "slipway.systemd.wait_active: settle: 0 to less than the timeout (60) expected, got 60"),
-    ("wait_active('ok', { settle = -1 })",
-     "slipway.systemd.wait_active: settle: 0 to less than the timeout (60) expected, got -1"),
-])
-def test_wrong_arguments_are_named(lua, manager, call, message):
-    done = lua(f"\nsystemd.{call}")
-    assert done.code == 1
-    assert done.err.startswith(f"x.lua:2: {message}"), done.err
-    assert manager.calls == []
 
 
 def test_another_user_may_ask(agent, manager, as_root):

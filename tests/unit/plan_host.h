@@ -1,9 +1,7 @@
 /* plan_host.h - a host and what the last revision left on it, for tests of what rules make of that. */
 #pragma once
 
-#include "fake_world.h"
-#include "installer/plan.h"
-#include "util/auto.h"
+#include "plan_words.h"
 
 #define HEAD		 "version: 0.0\nos: linux\nfiles:\n"
 #define PUT(source, to)	 "- {source: '" source "', destination: '" to "'}\n"
@@ -84,36 +82,6 @@ static inline void installed_init(struct installed *in, const char *words, struc
 		.pool_len = in->pool_len,
 	};
 	fake_world_done(&was);
-}
-
-static inline int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a + 2, *(char *const *)b + 2);
-}
-
-/* As in test_plan.c, with "e" for an edited file of ours that stays. */
-static inline char *shown(const struct plan *p)
-{
-	static const char actions[] = { ' ', '+', '~', '=', '@', '-' };
-	static const char wants[] = { '?', 'd', 'f', 'l', 'r', 'e' }, kinds[] = { '-', 'd', 'f', 'l', 'o' };
-	char *words[FAKE_MAX];
-	size_t count = 0;
-	struct str s = STR_INIT(64 * 1024);
-
-	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true)) {
-		const struct plan_node *n = &p->nodes[i];
-		AUTO_FREE char *path = plan_path(p, i);
-
-		if (n->real == i && (n->action != PLAN_STAY || n->want >= PLAN_WANT_RETAINED))
-			words[count++] = xasprintf("%c%c%s", actions[n->action],
-						   n->action == PLAN_REMOVE ? kinds[n->disk] : wants[n->want], path);
-	}
-	qsort(words, count, sizeof(*words), by_text);
-	for (size_t i = 0; i < count; i++) {
-		assert_int_equal(0, str_printf(&s, "%s%s", i ? " " : "", words[i]));
-		free(words[i]);
-	}
-	return str_take(&s);
 }
 
 struct host {

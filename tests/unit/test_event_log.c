@@ -287,7 +287,7 @@ static void a_point_of_no_return_is_marked_by_any_touch(void **state)
 		if (cases[i].touched)
 			assert_int_equal(0, utimensat(s.fd, NO_RESTORE_NAME, NULL, 0));
 
-		AUTO_FREE char *reason = no_restore_reason(s.fd);
+		AUTO_FREE char *reason = no_restore_reason(s.fd, NULL);
 
 		if (cases[i].reason)
 			assert_string_equal(cases[i].reason, reason);

@@ -48,6 +48,68 @@ static void secrets_become_stars(void **state)
 	}
 }
 
+/* What has been said in the header, in so many words. */
+static size_t hide_slowly(const struct mask *m, const char *text, size_t len, char *out)
+{
+	char hidden[64] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->count; i++)
+		for (size_t at = 0; at + m->items[i].len <= len; at++)
+			if (!memcmp(text + at, m->items[i].bytes, m->items[i].len))
+				memset(hidden + at, 1, m->items[i].len);
+	for (size_t i = 0; i < len; i++)
+		if (!hidden[i])
+			out[n++] = text[i];
+		else if (i == 0 || !hidden[i - 1])
+			n += (size_t)sprintf(out + n, MASK_MARK);
+	return n;
+}
+
+static void put_letters(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		text[i] = random() % 4 ? 'a' : 'b';
+}
+
+static void texts_that_repeat_themselves_are_searched_in_full(void **state)
+{
+	(void)state;
+	srandom(1);
+	for (int round = 0; round < 20000; round++) {
+		AUTO(mask_done) struct mask m = { 0 };
+		char secret[8], text[64], slowly[sizeof(text)];
+
+		for (int i = 0; i < 3; i++) {
+			size_t len = 4 + (size_t)random() % (sizeof(secret) - 3);
+
+			put_letters(secret, len);
+			(void)mask_add(&m, secret, len);
+		}
+		put_letters(text, sizeof(text));
+
+		size_t n = hide_slowly(&m, text, sizeof(text), slowly);
+
+		assert_int_equal(n, mask_hide(&m, text, sizeof(text)));
+		assert_memory_equal(slowly, text, n);
+	}
+}
+
+/* Place by place and byte by byte this would be at it for minutes; and a worker with it. */
+static void secrets_that_are_everywhere_take_no_longer(void **state)
+{
+	(void)state;
+	AUTO(mask_done) struct mask m = { 0 };
+	const size_t len = 64 * 1024;
+	AUTO_FREE char *text = xmalloc(len);
+
+	memset(text, 'a', len);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(1, mask_add(&m, text, MASK_MAX - i));
+	assert_int_equal(MASK_MAX - 1, mask_partial(&m, text, len));
+	assert_int_equal(3, mask_hide(&m, text, len));
+}
+
 static void bytes_of_any_kind_can_be_secret(void **state)
 {
 	(void)state;
@@ -107,6 +169,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(secrets_become_stars),
+		cmocka_unit_test(texts_that_repeat_themselves_are_searched_in_full),
+		cmocka_unit_test(secrets_that_are_everywhere_take_no_longer),
 		cmocka_unit_test(bytes_of_any_kind_can_be_secret),
 		cmocka_unit_test(too_short_too_long_and_known_ones_are_passed_over),
 		cmocka_unit_test(there_is_an_end_to_them),

@@ -68,7 +68,6 @@ static void a_socket_may_lie_deeper_than_an_address_is_long(void **state)
 	assert_int_equal(0, unix_address(path, &address, &dir_fd, &err));
 	assert_int_equal(0, bind(fd, (const struct sockaddr *)&address, sizeof(address)));
 	assert_int_equal(0, access(path, F_OK));
-	assert_string_equal("slipway.sock", unix_address_name(path));
 }
 
 int main(void)

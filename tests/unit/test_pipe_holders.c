@@ -12,8 +12,10 @@
 
 #include <sys/wait.h>
 
-/* A process that holds FD as its output, and nothing else of ours. */
-static pid_t holder(int fd, int as)
+static const struct mask nothing = { 0 };
+
+/* A process that holds FD as its output, and nothing else of ours. NAME is what it calls itself. */
+static pid_t holder_called(const char *name, int fd, int as)
 {
 	pid_t pid = fork();
 
@@ -21,18 +23,23 @@ static pid_t holder(int fd, int as)
 	if (pid == 0) {
 		if (dup2(fd, as) < 0)
 			_exit(1);
-		(void)execl("/bin/sleep", "sleep", "101", NULL);
+		(void)execl("/bin/sleep", name, "101", NULL);
 		_exit(1);
 	}
 	for (int i = 0; i < 200; i++) { /* until it is executed: then only the copy is left */
-		AUTO_FREE char *name = xasprintf("%d/cmdline", (int)pid);
-		AUTO_FREE char *command = file_get("/proc", name);
+		AUTO_FREE char *path = xasprintf("%d/cmdline", (int)pid);
+		AUTO_FREE char *command = file_get("/proc", path);
 
-		if (!strcmp(command, "sleep") && !strcmp(command + 6, "101"))
+		if (!strcmp(command, name) && !strcmp(command + strlen(name) + 1, "101"))
 			break;
 		pause_ms(10);
 	}
 	return pid;
+}
+
+static pid_t holder(int fd, int as)
+{
+	return holder_called("sleep", fd, as);
 }
 
 static void end(pid_t pid)
@@ -54,14 +61,14 @@ static void holders_are_named_with_pid_and_command(void **state)
 	const int fds[2] = { out[0], err[0] };
 	struct pipe_holders found;
 
-	pipe_holders_find(fds, &found);
+	pipe_holders_find(fds, &nothing, &found);
 	assert_int_equal(1, found.count);
 	assert_true(found.holds[0]);
 	assert_false(found.holds[1]);
 	assert_string_equal(want, str_text(&found.text));
 	pipe_holders_done(&found);
 	end(pid);
-	pipe_holders_find(fds, &found);
+	pipe_holders_find(fds, &nothing, &found);
 	assert_int_equal(0, found.count);
 	assert_string_equal("", str_text(&found.text));
 	pipe_holders_done(&found);
@@ -84,7 +91,7 @@ static void many_holders_are_counted_and_some_are_named(void **state)
 	const int fds[2] = { -1, err[0] };
 	struct pipe_holders found;
 
-	pipe_holders_find(fds, &found);
+	pipe_holders_find(fds, &nothing, &found);
 	assert_int_equal(6, found.count);
 	assert_true(found.holds[1]);
 	assert_true(str_ends(str_text(&found.text), " and 2 more"));
@@ -93,6 +100,35 @@ static void many_holders_are_counted_and_some_are_named(void **state)
 		end(pids[i]);
 	(void)close(err[0]);
 	(void)close(err[1]);
+}
+
+static void a_secret_in_a_command_is_hidden_also_where_it_is_cut(void **state)
+{
+	AUTO(mask_done) struct mask mask = { 0 };
+	char filler[91];
+	int out[2];
+
+	(void)state;
+	memset(filler, 'x', sizeof(filler) - 1);
+	filler[sizeof(filler) - 1] = '\0';
+	assert_int_equal(1, mask_add(&mask, "hunter22-and-more", 17));
+	assert_int_equal(0, pipe2(out, O_CLOEXEC));
+
+	AUTO_FREE char *cut = xasprintf("%s hunter22-and-more", filler);
+	pid_t pids[] = { holder_called("--password=hunter22-and-more", out[1], 1), holder_called(cut, out[1], 1) };
+	const int fds[2] = { out[0], -1 };
+	struct pipe_holders found;
+
+	pipe_holders_find(fds, &mask, &found);
+	assert_int_equal(2, found.count);
+	assert_non_null(strstr(str_text(&found.text), "'--password=*** 101'"));
+	assert_non_null(strstr(str_text(&found.text), "xx '"));
+	assert_null(strstr(str_text(&found.text), "hunter"));
+	pipe_holders_done(&found);
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++)
+		end(pids[i]);
+	(void)close(out[0]);
+	(void)close(out[1]);
 }
 
 static void a_group_lives_as_long_as_one_of_its_members_does(void **state)
@@ -121,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(holders_are_named_with_pid_and_command),
 		cmocka_unit_test(many_holders_are_counted_and_some_are_named),
+		cmocka_unit_test(a_secret_in_a_command_is_hidden_also_where_it_is_cut),
 		cmocka_unit_test(a_group_lives_as_long_as_one_of_its_members_does),
 	};
 

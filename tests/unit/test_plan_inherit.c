@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "fake_world.h"
 #include "installer/plan.h"
+#include "plan_words.h"
 #include "util/auto.h"
 
 #define HEAD	      "version: 0.0\nos: linux\nfiles:\n- {source: w, destination: /srv}\n"
@@ -64,18 +64,6 @@ static void host_done(struct host *h)
 	appspec_free(h->spec);
 	fake_bundle_done(&h->bundle);
 	fake_world_done(&h->disk);
-}
-
-static uint32_t node_at(const struct plan *p, const char *path)
-{
-	for (uint32_t i = 0; i != TREE_NONE; i = plan_next(p, i, true)) {
-		AUTO_FREE char *here = plan_path(p, i);
-
-		if (!strcmp(here, path))
-			return i;
-	}
-	fail_msg("'%s' is not in the plan", path);
-	return 0;
 }
 
 static const struct {

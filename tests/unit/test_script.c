@@ -326,6 +326,29 @@ static void a_timeout_ends_all_that_the_program_started(void **state)
 	assert_true(process_ends_within(pid_from(f->folder, "pid"), 20000));
 }
 
+static void a_program_that_kills_its_guard_goes_with_it(void **state)
+{
+	struct fixture *f = *state;
+
+	must_succeed(f, "local code = slipway.run{shell = 'echo $$ >' .. FOLDER .. '/pid; kill -9 $PPID; sleep 1000'}\n"
+			"assert(code == 128 + 9, code)");
+	assert_true(process_ends_within(pid_from(f->folder, "pid"), 20000));
+}
+
+static void a_program_that_stopped_hears_of_its_end(void **state)
+{
+	struct fixture *f = *state;
+
+	must_fail(f,
+		  "slipway.run{shell = 'trap \"echo >' .. FOLDER .. '/told; exit\" TERM; kill -STOP $$; sleep 1000', "
+		  "timeout = 1}",
+		  "did not end within 1 s");
+
+	AUTO_FREE char *told = file_get(f->folder, "told");
+
+	assert_string_equal("\n", told);
+}
+
 static void what_a_program_leaves_running_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -395,6 +418,53 @@ static void json_goes_both_ways(void **state)
 		  "slipway.json.encode: value: what JSON has a form for expected, got function");
 	must_fail(f, "slipway.json.encode(0/0)", "slipway.json.encode: value: finite number expected, got");
 	must_fail(f, "slipway.json.encode('\\xff')", "not UTF-8");
+	must_succeed(f, "assert(#slipway.json.encode{ ('x'):rep((4 << 20) - 4) } == 4 << 20)");
+	must_fail(f, "slipway.json.encode{ ('x'):rep(4 << 20) }", "JSON of more than 4194304 bytes");
+	must_fail(f, "local t = {} for i = 1, 60 do t = { t, t } end slipway.json.encode(t)",
+		  "of more than 4194304 bytes");
+}
+
+static int things; /* that somebody holds */
+
+static void let_go_of_thing(void *bytes)
+{
+	(void)bytes;
+	things--;
+}
+
+static int l_take_and_fail(lua_State *L)
+{
+	(void)script_hold(L, 1, let_go_of_thing);
+	things++;
+	lua_pushinteger(L, things);
+	return lua_error(L);
+}
+
+static void add_take_and_fail(lua_State *L, const void *context)
+{
+	(void)context;
+	lua_pushcfunction(L, l_take_and_fail);
+	lua_setglobal(L, "take_and_fail");
+}
+
+/* A megabyte may hang on each, of which Lua knows nothing. */
+static void what_failed_calls_held_does_not_pile_up(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *path = xasprintf("%s/s.lua", f->folder);
+	struct script *s = NULL;
+	struct err err = ERR_INIT;
+
+	file_put(f->folder, "s.lua",
+		 "collectgarbage('stop')\n"
+		 "for i = 1, 100 do local _, n = pcall(take_and_fail) assert(n <= 3, n) end\n",
+		 0644);
+	assert_int_equal(0, script_new(&f->options, &s, &err));
+	assert_int_equal(0, script_extend(s, add_take_and_fail, NULL, &err));
+	script_run_file(s, path, "s.lua", &f->outcome);
+	script_free(s);
+	assert_string_equal("", f->outcome.message);
+	assert_int_equal(0, things);
 }
 
 static void retry_tries_again(void **state)
@@ -499,59 +569,6 @@ static void wrong_arguments_are_named(void **state)
 		{ "slipway.json.decode({})", "s.lua:2: slipway.json.decode: text: string expected, got table" },
 		{ "slipway.json.encode()", "s.lua:2: slipway.json.encode: value: value expected, got no value" },
 		{ "slipway.json.array(1)", "s.lua:2: slipway.json.array: list: table expected, got number" },
-		{ "slipway.http.get()", "s.lua:2: bad argument #1 to 'get' (string expected, got no value)" },
-		{ "slipway.http.get('x', 1)", "s.lua:2: slipway.http.get: options: table expected, got number" },
-		{ "slipway.http.get('x', { timeout = 0 })", "s.lua:2: slipway.http.get: timeout: more than 0" },
-		{ "slipway.http.get('x', { headers = { 'a' } })",
-		  "s.lua:2: slipway.http.get: headers: names expected" },
-		{ "slipway.http.get('x', { headers = { a = 'b\\nc: d' } })",
-		  "s.lua:2: slipway.http.get: headers: a: text of one line expected" },
-		{ "slipway.http.wait()", "s.lua:2: slipway.http.wait: url: string expected, got nil" },
-		{ "slipway.http.wait('x', { expect = true })",
-		  "s.lua:2: slipway.http.wait: expect: number or table expected, got boolean" },
-		{ "slipway.http.wait('x', { expect = { 'up' } })",
-		  "s.lua:2: slipway.http.wait: expect: a status or a list of them expected, got up" },
-		{ "slipway.http.wait('x', { json = {} })",
-		  "s.lua:2: slipway.http.wait: json: function expected, got table" },
-		{ "slipway.http.get('x\\0y')", "s.lua:2: slipway.http.get: url: holds a NUL byte" },
-		{ "slipway.http.get('x', { verb = 'PUT' })", "s.lua:2: slipway.http.get: there is no option 'verb'" },
-		{ "slipway.http.get('x', { expect = 'up' })",
-		  "s.lua:2: slipway.http.get: expect: a status from 100 to 599 or a list of them expected, got up" },
-		{ "slipway.http.get('x', { expect = 20 })",
-		  "s.lua:2: slipway.http.get: expect: a status from 100 to 599 or a list of them expected, got 20" },
-		{ "slipway.http.get('x', { expect = {} })",
-		  "s.lua:2: slipway.http.get: expect: 1 to 32 of them expected, got 0" },
-		{ "slipway.http.get('x', { to = 'out' })",
-		  "s.lua:2: slipway.http.get: to: absolute path expected, got 'out'" },
-		{ "slipway.http.get('x', { max_body = 2^30 })",
-		  "s.lua:2: slipway.http.get: max_body: 0 to 16777216 bytes expected, got 1073741824" },
-		{ "slipway.http.get('x', { redirects = -1 })",
-		  "s.lua:2: slipway.http.get: redirects: 0 to 50 expected, got -1" },
-		{ "slipway.http.get('x', { connect_timeout = 0 })",
-		  "s.lua:2: slipway.http.get: connect_timeout: more than 0 expected" },
-		{ "slipway.http.get('x', { ca = 1 })", "s.lua:2: slipway.http.get: ca: string expected, got number" },
-		{ "slipway.http.head('x', { to = '/x' })",
-		  "s.lua:2: slipway.http.head: to: HEAD brings nothing that could be written" },
-		{ "slipway.http.head('x', { body = '' })",
-		  "s.lua:2: slipway.http.head: body: HEAD takes nothing along" },
-		{ "slipway.http.post('x', { body = 'a', json = 1 })",
-		  "s.lua:2: slipway.http.post: one of body=, json= and form= expected" },
-		{ "slipway.http.post('x', { body = {} })",
-		  "s.lua:2: slipway.http.post: body: string expected, got table" },
-		{ "slipway.http.post('x', { json = { print } })",
-		  "s.lua:2: slipway.http.post: json: what JSON has a form for expected, got function" },
-		{ "slipway.http.put('x', { form = 'a=b' })",
-		  "s.lua:2: slipway.http.put: form: table expected, got string" },
-		{ "slipway.http.put('x', { form = { 1 } })",
-		  "s.lua:2: slipway.http.put: form: names expected as keys, got a number" },
-		{ "slipway.http.put('x', { form = { a = {} } })",
-		  "s.lua:2: slipway.http.put: form: a: text or number expected, got table" },
-		{ "slipway.http.delete()", "s.lua:2: bad argument #1 to 'delete' (string expected, got no value)" },
-		{ "slipway.http.request('x')", "s.lua:2: bad argument #1 to 'request' (table expected, got string)" },
-		{ "slipway.http.request{}", "s.lua:2: slipway.http.request: url: string expected, got nil" },
-		{ "slipway.http.request{ url = 'x', method = 'get' }",
-		  "s.lua:2: slipway.http.request: method: GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS expected, got "
-		  "'get'" },
 		{ "slipway.secret()", "s.lua:2: slipway.secret: text: string expected, got no value" },
 		{ "slipway.secret('abc')",
 		  "s.lua:2: slipway.secret: text: a line of at least 4 bytes expected, got none" },
@@ -563,14 +580,6 @@ static void wrong_arguments_are_named(void **state)
 		  "s.lua:2: slipway.secret: text: lines of at most 16384 bytes expected, got 16385" },
 		{ "for i = 1, 501 do slipway.secret('secret ' .. i) end",
 		  "s.lua:2: slipway.secret: more than 500 lines" },
-		{ "slipway.notify()", "s.lua:2: slipway.notify: table expected, got nil" },
-		{ "slipway.notify{ text = 'x' }", "s.lua:2: slipway.notify: url: string expected, got nil" },
-		{ "slipway.notify{ url = 'x' }", "s.lua:2: slipway.notify: either text= or payload= expected" },
-		{ "slipway.notify{ url = 'x', text = 'x', payload = {} }",
-		  "s.lua:2: slipway.notify: either text= or payload= expected" },
-		{ "slipway.notify{ url = 'x', text = 1 }",
-		  "s.lua:2: slipway.notify: text: string expected, got number" },
-		{ "slipway.notify{ url = 'x', txt = 'x' }", "s.lua:2: slipway.notify: there is no option 'txt'" },
 		{ "slipway.retry()", "s.lua:2: slipway.retry: options: table expected, got nil" },
 		{ "slipway.retry{}", "s.lua:2: slipway.retry: fn: function expected, got nil" },
 		{ "slipway.retry{ fn = print, tries = 0 }",
@@ -600,6 +609,70 @@ static void a_file_that_is_none_is_a_failure(void **state)
 	script_run_file(s, "/dev/zero", "scripts/x.lua", &f->outcome);
 	assert_string_equal("scripts/x.lua: scripts/x.lua is not a file", f->outcome.message);
 	script_free(s);
+}
+
+static void what_is_no_lua_is_told_without_running_it(void **state)
+{
+	static const struct {
+		const char *why, *text, *message; /* NULL: it is Lua */
+	} cases[] = {
+		{ "nothing", "", NULL },
+		{ "what would fail", "error('it was run')", NULL },
+		{ "a line for the kernel", "#!/usr/bin/slipway hook\nreturn 1", NULL },
+		{ "a misprint", "\nif x = 1 then end", "a.lua:2: 'then' expected near '='" },
+		{ "an open end", "print(", "a.lua:1: unexpected symbol near <eof>" },
+		{ "bytecode", "\x1bLuaT", "a.lua: attempt to load a binary chunk (mode is 't')" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err err = ERR_INIT;
+
+		print_message("  %s\n", cases[i].why);
+		assert_int_equal(cases[i].message ? -1 : 0,
+				 script_compile(cases[i].text, strlen(cases[i].text), "a.lua", &err));
+		assert_string_equal(cases[i].message ? cases[i].message : "", err.msg);
+		assert_int_equal(cases[i].message ? ERR_SCRIPT_FAILED : ERR_NONE, err.kind);
+	}
+}
+
+/* Stands in for slipway.run and slipway.systemd.restart: what they were given, as many as that. */
+static void open_stand_ins(lua_State *L, const void *context)
+{
+	static const char *const names[] = { "run", "systemd.restart" };
+
+	(void)context;
+	lua_newtable(L);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_int_equal(LUA_OK, luaL_loadstring(L, "return select('#', ...), ..."));
+		lua_setfield(L, -2, names[i]);
+	}
+	script_set_stand_ins(L);
+}
+
+static void who_stands_in_is_asked_when_the_arguments_are_right(void **state)
+{
+	struct fixture *f = *state;
+	AUTO_FREE char *path = xasprintf("%s/s.lua", f->folder);
+	struct script *s = NULL;
+	struct err err = ERR_INIT;
+
+	file_put(f->folder, "s.lua",
+		 "local n, given, more = slipway.run{ '/bin/false', check = true }\n"
+		 "assert(n == 1 and given[1] == '/bin/false' and more == nil)\n"
+		 "n, given, more = slipway.systemd.restart('shop')\n"
+		 "assert(n == 1 and given == 'shop' and more == nil)\n"
+		 "assert(select('#', slipway.systemd.restart('shop', { timeout = 5 }, 'more')) == 3)\n"
+		 "local ok, why = pcall(slipway.run, { '/bin/false', chek = true })\n"
+		 "assert(not ok and why == \"s.lua:6: slipway.run: there is no option 'chek'\", why)\n"
+		 "assert(slipway.fs.exists('/') == true)\n",
+		 0644);
+	assert_int_equal(0, script_new(&f->options, &s, &err));
+	assert_int_equal(0, script_extend(s, open_stand_ins, NULL, &err));
+	script_run_file(s, path, "s.lua", &f->outcome);
+	script_free(s);
+	if (!f->outcome.ok)
+		fail_msg("%s", f->outcome.message);
 }
 
 static void a_state_that_does_not_fit_is_an_error(void **state)
@@ -635,6 +708,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(run_tells_how_a_program_ended, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(run_raises_when_it_must, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_timeout_ends_all_that_the_program_started, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_program_that_kills_its_guard_goes_with_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_program_that_stopped_hears_of_its_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_failed_calls_held_does_not_pile_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_program_leaves_running_is_left_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(files_are_read_and_written, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(json_goes_both_ways, set_up, tear_down),
@@ -643,6 +719,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_secret_is_told_to_the_agent_and_shown_by_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wrong_arguments_are_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_file_that_is_none_is_a_failure, set_up, tear_down),
+		cmocka_unit_test(what_is_no_lua_is_told_without_running_it),
+		cmocka_unit_test_setup_teardown(who_stands_in_is_asked_when_the_arguments_are_right, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_state_that_does_not_fit_is_an_error, set_up, tear_down),
 	};
 

@@ -96,6 +96,12 @@ static const struct {
 		     "local s <close> = slipway.socket.connect{ path = FOLDER .. '/socket' }\n"
 		     "assert(s:line() == 'one' and s:read(3) == 'two' and s:all() == '\\nthree' and not s:line())\n"
 		     "pcall(s.read, s, 0) s:close() pcall(s.line, s)" },
+	{ "lines", "slipway.socket.wait{ path = FOLDER .. '/haproxy' }\n"
+		   "local s <close> = slipway.socket.connect{ path = FOLDER .. '/haproxy' }\n"
+		   "assert(s:send('show map x\\n'):line() == '0x5608 shop blue')\n"
+		   "pcall(s.send, s, {}) pcall(s.send, 'x') pcall(slipway.socket.connect, {})\n"
+		   "pcall(slipway.socket.wait, { host = 'x' })\n"
+		   "pcall(slipway.socket.wait, { host = '127.0.0.1', port = 1, timeout = 0 })" },
 	{ "secrets", "local s = slipway.secret('one line\\nand two') print(s)\n"
 		     "pcall(slipway.fail, s .. '!', s) pcall(slipway.secret, 'x') pcall(slipway.doing, s)" },
 	{ "HTTP", "local a = slipway.http.get('http://x/', { headers = { A = 'b' }, expect = { 200, 204 } })\n"
@@ -106,50 +112,131 @@ static const struct {
 		  "assert(slipway.fs.read(FOLDER .. '/answer') == '{\"up\":true}')\n"
 		  "pcall(slipway.http.get, 'http://x/', { expect = 404 }) pcall(slipway.http.get, 'no') pcall(a.json)\n"
 		  "pcall(slipway.http.get, 'no', { to = FOLDER .. '/answer' })" },
+	{ "more HTTP",
+	  "local http = slipway.http\n"
+	  "assert(http.head('http://x/').status == 200 and http.delete('http://x/').status == 200)\n"
+	  "assert(http.request{ url = 'http://x/', method = 'PATCH', body = 'x' }.json().up)\n"
+	  "assert(http.wait('http://x/', { json = function(v) return v.up end, expect = { 200 } }).status == 200)\n"
+	  "pcall(http.get, 'http://x/', { headers = { a = 1 } }) pcall(http.get, {})\n"
+	  "pcall(http.head, 'x', { to = '/x' })\n"
+	  "pcall(http.post, 'x', { json = { print } }) pcall(http.post, 'x', { form = { a = {} } })\n"
+	  "pcall(http.request, { url = 'x', method = 'x' }) pcall(http.get, 'http://x/', { to = FOLDER })\n"
+	  "pcall(http.wait, 'no', { timeout = 0, headers = { a = 'b' } }) pcall(http.wait, 'x', { expect = 2 })" },
 	{ "telling", "slipway.log = function() end\n"
 		     "assert(slipway.notify{ url = 'http://x/', text = 'x' })\n"
 		     "pcall(slipway.http.wait, 'http://x/', { timeout = 0, json = function() return false end })\n"
-		     "slipway.notify{ url = 'no', text = 'x', delay = 0, optional = true }" },
+		     "slipway.notify{ url = 'no', text = 'x', delay = 0, optional = true }\n"
+		     "pcall(slipway.notify, { url = 'x', payload = { print } }) pcall(slipway.notify, { url = 'x' })" },
 	{ "services",
 	  "local s = slipway.systemd\n"
 	  "s.start('ok') assert(s.status('ok').main_pid == 4711)\n"
 	  "local ok, e = pcall(s.restart, 'failing') assert(e.kind == 'failed')\n"
 	  "pcall(s.enable, 'static') pcall(s.start, 'a b') pcall(s.start, 'ok', { no = 1 }) s.wait_active('ok')" },
+	{ "more services",
+	  "local s = slipway.systemd\n"
+	  "s.reload('ok') s.enable('ok') assert(s.is_enabled('ok')) s.disable('ok') s.daemon_reload() s.stop('ok')\n"
+	  "pcall(s.reset_failed, 'missing') pcall(s.try_restart, 'canceled') pcall(s.wait_active, 'missing')\n"
+	  "pcall(s.wait_active, 'ok', { settle = 60 }) pcall(s.start)" },
 	{ "locks", "local a <close> = slipway.fs.lock(FOLDER .. '/lock')\n"
 		   "pcall(slipway.fs.lock, FOLDER .. '/lock', { timeout = 0 }) a:release()\n"
 		   "pcall(slipway.fs.lock, FOLDER) slipway.fs.lock(FOLDER .. '/lock')" },
-	{ "load balancers", "local h = slipway.haproxy.open{ socket = FOLDER .. '/socket' }\n"
-			    "pcall(h.command, h, 'show info') pcall(h.servers, h, 'a')\n"
-			    "pcall(h.weight, h, 'a/b', 1) pcall(h.drain, h, 'a') pcall(h.map_get, h, 'a', 'b')\n"
-			    "pcall(slipway.haproxy.open, {}) pcall(slipway.nginx.test, { program = '/none' })\n"
-			    "pcall(slipway.nginx.reload, { program = '/bin/true', pid_file = '/none' })" },
+	{ "HAProxy", "local h = slipway.haproxy.open{ socket = FOLDER .. '/haproxy' }\n"
+		     "assert(h:servers('shop')[1].weight == 7 and h:sessions('shop/a') == 0)\n"
+		     "h:drain('shop/a') h:ready('shop/a') h:weight('shop/a', 3) h:maint('shop/a')\n"
+		     "pcall(h.state, h, 'shop/b') pcall(h.drain, h, 'x/y') pcall(h.drain, 'x')\n"
+		     "pcall(h.weight, h, 'shop/a', '1')" },
+	{ "maps of HAProxy",
+	  "local h, m = slipway.haproxy.open{ socket = FOLDER .. '/haproxy' }, FOLDER .. '/m'\n"
+	  "slipway.fs.write(m, 'shop blue\\n') assert(h:map_get(m, 'shop') == 'blue')\n"
+	  "h:map_set(m, 'shop', 'green', { file = true, backend = true })\n"
+	  "assert(slipway.fs.read(m) == 'shop green\\n') pcall(h.map_set, h, m, 'other', 'x', { file = true })\n"
+	  "pcall(h.map_set, h, 'm', 'shop', 'green', { file = true }) pcall(h.map_set, h, m, 'a b')" },
+	{ "an HAProxy that is none", "local h = slipway.haproxy.open{ socket = FOLDER .. '/socket' }\n"
+				     "pcall(h.command, h, 'show info') pcall(h.servers, h, 'a')\n"
+				     "pcall(h.weight, h, 'a/b', 1) pcall(h.map_get, h, 'a', 'b')\n"
+				     "pcall(slipway.haproxy.open, {})" },
+	{ "nginx", "pcall(slipway.nginx.test, { program = '/none' }) pcall(slipway.nginx.include, { path = 'x' })\n"
+		   "slipway.nginx.test{ program = '/bin/true' }\n"
+		   "pcall(slipway.nginx.include, { program = '/none', path = FOLDER .. '/i', content = 'x' })\n"
+		   "pcall(slipway.nginx.reload, { program = '/bin/true', pid_file = '/none' })" },
 	{ "waiting", "slipway.retry{ delay = 0, fn = function() return 1 end }\n"
 		     "pcall(slipway.wait_for, { timeout = 0, fn = function() return false, 'why' end })" },
 };
 
-static int listen_at(const char *folder)
+/* Somebody who listens at a Unix socket until listener_stop(). */
+struct listener {
+	int fd;
+	pthread_t thread;
+	void (*answer)(int client);
+};
+
+static void say_three_lines(int client)
+{
+	static const char text[] = "one\r\ntwo\nthree";
+
+	(void)send(client, text, strlen(text), MSG_NOSIGNAL); /* it may be gone again, here and below */
+}
+
+/* The runtime API of an HAProxy with one backend, whose server is up and which lets nobody add to its map. */
+static void say_what_haproxy_says(int client)
+{
+	static const struct {
+		const char *command, *answer;
+	} answers[] = {
+		{ "show servers state shop",
+		  "1\n# be_name srv_name srv_op_state srv_admin_state srv_uweight\nshop a 2 0 7\n\n" },
+		{ "show servers state green", "1\n# be_name srv_name srv_op_state srv_admin_state srv_uweight\n\n" },
+		{ "show stat", "# pxname,svname,qcur,scur\nshop,a,0,0\n\n" },
+		{ "show map", "0x5608 shop blue\n\n" },
+		{ "set server shop/a", "\n" },
+		{ "set map", "\n" },
+		{ "", "No such thing.\n\n" },
+	};
+	char command[200] = "";
+	size_t i = 0;
+
+	if (recv(client, command, sizeof(command) - 1, 0) <= 0)
+		return;
+	while (!str_starts(command, answers[i].command))
+		i++;
+	(void)send(client, answers[i].answer, strlen(answers[i].answer), MSG_NOSIGNAL);
+}
+
+static void *serve(void *context)
+{
+	const struct listener *l = context;
+	int client;
+
+	while ((client = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		l->answer(client);
+		(void)close(client);
+	}
+	return NULL;
+}
+
+static int listen_at(const char *folder, const char *name)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	assert_in_range(snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", folder), 1,
+	assert_in_range(snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", folder, name), 1,
 			sizeof(address.sun_path) - 1);
 	assert_int_equal(0, bind(fd, (const struct sockaddr *)&address, sizeof(address)));
 	assert_int_equal(0, listen(fd, 5));
 	return fd;
 }
 
-/* Until somebody shuts the socket down. */
-static void *serve(void *fd)
+static void listener_start(struct listener *l, const char *folder, const char *name)
 {
-	static const char text[] = "one\r\ntwo\nthree";
-	int client;
+	l->fd = listen_at(folder, name);
+	assert_int_equal(0, pthread_create(&l->thread, NULL, serve, l));
+}
 
-	while ((client = accept4(*(const int *)fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-		(void)send(client, text, strlen(text), MSG_NOSIGNAL); /* it may be gone again */
-		(void)close(client);
-	}
-	return NULL;
+static void listener_stop(struct listener *l)
+{
+	assert_int_equal(0, shutdown(l->fd, SHUT_RDWR));
+	assert_int_equal(0, pthread_join(l->thread, NULL));
+	assert_int_equal(0, close(l->fd));
 }
 
 /* What the tests ask instead of systemd; it ends when *INPUT is closed. */
@@ -214,11 +301,12 @@ static void wherever_memory_ends_nothing_is_lost(void **state)
 {
 	struct fixture *f = *state;
 	size_t open_before = open_descriptors();
-	int fd = listen_at(f->folder), manager_input, status;
+	struct listener lines = { .answer = say_three_lines }, haproxy = { .answer = say_what_haproxy_says };
+	int manager_input, status;
 	pid_t manager = start_service_manager(f->folder, &manager_input);
-	pthread_t thread;
 
-	assert_int_equal(0, pthread_create(&thread, NULL, serve, &fd));
+	listener_start(&lines, f->folder, "socket");
+	listener_start(&haproxy, f->folder, "haproxy");
 	for (size_t i = 0; i < ARRAY_LEN(scripts) * 2; i++) {
 		AUTO_FREE char *text = xasprintf("local FOLDER = '%s'\n%s\n", f->folder, scripts[i / 2].text);
 		struct refusal r = { .for_good = i % 2 };
@@ -237,9 +325,8 @@ static void wherever_memory_ends_nothing_is_lost(void **state)
 			fail_msg("%s", f->outcome.message);
 		assert_in_range(failed, 10, r.from);
 	}
-	assert_int_equal(0, shutdown(fd, SHUT_RDWR));
-	assert_int_equal(0, pthread_join(thread, NULL));
-	assert_int_equal(0, close(fd));
+	listener_stop(&lines);
+	listener_stop(&haproxy);
 	assert_int_equal(0, close(manager_input));
 	assert_int_equal(manager, waitpid(manager, &status, 0));
 	assert_int_equal(0, status);

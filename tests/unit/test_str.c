@@ -122,6 +122,15 @@ static void prefixes_and_suffixes(void **state)
 	assert_false(str_ends("c", "bc"));
 }
 
+static void the_base_name_of_a_path_stands_behind_its_last_slash(void **state)
+{
+	(void)state;
+	assert_string_equal(str_base_name("/opt/shop/d-1"), "d-1");
+	assert_string_equal(str_base_name("d-1"), "d-1");
+	assert_string_equal(str_base_name("/opt/"), "");
+	assert_null(str_base_name(NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +140,7 @@ int main(void)
 		cmocka_unit_test(what_a_terminal_could_act_on_is_shown_as_hex),
 		cmocka_unit_test(printable_text_stops_at_the_limit_too),
 		cmocka_unit_test(prefixes_and_suffixes),
+		cmocka_unit_test(the_base_name_of_a_path_stands_behind_its_last_slash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

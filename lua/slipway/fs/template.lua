@@ -1,25 +1,8 @@
 -- slipway.fs.template: a text with values put in. Documented in lua/slipway.d.lua and docs/lua.md.
-local check_options = require "slipway.internal.options"
+local check = require "slipway.internal.check"
 
 local FN = "slipway.fs.template"
-local types = { from = "string", text = "string", to = "string", vars = "table", mode = "string" }
-
--- What the functions that are called below would say in their own name.
-local function mistake(options)
-	if (options.from == nil) == (options.text == nil) then
-		return "from, text: one of them expected, got " .. (options.from and "both" or "neither")
-	elseif options.mode and not options.to then
-		return "to: a file for the mode expected, got nil"
-	elseif options.mode and not options.mode:find("^0?[0-7][0-7][0-7][0-7]?$") then
-		return ("mode: octal digits in a string (\"0640\") expected, got '%s'"):format(options.mode)
-	end
-	for _, name in ipairs{ "from", "to" } do
-		if options[name] and not options[name]:find("^/[^\0]*$") then
-			return ("%s: absolute path expected, got '%s'"):format(name, options[name])
-		end
-	end
-	return nil
-end
+local OPTIONS = { from = "path?", text = "string?", to = "path?", vars = "table", mode = "mode?" }
 
 local function line_at(text, position)
 	return 1 + select(2, text:sub(1, position):gsub("\n", ""))
@@ -76,10 +59,10 @@ local function is_there(path, text, mode)
 end
 
 return function(options)
-	check_options(FN, options, types, { "vars" })
-	local wrong = mistake(options)
-	if wrong then
-		error(("%s: %s"):format(FN, wrong), 2)
+	check.options(FN, options, OPTIONS)
+	check.one_way(FN, options, "one of them", { "from" }, { "text" })
+	if options.mode and not options.to then
+		check.wrong_value(FN, "to", "a file for the mode", nil)
 	end
 	local where = options.from and ("template '%s'"):format(options.from) or "template"
 	local text = render(options.text or slipway.fs.read(options.from), options.vars, where)

@@ -1,49 +1,42 @@
 -- slipway.haproxy.open: the runtime API of an HAProxy. Documented in lua/slipway.d.lua and docs/load-balancers.md.
 -- Source: HAProxy 2.6 management guide, section 9.3; an answer to a command that sets something is empty, else an error.
-local check_options = require "slipway.internal.options"
+local check = require "slipway.internal.check"
 
 local OPEN = "slipway.haproxy.open"
 local OPERATION = { [0] = "down", "starting", "up", "stopping" } -- srv_op_state
 local MAINT, DRAIN = 0x67, 0x18 -- bits of srv_admin_state, whoever set them
 
-local haproxy = {}
-haproxy.__index = haproxy
-
--- A word of a command: a blank, `;` or newline in it would begin something else.
-local function check_word(fn, name, value, pattern)
-	if type(value) ~= "string" then
-		error(("%s: %s: string expected, got %s"):format(fn, name, type(value)), 3)
-	elseif not value:find(pattern) then
-		error(("%s: %s: one word expected, got '%s'"):format(fn, name, value), 3)
-	end
-end
-
+-- Words of a command: a blank, `;` or newline in one would begin something else.
 local BACKEND, SERVER, WORD = "^[%w_.:-]+$", "^[%w_.:-]+/[%w_.:-]+$", "^[^%s;\\#\"'<]+$"
 
-local function check_server(fn, server)
-	if type(server) ~= "string" then
-		error(("%s: server: string expected, got %s"):format(fn, type(server)), 3)
-	elseif not server:find(SERVER) then
-		error(("%s: server: 'backend/server' expected, got '%s'"):format(fn, server), 3)
+local methods = {}
+
+local function check_word(fn, name, value, pattern)
+	check.argument(fn, name, value, "string")
+	if not value:find(pattern) then
+		check.wrong_value(fn, name, pattern == SERVER and "'backend/server'" or "one word", value)
 	end
 end
 
-function haproxy:command(text)
-	if type(text) ~= "string" then
-		error("slipway.haproxy: command: string expected, got " .. type(text), 2)
-	elseif text:find("\n") then
-		error("slipway.haproxy: command: one line expected", 2)
-	end
-	local connection <close> = slipway.socket.connect{
-		path = self.options.socket, host = self.options.host, port = self.options.port,
-		timeout = self.options.timeout or 10,
-	}
+-- The answer to one line.
+local function ask(self, text)
+	local o = self.options
+	local connection <close> = slipway.socket.connect{ path = o.socket, host = o.host, port = o.port, timeout = o.timeout or 10 }
 	return (connection:send(text .. "\n"):all():gsub("%s+$", ""))
+end
+
+function methods:command(text)
+	local fn = "slipway.Haproxy:command"
+	check.argument(fn, "text", text, "string")
+	if text:find("\n") then
+		check.wrong_value(fn, "text", "one line", text)
+	end
+	return ask(self, text)
 end
 
 -- For commands that answer nothing unless they fail.
 local function set(self, command)
-	local answer = self:command(command)
+	local answer = ask(self, command)
 	if answer ~= "" then
 		slipway.raise("failed", ("haproxy: %s: %s"):format(command, (answer:gsub("%s+", " "))))
 	end
@@ -52,7 +45,7 @@ end
 -- Rows of an answer that begins with a line of names behind "# "; SEPARATOR is a pattern's set of signs between values.
 local function rows(self, command, separator)
 	local names, found = nil, {}
-	local answer = self:command(command)
+	local answer = ask(self, command)
 	for line in answer:gmatch("[^\n]+") do
 		if line:find("^# ") then
 			names = {}
@@ -105,8 +98,8 @@ local function servers_of(self, backend)
 	return list
 end
 
-function haproxy:servers(backend)
-	check_word("slipway.haproxy: servers", "backend", backend, BACKEND)
+function methods:servers(backend)
+	check_word("slipway.Haproxy:servers", "backend", backend, BACKEND)
 	return servers_of(self, backend)
 end
 
@@ -120,26 +113,26 @@ local function state_of(self, server)
 	slipway.raise("failed", ("haproxy: backend '%s' has no server '%s'"):format(backend, name))
 end
 
-function haproxy:state(server)
-	check_server("slipway.haproxy: state", server)
+function methods:state(server)
+	check_word("slipway.Haproxy:state", "server", server, SERVER)
 	return state_of(self, server)
 end
 
-function haproxy:sessions(server)
-	check_server("slipway.haproxy: sessions", server)
+function methods:sessions(server)
+	check_word("slipway.Haproxy:sessions", "server", server, SERVER)
 	return state_of(self, server).sessions
 end
 
-local waiting = { timeout = "number", interval = "number", wait = "boolean" }
+local WAITING = { timeout = "seconds?", interval = "seconds?", wait = "boolean?" }
 
 local function wait_until(options, what, fn)
 	slipway.wait_for{ what = what, timeout = options.timeout, interval = options.interval or 0.2, fn = fn }
 end
 
-function haproxy:drain(server, options)
+function methods:drain(server, options)
 	options = options or {}
-	check_server("slipway.haproxy: drain", server)
-	check_options("slipway.haproxy: drain", options, waiting)
+	check_word("slipway.Haproxy:drain", "server", server, SERVER)
+	check.options("slipway.Haproxy:drain", options, WAITING)
 	set(self, ("set server %s state drain"):format(server))
 	if options.wait == false then
 		return
@@ -150,10 +143,10 @@ function haproxy:drain(server, options)
 	end)
 end
 
-function haproxy:ready(server, options)
+function methods:ready(server, options)
 	options = options or {}
-	check_server("slipway.haproxy: ready", server)
-	check_options("slipway.haproxy: ready", options, waiting)
+	check_word("slipway.Haproxy:ready", "server", server, SERVER)
+	check.options("slipway.Haproxy:ready", options, WAITING)
 	set(self, ("set server %s state ready"):format(server))
 	if options.wait == false then
 		return
@@ -164,22 +157,22 @@ function haproxy:ready(server, options)
 	end)
 end
 
-function haproxy:maint(server)
-	check_server("slipway.haproxy: maint", server)
+function methods:maint(server)
+	check_word("slipway.Haproxy:maint", "server", server, SERVER)
 	set(self, ("set server %s state maint"):format(server))
 end
 
 -- Absolute ones only: "10%" is of the weight in the file, and stays 0 when that is 0.
-function haproxy:weight(server, weight)
-	check_server("slipway.haproxy: weight", server)
+function methods:weight(server, weight)
+	check_word("slipway.Haproxy:weight", "server", server, SERVER)
 	if math.type(weight) ~= "integer" or weight < 0 or weight > 256 then
-		error(("slipway.haproxy: weight: 0 to 256 expected, got %s"):format(tostring(weight)), 2)
+		check.wrong_value("slipway.Haproxy:weight", "weight", "0 to 256", weight)
 	end
 	set(self, ("set server %s weight %d"):format(server, weight))
 end
 
 local function map_entry(self, file, key)
-	local answer = self:command("show map " .. file)
+	local answer = ask(self, "show map " .. file)
 	for line in answer:gmatch("[^\n]+") do
 		local found, value = line:match("^0x%x+ (%S+) (.*)$")
 		if not found then
@@ -191,9 +184,9 @@ local function map_entry(self, file, key)
 	return nil
 end
 
-function haproxy:map_get(file, key)
-	check_word("slipway.haproxy: map_get", "file", file, WORD)
-	check_word("slipway.haproxy: map_get", "key", key, WORD)
+function methods:map_get(file, key)
+	check_word("slipway.Haproxy:map_get", "file", file, WORD)
+	check_word("slipway.Haproxy:map_get", "key", key, WORD)
 	return map_entry(self, file, key)
 end
 
@@ -219,13 +212,13 @@ local function set_entry(self, file, key, value)
 end
 
 -- The file first: an HAProxy that starts anew in between reads what it is about to be told.
-function haproxy:map_set(file, key, value, options)
-	local fn = "slipway.haproxy: map_set"
+function methods:map_set(file, key, value, options)
+	local fn = "slipway.Haproxy:map_set"
 	options = options or {}
 	check_word(fn, "file", file, WORD)
 	check_word(fn, "key", key, WORD)
 	check_word(fn, "value", value, WORD)
-	check_options(fn, options, { file = "boolean", backend = "boolean" })
+	check.options(fn, options, { file = "boolean?", backend = "boolean?" })
 	if options.backend then
 		check_word(fn, "value", value, BACKEND)
 		rows(self, "show servers state " .. value, " ") -- else everybody would get a 503
@@ -233,6 +226,7 @@ function haproxy:map_set(file, key, value, options)
 	if not options.file then
 		return set_entry(self, file, key, value)
 	end
+	check.argument(fn, "file", file, "path")
 	map_entry(self, file, key) -- that there is such a map
 	local old = slipway.fs.read(file)
 	local new = with_entry(old, key, value)
@@ -246,10 +240,19 @@ function haproxy:map_set(file, key, value, options)
 	end
 end
 
-return function(options)
-	check_options(OPEN, options, { socket = "string", host = "string", port = "number or string", timeout = "number" })
-	if options.socket and (options.host or options.port) or not options.socket and not (options.host and options.port) then
-		error(OPEN .. ": either socket= (a path) or host= and port= expected", 2)
+-- haproxy.drain("shop/a") is a slip of the pen for haproxy:drain("shop/a").
+local class = { __index = {} }
+for name, method in pairs(methods) do
+	class.__index[name] = function(self, ...)
+		if getmetatable(self) ~= class then
+			check.wrong_type("slipway.Haproxy:" .. name, "self", "slipway.Haproxy", self)
+		end
+		return method(self, ...)
 	end
-	return setmetatable({ options = options }, haproxy)
+end
+
+return function(options)
+	check.options(OPEN, options, { socket = "string?", host = "string?", port = "port?", timeout = "timeout?" })
+	check.one_way(OPEN, options, "path of a Unix socket, or host= and port=", { "socket" }, { "host", "port" })
+	return setmetatable({ options = options }, class)
 end

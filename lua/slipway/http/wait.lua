@@ -1,29 +1,26 @@
 -- slipway.http.wait: until a URL answers as it should. Documented in lua/slipway.d.lua and docs/lua.md.
-local types = {
-	expect = { "number", "table" }, json = { "function" }, timeout = { "number" }, interval = { "number" },
-	headers = { "table" }, ca = { "string" }, unix_socket = { "string" }, user = { "string" }, password = { "string" },
-}
-local ONE = 10 -- seconds for one answer
+local check = require "slipway.internal.check"
+local errors = require "slipway.internal.errors"
+local shown_url = require "slipway.internal.url"
 
-local function check(url, options)
-	if type(url) ~= "string" then
-		error("slipway.http.wait: url: string expected, got " .. type(url), 3)
-	elseif type(options) ~= "table" then
-		error("slipway.http.wait: table of options expected, got " .. type(options), 3)
-	end
-	for name, value in pairs(options) do
-		local want = types[name]
-		if not want then
-			error(("slipway.http.wait: there is no option '%s'"):format(tostring(name)), 3)
-		elseif type(value) ~= want[1] and type(value) ~= want[2] then
-			error(("slipway.http.wait: %s: %s expected, got %s"):format(name, table.concat(want, " or "), type(value)), 3)
-		end
-	end
+local FN = "slipway.http.wait"
+local ONE = 10 -- seconds for one answer
+local MOST = 32 -- statuses
+local OPTIONS = {
+	expect = "number|table?", json = "function?", timeout = "seconds?", interval = "seconds?", headers = "table?",
+	ca = "string?", unix_socket = "string?", user = "string?", password = "string?",
+}
+
+-- The list of statuses that are waited for.
+local function expected_by(options)
 	local expect = options.expect or 200
 	local list = type(expect) == "table" and expect or { expect }
+	if #list < 1 or #list > MOST then
+		check.wrong_value(FN, "expect", ("1 to %d of them"):format(MOST), #list)
+	end
 	for _, status in ipairs(list) do
-		if math.type(status) ~= "integer" then
-			error("slipway.http.wait: expect: a status or a list of them expected, got " .. tostring(status), 3)
+		if math.type(status) ~= "integer" or status < 100 or status > 599 then
+			check.wrong_value(FN, "expect", "a status from 100 to 599 or a list of them", status)
 		end
 	end
 	return list
@@ -46,7 +43,7 @@ local function judge(answer, expect, predicate)
 		return true
 	end
 	local ok, value = pcall(answer.json)
-	if not ok and (type(value) ~= "table" or value.kind == "ended") then
+	if not ok and not errors.may_pass(value) then
 		error(value, 0)
 	elseif not ok then
 		return false, (value.message:gsub("^.-: the answer is ", ""))
@@ -55,12 +52,28 @@ local function judge(answer, expect, predicate)
 	return good, why ~= nil and tostring(why) or ("%d, but not yet"):format(answer.status)
 end
 
+-- The answer, or false and why there is none.
+local function get(url, options, timeout)
+	local ok, answer = pcall(slipway.http.get, url, {
+		timeout = timeout, headers = options.headers, ca = options.ca, unix_socket = options.unix_socket,
+		user = options.user, password = options.password,
+	})
+	if ok then
+		return answer
+	elseif not errors.may_pass(answer) then
+		error(errors.as_said_by(answer, "slipway.http.get", FN), 0)
+	end
+	return false, (answer.message:gsub("^GET %S+: ", ""))
+end
+
 return function(url, options)
 	options = options or {}
-	local expect, timeout = check(url, options), options.timeout or 60
+	check.argument(FN, "url", url, "string")
+	check.options(FN, options, OPTIONS)
+	local expect, timeout = expected_by(options), options.timeout or 60
 	local finish = slipway.clock() + timeout
-	local shown = url:gsub("^(%a+://)[^/?#]*@", "%1***@") -- without user and password
-	local last
+	local shown = shown_url(url)
+	local last -- what came last, when something came
 
 	local ok, result = pcall(slipway.wait_for, {
 		what = ("GET %s = %s"):format(shown, table.concat(expect, " or ")),
@@ -69,14 +82,9 @@ return function(url, options)
 		fn = function()
 			last = nil
 			local left = math.max(finish - slipway.clock(), 1)
-			local got, answer = pcall(slipway.http.get, url, {
-				timeout = math.min(left, ONE), headers = options.headers, ca = options.ca,
-				unix_socket = options.unix_socket, user = options.user, password = options.password,
-			})
-			if not got and (type(answer) ~= "table" or answer.kind == "ended") then
-				error(answer, 0)
-			elseif not got then
-				return false, (answer.message:gsub("^GET %S+: ", ""))
+			local answer, reason = get(url, options, math.min(left, ONE))
+			if not answer then
+				return false, reason
 			end
 			local good, why = judge(answer, expect, options.json)
 			last = { status = answer.status, excerpt = answer.excerpt(), why = why }
@@ -85,7 +93,7 @@ return function(url, options)
 	})
 	if ok then
 		return result
-	elseif last and type(result) == "table" and result.kind == "timeout" then
+	elseif last and errors.may_pass(result) and result.kind == "timeout" then
 		local wrong = contains(expect, last.status) and last.why ~= tostring(last.status) and (" (%s)"):format(last.why) or ""
 		slipway.raise("timeout", ("GET %s answered %d for %g s%s; last body: \"%s\""):format(shown, last.status, timeout, wrong,
 			last.excerpt))

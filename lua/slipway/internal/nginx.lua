@@ -4,10 +4,10 @@ local PID_FILE = "/run/nginx.pid" -- where Debian's configuration has it
 local SHUTTING_DOWN = "worker process is shutting down"
 
 local nginx = {
-	types = { conf = "string", prefix = "string", program = "string" },
-	reload_types = {
-		conf = "string", prefix = "string", program = "string", pid_file = "string", timeout = "number",
-		wait_old = "number",
+	OPTIONS = { conf = "string?", prefix = "string?", program = "string?" },
+	RELOAD_OPTIONS = {
+		conf = "string?", prefix = "string?", program = "string?", pid_file = "path?", timeout = "seconds?",
+		wait_old = "seconds?",
 	},
 }
 

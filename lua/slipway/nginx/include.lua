@@ -1,11 +1,11 @@
 -- slipway.nginx.include: change a file that the configuration includes. Documented in lua/slipway.d.lua and
 -- docs/load-balancers.md.
-local check_options = require "slipway.internal.options"
+local check = require "slipway.internal.check"
 local nginx = require "slipway.internal.nginx"
 
-local types = { content = "string", path = "string" }
-for name, want in pairs(nginx.reload_types) do
-	types[name] = want
+local OPTIONS = { content = "string", path = "path" }
+for name, want in pairs(nginx.RELOAD_OPTIONS) do
+	OPTIONS[name] = want
 end
 
 local function put_back(path, old)
@@ -17,13 +17,7 @@ local function put_back(path, old)
 end
 
 return function(options)
-	check_options("slipway.nginx.include", options, types)
-	for _, name in ipairs{ "path", "content" } do
-		if not options[name] then
-			error(("slipway.nginx.include: %s: string expected, got nil"):format(name), 2)
-		end
-	end
-
+	check.options("slipway.nginx.include", options, OPTIONS)
 	local path = options.path
 	local old = slipway.fs.exists(path) and slipway.fs.read(path) or nil
 	if old == options.content then

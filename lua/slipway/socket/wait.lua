@@ -1,25 +1,14 @@
 -- slipway.socket.wait: until somebody listens. Documented in lua/slipway.d.lua and docs/lua.md.
-local types = { path = "string", host = "string", port = "number", timeout = "number", interval = "number" }
+local check = require "slipway.internal.check"
+local errors = require "slipway.internal.errors"
 
-local function check(options)
-	if type(options) ~= "table" then
-		error("slipway.socket.wait: table expected, got " .. type(options), 3)
-	end
-	for name, value in pairs(options) do
-		local want = types[name]
-		if not want then
-			error(("slipway.socket.wait: there is no option '%s'"):format(tostring(name)), 3)
-		elseif type(value) ~= want and not (name == "port" and type(value) == "string") then
-			error(("slipway.socket.wait: %s: %s expected, got %s"):format(name, want, type(value)), 3)
-		end
-	end
-	if options.path and (options.host or options.port) or not options.path and not (options.host and options.port) then
-		error("slipway.socket.wait: either path= of a Unix socket or host= and port= expected", 3)
-	end
-end
+local FN = "slipway.socket.wait"
+local ONE = 10 -- seconds for one attempt
+local OPTIONS = { path = "string?", host = "string?", port = "port?", timeout = "seconds?", interval = "seconds?" }
 
 return function(options)
-	check(options)
+	check.options(FN, options, OPTIONS)
+	check.one_way(FN, options, "path= of a Unix socket, or host= and port=", { "path" }, { "host", "port" })
 	local timeout = options.timeout or 60
 	local finish = slipway.clock() + timeout
 
@@ -30,13 +19,13 @@ return function(options)
 		fn = function()
 			local left = math.max(finish - slipway.clock(), 1)
 			local ok, connection = pcall(slipway.socket.connect, {
-				path = options.path, host = options.host, port = options.port, timeout = math.min(left, 10),
+				path = options.path, host = options.host, port = options.port, timeout = math.min(left, ONE),
 			})
 			if ok then
 				connection:close()
 				return true
-			elseif type(connection) ~= "table" or connection.kind == "ended" then
-				error(connection, 0)
+			elseif not errors.may_pass(connection) then
+				error(errors.as_said_by(connection, "slipway.socket.connect", FN), 0)
 			end
 			return false, (connection.message:gsub("^connecting to .-: ", ""))
 		end,

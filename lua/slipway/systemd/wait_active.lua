@@ -1,26 +1,9 @@
 -- slipway.systemd.wait_active: until a unit runs, and goes on running. Documented in lua/slipway.d.lua and docs/lua.md.
-local types = { timeout = "number", interval = "number", settle = "number" }
+local check = require "slipway.internal.check"
+local errors = require "slipway.internal.errors"
 
-local function check(unit, options)
-	if type(unit) ~= "string" then
-		error("slipway.systemd.wait_active: unit: string expected, got " .. type(unit), 3)
-	elseif type(options) ~= "table" then
-		error("slipway.systemd.wait_active: table of options expected, got " .. type(options), 3)
-	end
-	for name, value in pairs(options) do
-		local want = types[name]
-		if not want then
-			error(("slipway.systemd.wait_active: there is no option '%s'"):format(tostring(name)), 3)
-		elseif type(value) ~= want then
-			error(("slipway.systemd.wait_active: %s: %s expected, got %s"):format(name, want, type(value)), 3)
-		end
-	end
-	local timeout, settle = options.timeout or 60, options.settle or 0
-	if settle < 0 or settle > 0 and settle >= timeout then
-		error(("slipway.systemd.wait_active: settle: 0 to less than the timeout (%g) expected, got %g"):format(timeout,
-			settle), 3)
-	end
-end
+local FN = "slipway.systemd.wait_active"
+local OPTIONS = { timeout = "seconds?", interval = "seconds?", settle = "seconds?" }
 
 local function describe(status)
 	local text = ("ActiveState=%s SubState=%s"):format(status.active, status.sub)
@@ -33,11 +16,24 @@ local function describe(status)
 	return status.exit_code and ("%s, exit code %d"):format(text, status.exit_code) or text
 end
 
+-- When systemd itself is not there, no waiting helps.
+local function full_name(unit)
+	local ok, status = pcall(slipway.systemd.status, unit)
+	if not ok then
+		error(errors.as_said_by(status, "slipway.systemd.status", FN), 0)
+	end
+	return status.unit
+end
+
 return function(unit, options)
 	options = options or {}
-	check(unit, options)
+	check.argument(FN, "unit", unit, "string")
+	check.options(FN, options, OPTIONS)
 	local timeout, settle = options.timeout or 60, options.settle or 0
-	local name = slipway.systemd.status(unit).unit -- when systemd itself is not there, no waiting helps
+	if settle > 0 and settle >= timeout then
+		check.wrong_value(FN, "settle", ("0 to less than the timeout (%g)"):format(timeout), settle)
+	end
+	local name = full_name(unit)
 	local hint = "; its log: journalctl -u " .. name
 	local seen_at, since, starts = nil, nil, 0
 

@@ -57,7 +57,7 @@ MISTAKES = [
     Mistake("kept-aside files removed before DONE", Edit(
         INSTALL,
         "return journal_mark(in->journal, JOURNAL_DONE, err);",
-        "return place_remove(&in->arrangement.steps, false, false, err) < 0"
+        "return place_remove(&in->arrangement.steps, 0, err) < 0"
         " ? -1 : journal_mark(in->journal, JOURNAL_DONE, err);")),
     Mistake("the old file unlinked, then the new one moved in", Edit(
         COMMIT,
@@ -79,7 +79,7 @@ MISTAKES = [
     Mistake("undo removes what it staged before UNDONE", Edit(
         INSTALL,
         "return journal_mark(j, JOURNAL_UNDONE, err);",
-        "return place_remove(s, true, false, err) < 0 ? -1 : journal_mark(j, JOURNAL_UNDONE, err);")),
+        "return place_remove(s, PLACE_QUIETLY, err) < 0 ? -1 : journal_mark(j, JOURNAL_UNDONE, err);")),
     Mistake("undo leaves the group's pointer", Edit(
         INSTALL,
         "if (!strcmp(str_text(&named), w->deployment_path)) {",
@@ -94,11 +94,11 @@ MISTAKES = [
         "if (failed && state == STEPS_COMMITTED) {")),
     Mistake("recovery discards after COMMIT", Edit(
         "agent/installer/steps.c",
-        "*state = STEPS_COMMITTED;",
-        "*state = STEPS_STAGED;")),
+        "[JOURNAL_COMMIT] = { .state = STEPS_COMMITTED },",
+        "[JOURNAL_COMMIT] = { .state = STEPS_STAGED },")),
     Mistake("recovery leaves what was kept aside", Edit(
         INSTALL,
         "if (record_success(w, err) < 0 || journal_mark(j, JOURNAL_ENDING, err) < 0 ||"
-        " place_remove(s, false, false, err) < 0 ||",
+        " place_remove(s, 0, err) < 0 ||",
         "if (record_success(w, err) < 0 || journal_mark(j, JOURNAL_ENDING, err) < 0 || !s ||")),
 ]

@@ -213,7 +213,14 @@ def damage_kind(host, path):
     return f"'{path}' is no file: move it away"
 
 
-@pytest.mark.parametrize("damage", [damage_mode, damage_folder, damage_top, damage_link, damage_x, damage_kind])
+def damage_gone(host, path):
+    """Such as a folder on a file system that is not mounted."""
+    shutil.move(host.top, f"{host.top}.away")
+    host.top.symlink_to("/no/such/folder")
+    return f"'{host.top}' is a link that leads to nothing: let it lead to the folder, or remove it"
+
+
+@pytest.mark.parametrize("damage", [damage_mode, damage_folder, damage_top, damage_link, damage_x, damage_kind, damage_gone])
 def test_what_others_could_have_written_stops_a_deployment_before_it_begins(host, scene, bundle, damage):
     scene.install(bundle(files={"a": "1"}, hooks={"ApplicationStop": tell(host, "stopped")}))
     said = damage(host, host.put("ValidateService/60-a"))
@@ -367,3 +374,86 @@ def test_a_revision_that_is_brought_back_gets_the_variables_of_today(host, scene
     scene.agent.configure("vars: {'*': {COLOR: new}}\n")
     assert scene.agent.local(bundle(files={"a": "2"}, hooks={"AfterInstall": "exit 1"})).code == 6
     assert host.heard == ["old", "new"]
+
+
+@pytest.mark.parametrize("name, text", [("h.sh", "#!/bin/sh\n" + SHOW + '\necho "$DEPLOYMENT_GROUP_NAME"'),
+                                        ("h.lua", "local e = slipway.env print(e.COLOR, e.SHAPE, e.EDGE, e.SECRET) print(slipway.group)")])
+def test_a_hook_is_tried_with_the_variables_of_a_group(agent, tmp_path, name, text):
+    agent.configure(VARS)
+    hook = tmp_path / name
+    hook.write_text(text)
+    hook.chmod(0o755)
+    lua = name.endswith("lua")
+    assert agent("hook", "--group", "shop", hook).out == ("all shop nil nil\nshop\n" if lua else "all,shop,shop,,none\nshop\n")
+    assert agent("hook", "--env", "SHAPE=mine", "--group", "shop", "--env", "EDGE=x", hook).out == (
+        "all mine x nil\nshop\n" if lua else "all,mine,shop,x,none\nshop\n")
+    assert agent("hook", "--group", "new", hook).out == ("all all nil nil\nnew\n" if lua else "all,all,all,,none\nnew\n")
+    assert agent("hook", hook).out == ("nil nil nil nil\ntry\n" if lua else ",,,,none\ntry\n")
+
+
+def test_what_a_group_s_variables_are_is_no_business_of_ps(agent, tmp_path):
+    agent.configure("vars: {shop: {TOKEN: geheim}}\n")
+    hook = tmp_path / "h"
+    hook.write_text('#!/bin/sh\necho "$TOKEN"; env | grep TRY_VARS\n'
+                    'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n" | grep -c "gehei[m]"\n')
+    hook.chmod(0o755)
+    assert agent("hook", "--group", "shop", hook).out == "geheim\n0\n"
+
+
+def test_a_configuration_that_cannot_be_read_ends_a_trial_for_a_group_alone(agent, tmp_path):
+    agent.configure("vars: 5\n")
+    (tmp_path / "h.lua").write_text("")
+    assert agent("hook", tmp_path / "h.lua").code == 0
+    done = agent("hook", "--group", "shop", tmp_path / "h.lua")
+    assert done.code == 2 and "slipway.yml:1:" in done.err and "'vars'" in done.err
+    done = agent("hook", "--group", "", tmp_path / "h.lua")
+    assert done.code == 2 and "--group" in done.err
+
+
+def test_one_in_lua_with_a_misprint_stops_a_deployment_before_it_begins(host, scene, bundle, target):
+    scene.install(bundle(files={"a": "1"}, hooks={"ApplicationStop": tell(host, "stopped")}))
+    host.put("Other/10-a.lua", "not of this deployment", mode=0o644)
+    path = host.put("ValidateService/10-a.lua", "if x = 1 then end", mode=0o644)
+    host.put("ValidateService/20-b.lua", "print(", mode=0o644)
+    top = bundle(files={"a": "2"})
+    plan = scene.agent("plan", top, "--group", GROUP, "--json")
+    errors = [e["message"] for e in plan.json["errors"]]
+    assert plan.code == 1 and len(errors) == 2, plan
+    assert errors[0].startswith(f"hooks of the host: '{path}' cannot be compiled: ") and errors[0].endswith("10-a.lua:1: 'then' expected near '='")
+    assert errors[1].endswith("20-b.lua:1: unexpected symbol near <eof>")
+    done = scene.agent.local(top, "--json")
+    error = done.json["error"]
+    assert (error["event"], error["message"]) == ("Preflight", errors[0]) and len(done.json["conflicts"]) == 2, done
+    assert host.heard == [] and target.read("a") == "1"
+    path.write_text("if x == 1 then end")
+    (path.parent / "20-b.lua").unlink()
+    assert scene.agent.local(top).code == 0
+
+
+def test_show_lists_them_like_the_others(host, agent, bundle, tmp_path):
+    host.put("BeforeInstall/10-a.lua", "", mode=0o644)
+    host.put("Install/10-a.lua", "", mode=0o644)
+    host.put("Install/60-b")
+    host.put("AfterInstall/60-b")
+    host.put("ValidateService/10-a", "echo of the host")
+    host.put("ValidateService/60-b.lua", 'print("ready") slipway.fail("no quorum", "ask the operator")', mode=0o644)
+    top = bundle(files={"a": "1"}, hooks={"AfterInstall": "true", "ValidateService": "echo own"})
+    daemon = Daemon(agent, tmp_path).start()
+    try:
+        name = daemon.deploy(top)["deployment"]["deployment_id"]
+        document, text = agent("show", name, "--json").json, agent("show", name).out
+    finally:
+        daemon.clean_up()
+    events = {e["event"]: e for e in document["events"]}
+    assert events["BeforeInstall"]["message"] == "hooks.d/BeforeInstall/10-a.lua"
+    assert events["Install"]["message"].endswith("   hooks.d/Install/10-a.lua   hooks.d/Install/60-b")
+    assert events["AfterInstall"]["message"] == "AfterInstall.sh and 1 more"
+    failed = events["ValidateService"]
+    assert (failed["script"], failed["exit_code"], failed["error_code"]) == ("hooks.d/ValidateService/60-b.lua", 1, "ScriptFailed")
+    assert "\nScript - hooks.d/ValidateService/10-a\n[stdout]of the host\nScript - ValidateService.sh\n[stdout]own\n" in failed["log_tail"]
+    assert "\nScript - hooks.d/ValidateService/60-b.lua\n[stdout]ready\n" in failed["log_tail"]
+    assert document["error"]["message"].endswith("ValidateService/60-b.lua:1: no quorum")
+    assert document["error"]["action"] == "ask the operator"
+    for event in ("BeforeInstall", "AfterInstall"):
+        assert f"{events[event]['message']}\n" in text, text
+    assert "hooks.d/Install/10-a.lua   hooks.d/Install/60-b\n" in text and "ValidateService/60-b.lua:1: no quorum\n" in text

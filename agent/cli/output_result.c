@@ -66,7 +66,7 @@ static void add_evidence(struct str *block, const struct deployment_result *r)
 	for (char **c = r->conflicts; c && *c; c++) {
 		AUTO_FREE char *path = plain_path(*c);
 
-		if (listed || !message || !str_ends(message, *c)) /* "operator hooks: " and the first of them */
+		if (listed || r->conflicts[1] || !message || !str_ends(message, *c)) /* else it is told already */
 			(void)str_printf(block, "  %s\n", path);
 	}
 	if (e && e->log_tail)

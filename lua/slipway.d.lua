@@ -107,8 +107,9 @@ function slipway.no_restore(reason) end
 ---@return any ... what fn returned
 function slipway.retry(options) end
 
----Call fn every `interval` (1) seconds until it returns nothing or something true, or `timeout` (60) seconds are over.
----A second result of fn is shown as the reason why not.
+---Call fn every `interval` (1) seconds until it returns something true, or `timeout` (60) seconds are over. A second
+---result of fn is shown as the reason why not. To return nothing at all is an error: a check that forgets its `return`
+---would always pass.
 ---@param options { fn: function, timeout?: number, interval?: number, what?: string }
 ---@return any ... what fn returned
 function slipway.wait_for(options) end

@@ -97,8 +97,7 @@ void script_check_options(lua_State *L, int index, const char *fn, const char *c
 		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
 
 		if (key && !is_known(key, known))
-			(void)script_misuse(L, "%s: there is no option '%s'; there are: %s", fn, key,
-					    push_known(L, known));
+			(void)script_misuse(L, "%s: there is no option '%s', only %s", fn, key, push_known(L, known));
 	}
 }
 

@@ -1,6 +1,7 @@
 -- slipway.wait_for: ask again until the answer is yes. Documented in lua/slipway.d.lua and docs/lua.md.
 local check = require "slipway.internal.check"
 local errors = require "slipway.internal.errors"
+local misuse = require "slipway.internal.misuse"
 
 local FN = "slipway.wait_for"
 local SAY_EVERY = 5 -- seconds between two lines when nothing changes
@@ -16,7 +17,9 @@ local function attempt(fn)
 		end
 		return false, err.message and tostring(err.message) or tostring(err)
 	end
-	if results.n == 1 or results[2] then
+	if results.n == 1 then -- a forgotten `return` would make everything well
+		misuse(FN .. ": fn: a result expected (true: it is so), got none")
+	elseif results[2] then
 		return true, nil, results
 	end
 	return false, results[3] ~= nil and tostring(results[3]) or nil

@@ -179,7 +179,7 @@ end)
 """, 'print("before")\nslipway.systemd.restart("shop", { tmeout = 5 })'))
     assert (done.code, done.out.splitlines()[1:5]) == (1, [
         "  FAIL  restarts",
-        "        hook_test.lua:5: the hook failed: hook.lua:2: slipway.systemd.restart: there is no option 'tmeout'; there are: timeout",
+        "        hook_test.lua:5: the hook failed: hook.lua:2: slipway.systemd.restart: there is no option 'tmeout', only timeout",
         "        log of the hook:",
         "          before"]), done
 

@@ -7,12 +7,11 @@ import pathlib
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 
 import pytest
 from conftest import CHECKOUT, Agent
-from test_systemd import ServiceManager
+from systemd_kit import manager  # noqa: F401
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -476,14 +475,6 @@ def test_warm_up_asks_each_url(try_hook, server):
 
 
 # systemd-restart
-
-@pytest.fixture
-def manager():
-    with tempfile.TemporaryDirectory() as folder:  # a short path: it is that of a socket
-        manager = ServiceManager(folder)
-        yield manager
-        manager.stop()
-
 
 def test_systemd_restart_restarts_all_and_waits_for_each(try_hook, manager):
     done = try_hook("systemd-restart", units="[ok, app@1]", daemon_reload="true", settle="100ms", env=[manager.variable])

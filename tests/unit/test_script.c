@@ -664,7 +664,7 @@ static void who_stands_in_is_asked_when_the_arguments_are_right(void **state)
 		 "assert(n == 1 and given == 'shop' and more == nil)\n"
 		 "assert(select('#', slipway.systemd.restart('shop', { timeout = 5 }, 'more')) == 3)\n"
 		 "local ok, why = pcall(slipway.run, { '/bin/false', chek = true })\n"
-		 "assert(not ok and why == \"s.lua:6: slipway.run: there is no option 'chek'; there are: shell, "
+		 "assert(not ok and why == \"s.lua:6: slipway.run: there is no option 'chek', only shell, "
 		 "timeout, cwd, env, input, check\", why)\n"
 		 "assert(slipway.fs.exists('/') == true)\n",
 		 0644);

@@ -340,7 +340,7 @@ static void wrong_arguments_are_named(void **state)
 		{ "template{ text = '' }", "s.lua:2: slipway.fs.template: vars: table expected, got nil" },
 		{ "template{ text = 1 }", "s.lua:2: slipway.fs.template: text: string expected, got number" },
 		{ "template{ txt = '' }",
-		  "s.lua:2: slipway.fs.template: there is no option 'txt'; there are: from, mode, text, to, vars" },
+		  "s.lua:2: slipway.fs.template: there is no option 'txt', only from, mode, text, to, vars" },
 		{ "template{ text = '', vars = {}, mode = '0600' }",
 		  "s.lua:2: slipway.fs.template: to: a file for the mode expected" },
 	};

@@ -72,14 +72,13 @@ function check.argument(fn, name, value, want)
 	end
 end
 
--- "path, timeout": what there is instead of an option that there is not.
 local function names_of(known)
 	local names = {}
 	for name in pairs(known) do
 		names[#names + 1] = name
 	end
 	table.sort(names)
-	return table.concat(names, ", ")
+	return names
 end
 
 ---Raise unless OPTIONS is a table with nothing but what KNOWN tells.
@@ -88,13 +87,19 @@ end
 ---@param known table<string, string> the name of each option and what it must be, as for `argument`
 function check.options(fn, options, known)
 	check.argument(fn, "options", options, "table")
+	local names = names_of(known)
 	for name in pairs(options) do
 		if not known[name] then
-			misuse(("%s: there is no option '%s'; there are: %s"):format(fn, tostring(name), names_of(known)))
+			misuse(("%s: there is no option '%s', only %s"):format(fn, tostring(name), table.concat(names, ", ")))
 		end
 	end
-	for name, want in pairs(known) do
-		check.argument(fn, name, options[name], want)
+	for _, name in ipairs(names) do -- what is given before what is missing
+		if options[name] ~= nil then
+			check.argument(fn, name, options[name], known[name])
+		end
+	end
+	for _, name in ipairs(names) do
+		check.argument(fn, name, options[name], known[name])
 	end
 end
 

@@ -5,10 +5,11 @@
  * in a session of its own and holds nothing but its socket. One hook at a time; the hook leads its own process group.
  *
  * A hook does not outlive the zygote: the kernel kills it (KILL) when the zygote dies.
- * The zygote never outlives the worker: when the socket ends or the worker dies, it kills (KILL, at once) a hook that
- * still runs with all that it has started (descendants.h), and exits. At once, because a crashed worker is followed by
- * recovery, which must not share the host with a hook of the deployment that it undoes; such a hook counts as failed
- * whatever it does. What a hook that has ended left running is not touched.
+ * The zygote never outlives the worker: when the socket ends or the worker dies, it kills (KILL, at once) the process
+ * group of a hook that still runs, and exits. At once, because a crashed worker is followed by recovery, which must not
+ * share the host with a hook of the deployment that it undoes; such a hook counts as failed whatever it does. The group
+ * only: what has left it is a service perhaps, which may be the one that serves, and the crash is not its fault. What a
+ * hook that has ended left running is not touched. It is the subreaper of all of them: descendants.h.
  *
  * A hook that has ended stays a zombie until it is released, so that its pid and process group cannot come to mean
  * another process while the worker may still signal them.

@@ -24,9 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOCKET_FD  3
-#define READY_FD   4
-#define LAST_KILLS 20 /* rounds, for what forks while it is being killed */
+#define SOCKET_FD 3
+#define READY_FD  4
 
 /* Why the child could not become the hook. In memory that both share, hence volatile. */
 struct refusal {
@@ -40,9 +39,8 @@ struct nursery {
 	int worker;			  /* pidfd; -1: the end of the socket has to do */
 	const struct zygote_calls *calls; /* NULL: there are none */
 	volatile struct refusal *refusal;
-	pid_t child;			/* 0: none; else not reaped yet */
-	bool ended;			/* the child is a zombie that waits to be released */
-	struct descendants descendants; /* of the child */
+	pid_t child; /* 0: none; else not reaped yet */
+	bool ended;  /* the child is a zombie that waits to be released */
 };
 
 /* A request as it came, and lists that point into it. */
@@ -71,8 +69,7 @@ static void order_done(struct order *o)
 static _Noreturn void leave(const struct nursery *n)
 {
 	if (n->child && !n->ended)
-		for (int i = 0; i < LAST_KILLS && (i == 0 || descendants_count(&n->descendants)); i++)
-			(void)descendants_signal(&n->descendants, SIGKILL); /* nobody is left to tell about a failure */
+		(void)kill(-n->child, SIGKILL); /* nobody is left to tell about a failure */
 	_exit(0);
 }
 
@@ -323,7 +320,6 @@ static void start_hook(struct nursery *n, struct order *o)
 
 	*refusal = (struct refusal){ 0 };
 	o->zygote = getpid();
-	descendants_note_older(&n->descendants, o->zygote);
 
 	pid_t pid = o->header.kind == ZYGOTE_CALL ? fork_call(n, o) : fork_hook(o, refusal);
 
@@ -331,7 +327,7 @@ static void start_hook(struct nursery *n, struct order *o)
 		reply(n, ZYGOTE_REFUSED, 0, errno, ZYGOTE_STEP_FORK);
 		return;
 	}
-	n->child = n->descendants.group = pid;
+	n->child = pid;
 	if (!refusal->error) {
 		reply(n, ZYGOTE_STARTED, pid, 0, ZYGOTE_STEP_EXEC);
 		return;

@@ -48,7 +48,8 @@ static int l_log(lua_State *L) /* log(...): one line on standard output */
 static int l_doing(lua_State *L) /* doing(text): for whoever watches; nothing or "": no more of that */
 {
 	const struct script_options *o = &script_of(L)->options;
-	const char *text = lua_isnoneornil(L, 1) ? "" : script_argument_string(L, 1, "slipway.doing", "text", NULL);
+	size_t any; /* what is behind a NUL is not shown */
+	const char *text = lua_isnoneornil(L, 1) ? "" : script_argument_string(L, 1, "slipway.doing", "text", &any);
 	char shown[1024] = "";
 
 	if (script_stands_in(L, "slipway.doing", 1))

@@ -17,6 +17,7 @@ from balancer_kit import SBIN, TWO_POOLS, Clients, Haproxy, Nginx, Services, bal
 from conftest import BUILD, CHECKOUT, Agent, wait_until
 
 ROUNDS = 20 if os.environ.get("SLIPWAY_SLOW_TESTS") else 3
+KILLS = 5 if os.environ.get("SLIPWAY_SLOW_TESTS") else 2  # each takes as long as two rounds
 
 
 @pytest.fixture
@@ -468,7 +469,7 @@ def test_a_hook_that_is_killed_at_any_moment_fails_no_request_and_is_put_right(s
     with start("0") as first:
         assert first.communicate()[0] and first.returncode == 0
     with Clients(slots.balancer.port, slots.styles) as clients:
-        for n in range(1, ROUNDS + 1):
+        for n in range(1, KILLS + 1):
             with start(f"killed {n}") as killed:
                 time.sleep(moments.random() * 0.5)
                 for pid in tree_below(killed.pid):

@@ -10,32 +10,36 @@
  * A newer schema, an unknown request or key is such an error, too, and names what this daemon knows.
  *
  * Stream lines (of deploy and rollback with "wait", and of watch), each with the "deployment_id" it is about:
- *     {"deployment_id":ID, "progress":P}	 P as a worker sends it: worker/protocol.h ("started", "event", "note",
- *		"work", "doing"; of the last two, those who come later get the newest "doing")
- *     {"deployment_id":ID, "deployment":D}	 with "documents":true, whenever something has changed
+ *     {"deployment_id":ID, "progress":P}	P as a worker sends it (worker/protocol.h): "started", "event", "note",
+ *						"work", "doing"; of the last two who comes later gets the newest "doing"
+ *     {"deployment_id":ID, "deployment":D}	with "documents":true, whenever something has changed
  * D is always the document of deployment_result_to_json(): docs/deployment-result.schema.json.
  *
- * request		answers
- * deploy		first {"accepted":{"deployment_id":ID, "repeated":bool, "behind":ID2 or null}}, then, with
- *"wait", "deploy":R		the stream; done: "deployment":D, "folder":path or null. R: deploy_request_to_json(). A
- *token that "wait":bool	was seen before answers with that deployment ("repeated") and starts none.
- *   "documents":bool
- * rollback		the same. "deployment_id" null: the newest good revision other than the one in place.
- *   "deployment_id" "group" "dry_run" "wait" "documents" "token" "requested_by_text"
- *			dry_run: done: "target":{"deployment_id","group","finished_at","digest","location"}
- * watch		the stream of one deployment to its end, beginning with what has happened so far; done:
- *"deployment":D, "deployment_id"	"folder". "deployment_id" null: of all, until the client goes. "documents" show
- *done: "deployment":D, "folder":path or null "deployment_id" (null: the latest) "group" (null: any)
- * list			done: "deployments":[D, ..], newest first
- *   "group" (null: all) "limit"
- * status		done: "agent":{"version","pid","started_at","deployment_root","stopping":bool,"unhappy":[text,
- *..]}, "groups":[{"group","last_successful":{"deployment_id","finished_at","digest","location"} or null, "running":ID
- *or null, "queued":ID or null, "last":{"deployment_id","status","finished_at"} or null, "needs_recovery":bool}, ..]
- * stop			done: "deployment_id". It is asked to stop; watch tells when it has.
- *   "deployment_id" (null: the latest that has not ended) "group"
- * forget		done: "group", "deployments":N. History, revisions and pointers of the group go; what is
- *   "group"		installed stays. Refused while it is busy.
- * prune		done: "deployments":N, "rows":N: revisions and history beyond what the configuration keeps
+ * The requests, with their keys, and what they answer:
+ *
+ * deploy	"deploy":R, "token", "wait":bool, "documents":bool; R: deploy_request_to_json()
+ *		first {"accepted":{"deployment_id":ID, "repeated":bool, "behind":ID2 or null}}, then, with "wait", the
+ *		stream; done: "deployment":D, "folder":path or null. A token that was seen before answers with that
+ *		deployment ("repeated") and starts none.
+ * rollback	"deployment_id" (null: the newest good revision other than the one in place), "group", "dry_run",
+ *		"token", "wait", "documents", "requested_by_text"
+ *		as deploy; dry_run: done: "target":{"deployment_id","group","finished_at","digest","location"}
+ * watch	"deployment_id" (null: of all, until the client goes), "documents"
+ *		the stream to its end, beginning with what has happened so far; done: "deployment":D, "folder"
+ * show		"deployment_id" (null: the latest), "group" (null: any)
+ *		done: "deployment":D, "folder":path or null
+ * list		"group" (null: all), "limit"
+ *		done: "deployments":[D, ..], newest first
+ * status	done: "agent":{"version","pid","started_at","deployment_root","stopping":bool,"unhappy":[text, ..]},
+ *		"groups":[{"group","last_successful":{"deployment_id","finished_at","digest","location"} or null,
+ *		"running":ID or null, "queued":ID or null, "last":{"deployment_id","status","finished_at"} or null,
+ *		"needs_recovery":bool}, ..]
+ * stop		"deployment_id" (null: the latest that has not ended), "group"
+ *		done: "deployment_id". It is asked to stop; watch tells when it has.
+ * forget	"group"
+ *		done: "group", "deployments":N. History, revisions and pointers of the group go; what is installed
+ *		stays. Refused while it is busy.
+ * prune	done: "deployments":N, "rows":N: revisions and history beyond what the configuration keeps
  *
  * Access: "status" for show, list, status and watch; "deploy" for the rest and, with it, all of them.
  */

@@ -8,8 +8,8 @@
  *
  * The last column is the reference's. No shell of ours reads it; the one that su starts reads PATH, which is quoted
  * where it must be. In place of -c stands --session-command: after -c, su puts the script into a session of its own,
- *out of reach of what ends a hook by its process group (the timeout, a stop, the recovery after a crash). There is no
- * terminal from which the new session would protect. sudo always comes with -n: nobody is there to type a password.
+ * out of reach of what ends a hook by its process group, as the recovery after a crash does. There is no terminal from
+ * which the new session would protect. sudo always comes with -n: nobody is there to type a password.
  * Source: spec/codedeploy-agent.md 8.3, 11.2 Q20; su(1) of util-linux.
  */
 #pragma once

@@ -5,11 +5,11 @@
  *					"[YYYY-MM-DD HH:MM:SS.mmm] [<id>]<entry without blanks at its end>", of all
  *					deployments; 64 MiB, then .0 to .6
  * Entries are "LifecycleEvent - <event>", "Script - <location>", "[stdout]<line>", "[stderr]<line>", and lines of our
- *own without a mark in front. Lines are bytes as the hook printed them, with their newline if they had one.
+ * own without a mark in front. Lines are bytes as the hook printed them, with their newline if they had one.
  *
  * Both files are created at the first entry. scripts.log is capped: its first half stays, then a line that says how
- *much was left out, then the newest lines. One deployment adds at most as much output to the deployments log, so that
- *it cannot push all others out. Nothing here ever fails a hook: what could not be written is told by
+ * much was left out, then the newest lines. One deployment adds at most as much output to the deployments log, so that
+ * it cannot push all others out. Nothing here ever fails a hook: what could not be written is told by
  * script_log_trouble(), and the tail goes on.
  *
  * Source: spec/codedeploy-agent.md 8.5, 2.7 (with its recommendation for the tail); PRODUCT section 4, Decisions.

@@ -165,6 +165,7 @@ void script_free(struct script *s)
 		return;
 	if (s->L)
 		lua_close(s->L);
+	script_let_go_all(s);
 	mask_done(&s->mask);
 	free(s);
 }

@@ -1,6 +1,9 @@
 /* script/script_error.c - errors as scripts see them: raised, caught, shown. */
 #include "script/script_internal.h"
 
+#include "util/auto.h"
+#include "util/str.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -194,21 +197,31 @@ static int l_error_concat(lua_State *L)
 	return 1;
 }
 
+/* Not in Lua's memory: a finalizer that is refused the memory to be called in is never called again. */
 struct held {
 	void (*done)(void *);
+	struct held *next, **link; /* of all that the script holds */
 	_Alignas(16) char bytes[];
 };
 
 static void let_go(struct held *h)
 {
-	if (h->done)
-		h->done(h->bytes);
-	h->done = NULL;
+	*h->link = h->next;
+	if (h->next)
+		h->next->link = h->link;
+	h->done(h->bytes);
+	free(h);
+}
+
+static void let_go_of(struct held **box)
+{
+	if (*box)
+		let_go(TAKE_PTR(*box));
 }
 
 static int l_held_gc(lua_State *L)
 {
-	let_go(lua_touserdata(L, 1));
+	let_go_of(lua_touserdata(L, 1));
 	return 0;
 }
 
@@ -221,11 +234,17 @@ void *script_hold(lua_State *L, size_t size, void (*done)(void *))
 		(void)lua_gc(L, LUA_GCCOLLECT);
 	}
 
-	struct held *h = lua_newuserdatauv(L, sizeof(*h) + size, 0);
+	struct held **box = lua_newuserdatauv(L, sizeof(*box), 0);
 
-	memset(h, 0, sizeof(*h) + size);
+	*box = NULL;
 	luaL_setmetatable(L, HELD_CLASS);
-	h->done = done;
+
+	struct held *h = xcalloc(1, sizeof(*h) + size);
+
+	*h = (struct held){ .done = done, .next = s->holds, .link = &s->holds };
+	if (h->next)
+		h->next->link = &h->next;
+	s->holds = *box = h;
 	return h->bytes;
 }
 
@@ -233,9 +252,15 @@ void script_drop(lua_State *L, int index)
 {
 	struct script *s = script_of(L);
 
-	let_go(lua_touserdata(L, index));
+	let_go_of(lua_touserdata(L, index));
 	if (s->held)
 		s->held--;
+}
+
+void script_let_go_all(struct script *s)
+{
+	while (s->holds)
+		let_go(s->holds);
 }
 
 static void done_str(void *bytes)

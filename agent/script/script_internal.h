@@ -11,6 +11,7 @@ struct script {
 	size_t used;		    /* bytes that Lua holds */
 	struct mask mask;	    /* secrets */
 	bool ended;		    /* an error was raised because of the time */
+	struct held *holds;	    /* all that script_hold() gave and nobody has given back */
 	unsigned held;		    /* what script_hold() gave since Lua has looked for what it may forget */
 };
 
@@ -18,6 +19,7 @@ struct script {
 void script_sandbox_open(lua_State *L);
 void script_sandbox_open_pure(lua_State *L); /* the few globals of a pure state; nothing on the stack */
 void script_error_open(lua_State *L);	     /* the class of our errors */
+void script_let_go_all(struct script *s);    /* when Lua is closed: what its collector has lost */
 /* The error at INDEX for people, into BYTES; its action, if any. May raise. */
 void script_error_text(lua_State *L, int index, char *message, size_t size, char *action, size_t action_size);
 /* What to write instead, for a message of Lua's about a common mistake; else "". */

@@ -39,6 +39,25 @@ void script_push_where(lua_State *L)
 		lua_pushfstring(L, script_of(L)->name ? "%s: " : "", script_of(L)->name);
 }
 
+static bool is_library(const lua_Debug *ar)
+{
+	return *ar->what == 'C' || str_starts(ar->source, "=slipway");
+}
+
+void script_push_trace(lua_State *L)
+{
+	lua_Debug ar;
+
+	for (int level = 1; level < LOOKED_AT && lua_getstack(L, level, &ar); level++) {
+		(void)lua_getinfo(L, "S", &ar);
+		if (!is_library(&ar)) {
+			luaL_traceback(L, L, NULL, level);
+			return;
+		}
+	}
+	luaL_traceback(L, L, NULL, 1);
+}
+
 /* Lua keeps its list of calls whole at any moment for the sake of signals (lua_sethook), so it can be read in one. */
 size_t script_place(const struct script *s, char *text, size_t size)
 {

@@ -50,7 +50,7 @@ function slipway.raise(kind, message) end
 ---@class slipway.Command
 ---@field [integer] string|number the program and its arguments
 ---@field shell? string instead of them: a line for /bin/sh
----@field timeout? number seconds; then it and all it started is ended: TERM, and KILL two seconds later
+---@field timeout? number seconds; then its process group is ended: TERM, and KILL two seconds later
 ---@field cwd? string
 ---@field env? table<string, string>
 ---@field input? string

@@ -79,7 +79,11 @@ local function http_answer(method)
 			body = body,
 			headers = headers,
 			json = function()
-				return slipway.json.decode(body)
+				local ok, value = pcall(slipway.json.decode, body)
+				if not ok then
+					slipway.raise(value.kind, ("%s %s: the answer is %s"):format(method, url, value.message))
+				end
+				return value
 			end,
 			excerpt = function()
 				return excerpt(body)

@@ -205,3 +205,13 @@ end)
         assert done.code == 1 and f"hook.lua:2: {message}" in done.json["cases"][0]["message"], done
     else:
         assert done.code == 0, done
+
+
+def test_an_answer_that_is_no_json_says_whose_it_is(agent, shop):
+    done = agent("hook", "--test", shop("""
+t.case("asks", function()
+	t.fake.http.get({ body = "<html>" })
+	t.fails(t.hook("hook.lua"), "GET http://x/health: the answer is not JSON: line 1 column 1: ")
+end)
+""", 'slipway.http.get("http://x/health").json()'))
+    assert done.code == 0, done

@@ -9,6 +9,7 @@ with:
   others: {type: integer, default: 1, help: "how many other servers of a backend must be up, else nothing is done"}
 ]]
 local with = slipway.with
+local open = require "slipway.internal.haproxy"
 
 if slipway.env.SLIPWAY_TRY then
 	slipway.log("a try: nothing is drained")
@@ -17,11 +18,7 @@ end
 
 local balancers = {}
 for _, socket in ipairs(with.sockets) do
-	local host, port = socket:match("^([^/].*):(%d+)$")
-	balancers[#balancers + 1] = {
-		name = socket,
-		haproxy = slipway.haproxy.open{ socket = not host and socket or nil, host = host, port = port },
-	}
+	balancers[#balancers + 1] = { name = socket, haproxy = open(socket) }
 end
 
 local mine = {}

@@ -7,6 +7,7 @@ with:
   timeout: {type: duration, default: 60s, help: how long to wait until all are up}
 ]]
 local with = slipway.with
+local open = require "slipway.internal.haproxy"
 
 if slipway.env.SLIPWAY_TRY then
 	slipway.log("a try: no server is made ready")
@@ -15,8 +16,7 @@ end
 
 local finish = slipway.clock() + with.timeout
 for _, socket in ipairs(with.sockets) do
-	local host, port = socket:match("^([^/].*):(%d+)$")
-	local haproxy = slipway.haproxy.open{ socket = not host and socket or nil, host = host, port = port }
+	local haproxy = open(socket)
 	for _, server in ipairs(with.servers) do
 		haproxy:ready(server, { timeout = math.max(finish - slipway.clock(), 0.1) })
 		slipway.log(("%s: %s is up"):format(socket, server))

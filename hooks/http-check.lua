@@ -11,11 +11,6 @@ with:
   headers: {type: map, help: "of the request"}
 ]]
 local with = slipway.with
-local SHOWN = 200 -- bytes of a body in a message
-
-local function shown(body)
-	return ("%q"):format((body:sub(1, SHOWN):gsub("%s+", " ")))
-end
 
 local what = ("GET %s = %d"):format(with.url, with.expect)
 if with.body then
@@ -36,7 +31,7 @@ for name, value in pairs(with.headers or {}) do
 	headers[name] = tostring(value)
 end
 
-local body -- of the last answer
+local last -- what came last, when something came
 local finish = slipway.clock() + with["for"]
 
 local ok, err = pcall(slipway.wait_for, {
@@ -45,7 +40,7 @@ local ok, err = pcall(slipway.wait_for, {
 	interval = with.interval,
 	fn = function()
 		local left = math.max(finish - slipway.clock(), 0.1)
-		body = nil
+		last = nil
 		local got, answer = pcall(slipway.http.get, with.url,
 			{ timeout = math.min(left, with.timeout), headers = headers })
 		if not got then
@@ -54,18 +49,18 @@ local ok, err = pcall(slipway.wait_for, {
 			end
 			error(answer, 0)
 		end
-		body = answer.body
+		last = answer
 		if answer.status ~= with.expect then
 			return false, ("%d"):format(answer.status)
 		end
-		return not with.body or body:find(with.body) ~= nil, ("%d, another body"):format(answer.status)
+		return not with.body or answer.body:find(with.body) ~= nil, ("%d, another body"):format(answer.status)
 	end,
 })
 
 if ok then
 	slipway.log(what .. ": yes")
-elseif body and type(err) == "table" and err.kind == "timeout" then
-	slipway.fail(("%s; last body: %s"):format(err.message, shown(body)))
+elseif last and type(err) == "table" and err.kind == "timeout" then
+	slipway.fail(("%s; last body: \"%s\""):format(err.message, last.excerpt()))
 else
 	error(err, 0)
 end

@@ -208,8 +208,7 @@ ways.nginx = {
 local haproxy
 
 local function connect()
-	local host, port = with.socket:match("^([^/].*):(%d+)$")
-	haproxy = slipway.haproxy.open{ socket = not host and with.socket or nil, host = host, port = port }
+	haproxy = require("slipway.internal.haproxy")(with.socket)
 end
 
 local function value_for(slot)

@@ -39,6 +39,7 @@ function slipway.doing(text) end
 function slipway.fail(message, action) end
 
 ---One line on standard output, the arguments with blanks between; `print` is the same.
+---@param ... any
 function slipway.log(...) end
 
 ---Raise an error that retry and wait_for take for a failure of the outside world.
@@ -49,7 +50,7 @@ function slipway.raise(kind, message) end
 ---@class slipway.Command
 ---@field [integer] string|number the program and its arguments
 ---@field shell? string instead of them: a line for /bin/sh
----@field timeout? number seconds; then it and all it started is ended: TERM, and KILL two seconds later
+---@field timeout? number seconds; then its process group is ended: TERM, and KILL two seconds later
 ---@field cwd? string
 ---@field env? table<string, string>
 ---@field input? string
@@ -102,7 +103,7 @@ function slipway.notify(options) end
 function slipway.no_restore(reason) end
 
 ---Call fn until it returns nothing or something true, at most `tries` (3) times, `delay` (1) seconds apart, each
----time `backoff` (1) times as long.
+---time `backoff` (1) times as long. A second result of fn is shown as the reason why not.
 ---@param options { fn: function, tries?: number, delay?: number, backoff?: number, what?: string }
 ---@return any ... what fn returned
 function slipway.retry(options) end
@@ -271,7 +272,7 @@ function slipway.json.array(list) end
 function slipway.json.decode(text) end
 
 ---@param value any
----@return string text keys in their order
+---@return string text at most 4 MiB; keys in their order
 function slipway.json.encode(value) end
 
 ---Files of the host, with the rights of the hook. Paths are absolute. Links on the way are followed; where the name itself

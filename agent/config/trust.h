@@ -1,7 +1,7 @@
 /* config/trust.h - may what the host's configuration names be obeyed? Only what nobody else could have written.
  *
- * An operator hook, its policy and the folders they lie in belong to root or to the agent's user, and nobody else may
- * write to them (an ACL counts: its mask is the group's mode). Whoever could would decide what the agent does.
+ * Operator hooks, the host's policy and the folders they lie in belong to root or to the agent's user, and nobody else
+ * may write to them (an ACL counts: its mask is the group's mode). Whoever could would decide what the agent does.
  */
 #pragma once
 

@@ -76,8 +76,8 @@ static int leads_out(const char *location, const char *where, struct err *err)
 		       where ? " (to '" : "", where ? where : "", where ? "')" : "");
 }
 
-/* The script's absolute path, as the reference would spell it; it is a file that really lies in the archive. What is
- * the host's has been looked at by operator_hooks_find(). */
+/* The script's absolute path, as the reference would spell it; it is a file that really lies in the archive. An
+ * operator hook has been looked at by operator_hooks_find(). */
 static int resolve(const struct hook_run *run, char **out, char **inside, struct err *err)
 {
 	if (run->script->path) {

@@ -183,7 +183,7 @@ static void say(const struct script_outcome *o)
 	(void)fflush(stderr);
 }
 
-/* A script of the host has its modules beside it, not in a bundle (operator_hooks.h). */
+/* An operator hook has its modules beside it, not in a bundle (operator_hooks.h). */
 static const char *modules_of(const char *archive)
 {
 	const char *hooks = from_environment("SLIPWAY_HOOKS_DIR");

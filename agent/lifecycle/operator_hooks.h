@@ -1,4 +1,4 @@
-/* lifecycle/operator_hooks.h - the hooks of this host: what its operator runs around those of every application.
+/* lifecycle/operator_hooks.h - what the operator of this host runs around the hooks of every application.
  *
  *	HOOKS_DIR/EVENT/NN-NAME		settings.hooks_dir, the name of the event, two digits that give the order
  *

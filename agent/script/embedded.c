@@ -14,6 +14,7 @@ EMBED(haproxy_open, "haproxy/open.lua");
 EMBED(http_wait, "http/wait.lua");
 EMBED(internal_check, "internal/check.lua");
 EMBED(internal_errors, "internal/errors.lua");
+EMBED(internal_haproxy, "internal/haproxy.lua");
 EMBED(internal_nginx, "internal/nginx.lua");
 EMBED(internal_url, "internal/url.lua");
 EMBED(nginx_include, "nginx/include.lua");
@@ -33,6 +34,7 @@ static const struct {
 	{ "http.wait", embedded_http_wait, embedded_http_wait_end },
 	{ "internal.check", embedded_internal_check, embedded_internal_check_end },
 	{ "internal.errors", embedded_internal_errors, embedded_internal_errors_end },
+	{ "internal.haproxy", embedded_internal_haproxy, embedded_internal_haproxy_end },
 	{ "internal.nginx", embedded_internal_nginx, embedded_internal_nginx_end },
 	{ "internal.url", embedded_internal_url, embedded_internal_url_end },
 	{ "nginx.include", embedded_nginx_include, embedded_nginx_include_end },

@@ -252,7 +252,7 @@ static int on_error(lua_State *L)
 	script_error_text(L, 1, o->message, sizeof(o->message), o->action, sizeof(o->action));
 	if (lua_type(L, 1) == LUA_TSTRING)
 		script_hint(o->message, o->action, sizeof(o->action));
-	luaL_traceback(L, L, NULL, 1);
+	script_push_trace(L);
 	str_clear(&o->trace);
 	(void)str_add(&o->trace, lua_tostring(L, -1)); /* one that is too long is left out */
 	lua_settop(L, 1);

@@ -11,6 +11,7 @@
 #define ERROR_CLASS "slipway.error"
 #define HELD_CLASS  "slipway.held"
 #define HELD_MAX    2
+#define LOOKED_AT   1000 /* calls */
 
 /* What a script can tell apart; every other kind is "failed". */
 static const char *const kind_names[ERR_KIND_COUNT] = {
@@ -18,20 +19,46 @@ static const char *const kind_names[ERR_KIND_COUNT] = {
 	[ERR_NO_SPACE] = "no_space", [ERR_STOPPED] = "ended",
 };
 
-/* Lines of our own Lua code ("=slipway...") are none that help the script's author. After a tail call no line is known.
- */
+/* The nearest call that is a line of the script's own. Lines of our own Lua code ("=slipway...") are none that help its
+ * author, and after a tail call no line is known. -1: there is none among the nearest; Lua counts to each from the
+ * first one anew, so a script that recurses in a text it has loaded could keep us for minutes. */
+static int own_level(lua_State *L, lua_Debug *ar)
+{
+	for (int level = 0; level < LOOKED_AT && lua_getstack(L, level, ar); level++) {
+		(void)lua_getinfo(L, "Sl", ar);
+		if (ar->currentline > 0 && *ar->source == '@')
+			return level;
+	}
+	return -1;
+}
+
 void script_push_where(lua_State *L)
 {
 	lua_Debug ar;
 
-	for (int level = 0; lua_getstack(L, level, &ar); level++) {
-		(void)lua_getinfo(L, "Sl", &ar);
-		if (ar.currentline > 0 && *ar.source == '@') {
-			lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+	if (own_level(L, &ar) >= 0)
+		lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+	else
+		lua_pushfstring(L, script_of(L)->name ? "%s: " : "", script_of(L)->name);
+}
+
+static bool is_library(const lua_Debug *ar)
+{
+	return *ar->what == 'C' || str_starts(ar->source, "=slipway");
+}
+
+void script_push_trace(lua_State *L)
+{
+	lua_Debug ar;
+
+	for (int level = 1; level < LOOKED_AT && lua_getstack(L, level, &ar); level++) {
+		(void)lua_getinfo(L, "S", &ar);
+		if (!is_library(&ar)) {
+			luaL_traceback(L, L, NULL, level);
 			return;
 		}
 	}
-	lua_pushfstring(L, script_of(L)->name ? "%s: " : "", script_of(L)->name);
+	luaL_traceback(L, L, NULL, 1);
 }
 
 /* Lua keeps its list of calls whole at any moment for the sake of signals (lua_sethook), so it can be read in one. */
@@ -41,23 +68,19 @@ size_t script_place(const struct script *s, char *text, size_t size)
 	char digits[16];
 	size_t n, k = sizeof(digits);
 
-	for (int level = 0; lua_getstack(s->L, level, &ar); level++) {
-		(void)lua_getinfo(s->L, "Sl", &ar);
-		if (ar.currentline <= 0 || *ar.source != '@')
-			continue;
-		for (int line = ar.currentline; line; line /= 10)
-			digits[--k] = (char)('0' + line % 10);
-		n = strlen(ar.short_src);
-		if (n + sizeof(digits) - k + 3 > size)
-			return 0;
-		memcpy(text, ar.short_src, n);
-		text[n++] = ':';
-		memcpy(text + n, digits + k, sizeof(digits) - k);
-		n += sizeof(digits) - k;
-		memcpy(text + n, ": ", 2);
-		return n + 2;
-	}
-	return 0;
+	if (own_level(s->L, &ar) < 0)
+		return 0;
+	for (int line = ar.currentline; line; line /= 10)
+		digits[--k] = (char)('0' + line % 10);
+	n = strlen(ar.short_src);
+	if (n + sizeof(digits) - k + 3 > size)
+		return 0;
+	memcpy(text, ar.short_src, n);
+	text[n++] = ':';
+	memcpy(text + n, digits + k, sizeof(digits) - k);
+	n += sizeof(digits) - k;
+	memcpy(text + n, ": ", 2);
+	return n + 2;
 }
 
 /* The message is on top of the stack, the table below it. */

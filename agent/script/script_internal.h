@@ -26,6 +26,9 @@ void script_error_text(lua_State *L, int index, char *message, size_t size, char
 void script_hint(const char *message, char *out, size_t size);
 /* "scripts/check.lua:14: " of the nearest line that is the script's own, pushed. */
 void script_push_where(lua_State *L);
+/* For the handler of an error: a traceback, pushed. It begins at the nearest line that is none of the library's, which
+ * says what is wrong in the message; all of it when there is no such line. */
+void script_push_trace(lua_State *L);
 
 /* Keep the lines of a text from being seen, here and wherever the agent shows something. false: none is long enough.
  * Raises when that cannot be done. */

@@ -1,4 +1,4 @@
-/* worker/host_scripts.h - what of the host's own has a say in a deployment: its hooks, its policy. As files, not run.
+/* worker/host_scripts.h - what of the host has a say in a deployment: operator hooks and policy, as files, not run.
  *
  * What these call or load in their turn is not known here.
  */

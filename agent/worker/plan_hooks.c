@@ -48,7 +48,7 @@ static void add_earlier(const struct plan_hooks *h, json_t *list, const char *ev
 	appspec_free(appspec);
 }
 
-/* Those of FIRST to END of the host's own; what is wrong with them is told by operator_hooks_check(). */
+/* Operator hooks FIRST to END; what is wrong with them is told by operator_hooks_check(). */
 static void add_host(json_t *list, const char *event, const struct operator_hooks *host, size_t first, size_t end)
 {
 	for (size_t i = first; i < end; i++)

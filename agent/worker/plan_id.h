@@ -5,8 +5,8 @@
  * the same. H is the host and what would be done with the bundle there: group, previous revision, events, the appspec
  * that is used, the policy in force, install_prefix, and of every path the plan speaks of what is to be done, what it
  * will be and what stands there now, by its identity (device, inode, size, times, owner, mode); by theirs, too, the
- * operator hooks that would run, and its policy. Another bundle is mostly another plan, so H tells of the host only
- * while B is the same.
+ * operator hooks that would run, and the host's policy. Another bundle is mostly another plan, so H tells of the host
+ * only while B is the same.
  */
 #pragma once
 

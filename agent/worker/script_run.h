@@ -40,7 +40,7 @@ int script_run(struct script_run *s, const struct appspec_hook *hook, const char
 int script_run_host(struct script_run *s, enum operator_hook_place when, const char *archive,
 		    struct event_result *event, struct err *err);
 /* The hook of that event of the revision in FOLDER, by its own appspec (APPSPEC_NAME; NULL: the usual names). 0: all
- * went well, or it has no scripts for the event; 1: the revision is gone or holds no appspec, and only the hooks of the
- * host were run. */
+ * went well, or it has no scripts for the event; 1: the revision is gone or holds no appspec, and only operator
+ * hooks were run. */
 int script_run_of(struct script_run *s, const char *folder, const char *appspec_name, struct event_result *event,
 		  struct err *err);

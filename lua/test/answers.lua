@@ -79,7 +79,11 @@ local function http_answer(method)
 			body = body,
 			headers = headers,
 			json = function()
-				return slipway.json.decode(body)
+				local ok, value = pcall(slipway.json.decode, body)
+				if not ok then
+					slipway.raise(value.kind, ("%s %s: the answer is %s"):format(method, url, value.message))
+				end
+				return value
 			end,
 			excerpt = function()
 				return excerpt(body)
@@ -92,18 +96,24 @@ for _, method in ipairs{ "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIO
 	http_answer(method)
 end
 
+local function type_of(...)
+	return select("#", ...) == 0 and "no value" or type((...))
+end
+
 -- The other side of a connection: a table from each line that is sent to the text that comes back, or a function.
 M["socket.connect"] = function(answer, address)
 	local where = address.path or ("%s:%s"):format(address.host, address.port)
 	local sent, received, closed = "", "", false
 	local connection = {}
 
-	-- What the real one says about a wrong call.
-	local function check(method, argument, value, want)
+	-- The words of the real one about a wrong call.
+	local function wrong(method, argument, expected, got)
+		error(("slipway.Connection:%s: %s: %s expected, got %s"):format(method, argument, expected, got), 0)
+	end
+
+	local function check_open(method)
 		if closed then
-			error(("slipway.socket: %s: the connection is closed"):format(method), 0)
-		elseif want and (math.type(value) or type(value)) ~= want then
-			error(("slipway.socket: %s: %s: %s expected, got %s"):format(method, argument, want, type(value)), 0)
+			wrong(method, "self", "open connection", "one that is closed")
 		end
 	end
 
@@ -120,9 +130,12 @@ M["socket.connect"] = function(answer, address)
 		received = received .. (text or "")
 	end
 
-	function connection.send(_, text)
-		text = type(text) == "number" and tostring(text) or text
-		check("send", "text", text, "string")
+	function connection.send(_, ...)
+		check_open("send")
+		local text = ...
+		if type(text) ~= "string" and type(text) ~= "number" then
+			wrong("send", "text", "string", type_of(...))
+		end
 		sent = sent .. text
 		for line in sent:gmatch("([^\n]*)\n") do
 			reply(line)
@@ -131,10 +144,14 @@ M["socket.connect"] = function(answer, address)
 		return connection
 	end
 
-	function connection.read(_, count)
-		check("read", "count", count, "integer")
-		if count < 1 or count > READ_MAX then
-			error(("slipway.socket: read: 1 to %d bytes expected, got %d"):format(READ_MAX, count), 0)
+	function connection.read(_, ...)
+		check_open("read")
+		local number = tonumber((...))
+		local count = math.tointeger(number)
+		if not count then
+			wrong("read", "count", "integer", number or type_of(...))
+		elseif count < 1 or count > READ_MAX then
+			wrong("read", "count", ("1 to %d bytes"):format(READ_MAX), count)
 		end
 		local bytes = received:sub(1, count)
 		received = received:sub(count + 1)
@@ -142,7 +159,7 @@ M["socket.connect"] = function(answer, address)
 	end
 
 	function connection.line()
-		check("line")
+		check_open("line")
 		local line, rest = received:match("^([^\n]*)\n(.*)$")
 		if not line and received ~= "" then
 			line, rest = received, ""
@@ -152,7 +169,7 @@ M["socket.connect"] = function(answer, address)
 	end
 
 	function connection.all()
-		check("all")
+		check_open("all")
 		local text = received
 		received = ""
 		return text

@@ -83,6 +83,10 @@ ENDLESS = {
     "one that stops whoever watches it": "slipway.run{ shell = 'kill -STOP $PPID; sleep 1000' }",
     "one that prints": "slipway.run{ 'yes' }",
     "one that reads nothing": "slipway.run{ 'sleep', '1000', input = ('x'):rep(1 << 24) }",
+    "a loop deep in a text that was loaded":
+        "load('local function f(n) if n > 0 then f(n - 1) end while true do end end f(120000)')()",
+    "a pattern deep in a text that was loaded":
+        "load([[local function f(n) if n > 0 then f(n - 1) end (('a'):rep(1 << 20) .. 'c'):find('.-.-.-b') end f(120000)]])()",
     "one that left its output to another": "slipway.sleep(0.5) slipway.run{ shell = 'setsid sleep 2 &' } while true do end",
 }
 

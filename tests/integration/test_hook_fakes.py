@@ -185,13 +185,14 @@ end)
 
 
 @pytest.mark.parametrize("call, message", [
-    ("c:send({})", "slipway.socket: send: text: string expected, got table"),
-    ("c:send()", "slipway.socket: send: text: string expected, got nil"),
-    ("c:read()", "slipway.socket: read: count: integer expected, got nil"),
-    ("c:read(0)", "slipway.socket: read: 1 to 16777216 bytes expected, got 0"),
-    ("c:close() c:line()", "slipway.socket: line: the connection is closed"),
+    ("c:send({})", "slipway.Connection:send: text: string expected, got table"),
+    ("c:send()", "slipway.Connection:send: text: string expected, got no value"),
+    ("c:read()", "slipway.Connection:read: count: integer expected, got no value"),
+    ("c:read(1.5)", "slipway.Connection:read: count: integer expected, got 1.5"),
+    ("c:read(0)", "slipway.Connection:read: count: 1 to 16777216 bytes expected, got 0"),
+    ("c:close() c:line()", "slipway.Connection:line: self: open connection expected, got one that is closed"),
     ("c:sned()", "attempt to call a nil value (method 'sned')"),
-    ("print(c:send(5):line())", None),
+    ("print(c:send(5):line(), c:read('3'))", None),
 ])
 def test_a_connection_refuses_what_a_real_one_does(agent, shop, call, message):
     done = agent("hook", "--test", "--json", shop("""
@@ -204,3 +205,13 @@ end)
         assert done.code == 1 and f"hook.lua:2: {message}" in done.json["cases"][0]["message"], done
     else:
         assert done.code == 0, done
+
+
+def test_an_answer_that_is_no_json_says_whose_it_is(agent, shop):
+    done = agent("hook", "--test", shop("""
+t.case("asks", function()
+	t.fake.http.get({ body = "<html>" })
+	t.fails(t.hook("hook.lua"), "GET http://x/health: the answer is not JSON: line 1 column 1: ")
+end)
+""", 'slipway.http.get("http://x/health").json()'))
+    assert done.code == 0, done

@@ -336,6 +336,12 @@ def test_two_hosts_that_drain_at_the_same_moment_do_not_both_go(agent, place):
     assert [line for line in changing.asked if line.startswith("set")] == ["set server shop/a state drain", "set server shop/a state ready"]
 
 
+@pytest.mark.parametrize("use", ["haproxy-drain", "haproxy-ready"])
+def test_an_haproxy_may_have_an_address_of_ipv6(agent, use):
+    done = agent("hook", "--use", use, "--with=servers=shop/a", "--with=sockets=['[::1]:1']")
+    assert re.search(r"connecting to \[::1\]:1: (Connection refused|Cannot assign requested address)\n", done.err), done
+
+
 # Two slots of one service.
 
 class Slots:

@@ -61,6 +61,34 @@ static void fail_says_what_to_do(void **state)
 	assert_non_null(strstr(str_text(&f->outcome.trace), "s.lua:2: in main chunk"));
 }
 
+static void a_traceback_begins_in_the_script(void **state)
+{
+#define TRACE "stack traceback:\n\t"
+	static const struct {
+		const char *why, *text, *trace;
+	} cases[] = {
+		{ "a function of Lua's", "error('no')", TRACE "s.lua:2: in main chunk" },
+		{ "one of the library's, in C", "slipway.fs.read('/nonexistent')", TRACE "s.lua:2: in main chunk" },
+		{ "one in Lua", "slipway.wait_for{ timeout = 0, fn = function() return false end }",
+		  TRACE "s.lua:2: in main chunk" },
+		{ "one that calls the script", "table.sort({ 1, 2 }, function() error('no') end)",
+		  TRACE "s.lua:2: in function <s.lua:2>\n\t[C]: in function 'table.sort'\n\ts.lua:2: in main chunk" },
+		{ "a text that was loaded", "load('error()', '=mine')()",
+		  TRACE "mine:1: in main chunk\n\ts.lua:2: in main chunk" },
+		{ "no line at all", "if then", TRACE "[C]: in " },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		print_message("  %s\n", cases[i].why);
+		run(f, cases[i].text);
+		assert_false(f->outcome.ok);
+		if (!str_starts(str_text(&f->outcome.trace), cases[i].trace))
+			fail_msg("%s\nwanted: %s", str_text(&f->outcome.trace), cases[i].trace);
+	}
+#undef TRACE
+}
+
 static void what_could_harm_is_not_there(void **state)
 {
 	static const char *const absent[] = { "io",
@@ -695,6 +723,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_a_script_returns_decides, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(fail_says_what_to_do, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_traceback_begins_in_the_script, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_could_harm_is_not_there, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bytecode_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(finalizers_are_refused, set_up, tear_down),

@@ -1,4 +1,4 @@
--- slipway.haproxy.open: the runtime API of an HAProxy. Documented in lua/slipway.d.lua and docs/load-balancers.md.
+-- slipway.haproxy.open: the runtime API of an HAProxy. Documented in lua/slipway.d.lua and docs/lua.md.
 -- Source: HAProxy 2.6 management guide, section 9.3; an answer to a command that sets something is empty, else an error.
 local check = require "slipway.internal.check"
 

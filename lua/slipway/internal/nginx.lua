@@ -30,6 +30,9 @@ local function complaint(said)
 	return (line:gsub("^%d+#%d+: ", ""))
 end
 
+---Raise nginx's own words unless its configuration is fine.
+---@param options slipway.NginxReload
+---@return string said
 function nginx.test(options)
 	local code, said = run(options, "-q", "-t")
 	if code ~= 0 then
@@ -38,6 +41,8 @@ function nginx.test(options)
 	return said
 end
 
+---Ask for a reload, which may still come to nothing.
+---@param options slipway.NginxReload
 function nginx.signal(options)
 	local code, said = run(options, "-q", "-s", "reload")
 	if code ~= 0 then
@@ -86,6 +91,8 @@ local function master_of(options)
 	return pid
 end
 
+---Ask for a reload and wait until new workers serve.
+---@param options slipway.NginxReload
 function nginx.reload(options)
 	local master = master_of(options)
 	local old = workers_of(master)
@@ -107,7 +114,8 @@ function nginx.reload(options)
 	end
 end
 
--- The end of the requests and connections that the workers from before the reload still had.
+---Wait for the end of the requests and connections that the workers from before the reload still had.
+---@param options { pid_file?: string, wait_old: number }
 function nginx.wait_old(options)
 	local master = master_of(options)
 	slipway.wait_for{

@@ -1,5 +1,5 @@
 -- slipway.nginx.include: change a file that the configuration includes. Documented in lua/slipway.d.lua and
--- docs/load-balancers.md.
+-- docs/lua.md.
 local check = require "slipway.internal.check"
 local nginx = require "slipway.internal.nginx"
 

@@ -1,4 +1,4 @@
--- slipway.nginx.reload: take over the configuration. Documented in lua/slipway.d.lua and docs/load-balancers.md.
+-- slipway.nginx.reload: take over the configuration. Documented in lua/slipway.d.lua and docs/lua.md.
 local check = require "slipway.internal.check"
 local nginx = require "slipway.internal.nginx"
 

@@ -1,4 +1,4 @@
--- slipway.nginx.test: is the configuration fine? Documented in lua/slipway.d.lua and docs/load-balancers.md.
+-- slipway.nginx.test: is the configuration fine? Documented in lua/slipway.d.lua and docs/lua.md.
 local check = require "slipway.internal.check"
 local nginx = require "slipway.internal.nginx"
 
